@@ -1,0 +1,300 @@
+import { Type, type Static } from 'typebox'
+import type { ErrorCode } from '../core/errors.ts'
+import type { Slot } from '../model/common.ts'
+import type { DeploymentStatus, InstanceStatus, Membership, OperationStatus, UpgradeMode } from '../model/states.ts'
+import { UPGRADE_MODES } from '../model/states.ts'
+import type { BrokenCause, LedgerRow } from './ledger.ts'
+
+// Request bodies of the admin API (/v1), as schemas: checked at the edge, and the source of the types.
+
+const closed = { additionalProperties: false }
+const Digest = Type.String({
+  pattern: '^[0-9a-f]{64}$',
+  description: 'A package, by the digest that POST /v1/packages answered.',
+})
+const Mode = Type.Union(UPGRADE_MODES.map(mode => Type.Literal(mode)))
+const Configuration = Type.Object(
+  {
+    roles: Type.Record(
+      Type.String(),
+      Type.Object(
+        {
+          instances: Type.Optional(Type.Integer({ minimum: 0, maximum: 10000 })),
+          settings: Type.Optional(Type.Record(Type.String(), Type.String())),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+
+export const CreateBody = Type.Object(
+  {
+    package: Digest,
+    label: Type.Optional(Type.String({ maxLength: 100 })),
+    configuration: Type.Optional(Configuration),
+    replace: Type.Optional(Type.Boolean({ description: 'Drain and delete what is in the slot first.' })),
+  },
+  closed,
+)
+export const SwapBody = Type.Object(
+  {
+    phase: Type.Optional(Type.Union([Type.Literal('prepare'), Type.Literal('commit'), Type.Literal('cancel')])),
+    expect: Type.Optional(
+      Type.Object(
+        { production: Type.Union([Type.String(), Type.Null()]), staging: Type.Union([Type.String(), Type.Null()]) },
+        closed,
+      ),
+    ),
+    verify: Type.Optional(Type.Boolean()),
+  },
+  closed,
+)
+export const UpgradeBody = Type.Object(
+  {
+    package: Digest,
+    mode: Type.Optional(Mode),
+    role: Type.Optional(Type.String()),
+    force: Type.Optional(Type.Boolean()),
+    restartUnchanged: Type.Optional(Type.Boolean()),
+    overlap: Type.Optional(Type.Boolean()),
+    configuration: Type.Optional(Configuration),
+    label: Type.Optional(Type.String({ maxLength: 100 })),
+  },
+  closed,
+)
+export const ChangeUpgradeBody = Type.Object({ mode: Type.Optional(Mode) }, closed)
+export const WalkBody = Type.Object({ domain: Type.Optional(Type.Integer({ minimum: 0, maximum: 19 })) }, closed)
+export const RollbackBody = Type.Object(
+  { mode: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('manual')])) },
+  closed,
+)
+export const ConfigurationBody = Type.Object({ configuration: Configuration }, closed)
+export const StatusBody = Type.Object(
+  { status: Type.Union([Type.Literal('Running'), Type.Literal('Suspended')]) },
+  closed,
+)
+
+export type CreateBody = Static<typeof CreateBody>
+export type SwapBody = Static<typeof SwapBody>
+export type UpgradeBody = Static<typeof UpgradeBody>
+export type ChangeUpgradeBody = Static<typeof ChangeUpgradeBody>
+export type WalkBody = Static<typeof WalkBody>
+export type RollbackBody = Static<typeof RollbackBody>
+export type ConfigurationBody = Static<typeof ConfigurationBody>
+export type StatusBody = Static<typeof StatusBody>
+
+// Answers.
+
+/** RFC 9457, `application/problem+json`. */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: ErrorCode
+  readonly blockers?: readonly { readonly code: string; readonly message: string }[]
+  readonly [extra: string]: unknown
+}
+
+export interface PackageAnswer {
+  readonly digest: string
+  readonly name: string
+  readonly version: string
+  readonly warnings: readonly string[]
+}
+
+/** 202 of every mutation, with `Location: /v1/operations/{id}`. */
+export interface Accepted {
+  readonly operationId: string
+}
+
+export interface VipView {
+  readonly slot: Slot
+  readonly role: string
+  readonly endpoint: string
+  readonly protocol: 'http' | 'https' | 'tcp'
+  readonly host: string
+  /** null until the proxy has bound it. */
+  readonly port: number | null
+  /** `http://127.0.0.1:8080` */
+  readonly url: string | null
+  readonly error: string | null
+}
+
+export interface ServiceView {
+  readonly name: string
+  readonly slots: { readonly production: DeploymentView | null; readonly staging: DeploymentView | null }
+  readonly vips: readonly VipView[]
+  readonly operation: OperationView | null
+}
+
+export interface InstanceView {
+  readonly id: string
+  readonly role: string
+  readonly version: string
+  readonly status: InstanceStatus
+  readonly upgradeDomain: number
+  readonly faultDomain: number
+  readonly node: string
+  readonly routing: Membership
+  readonly inFlight: number
+  readonly restarts: number
+  readonly pid: number | null
+  readonly detail: string
+}
+
+export interface RoleView {
+  readonly name: string
+  readonly kind: 'web' | 'worker'
+  readonly version: string
+  readonly instances: number
+  readonly ready: number
+  readonly endpoints: readonly {
+    readonly name: string
+    readonly protocol: string
+    readonly port: number
+    readonly internal: boolean
+  }[]
+}
+
+/** What may be done now, from the one permission table; `reason` says why not. */
+export interface ActionView {
+  readonly allowed: boolean
+  readonly code?: ErrorCode
+  readonly reason?: string
+}
+
+export interface UpgradeStatusView {
+  readonly type: 'Auto' | 'Manual' | 'Simultaneous'
+  readonly mode: UpgradeMode
+  readonly direction: 'forward' | 'back'
+  readonly fromVersion: string
+  readonly toVersion: string
+  readonly currentUpgradeDomain: number
+  readonly currentUpgradeDomainState: 'Before' | 'During'
+  readonly domains: readonly {
+    readonly domain: number
+    readonly state: 'pending' | 'during' | 'done' | 'skipped'
+    readonly waitingFor: string | null
+  }[]
+  readonly operationId: string
+  /** What the walk waits for, in words. */
+  readonly waitingFor: string | null
+}
+
+export type ActionName = 'swap' | 'upgrade' | 'walk' | 'rollback' | 'scale' | 'suspend' | 'start' | 'delete'
+
+export interface DeploymentView {
+  readonly id: string
+  readonly service: string
+  readonly slot: Slot
+  readonly label: string
+  readonly package: string
+  readonly version: string
+  readonly status: DeploymentStatus
+  readonly createdAt: string
+  readonly upgradeDomainCount: number
+  readonly locked: boolean
+  readonly rollbackAllowed: boolean
+  readonly rollbackBlockedBy?: string
+  readonly upgradeStatus?: UpgradeStatusView
+  readonly actions: Readonly<Record<ActionName, ActionView>>
+  readonly roles: readonly RoleView[]
+  readonly instances: readonly InstanceView[]
+}
+
+export type OperationKind =
+  | 'create'
+  | 'delete'
+  | 'swap'
+  | 'upgrade'
+  | 'walk'
+  | 'rollback'
+  | 'scale'
+  | 'suspend'
+  | 'start'
+  | 'reboot'
+  | 'reimage'
+
+export interface OperationView {
+  readonly id: string
+  readonly kind: OperationKind
+  readonly service: string
+  readonly slot?: Slot
+  readonly deployment?: string
+  readonly status: OperationStatus
+  readonly startedAt: string
+  readonly endedAt?: string
+  readonly progress: {
+    /** Named step it is in. */
+    readonly step: string
+    /** 0 to 100. */
+    readonly percent: number
+    /** What it waits for, in words. */
+    readonly message: string
+    readonly domains?: readonly { readonly domain: number; readonly done: number; readonly total: number }[]
+  }
+  readonly error?: { readonly code: ErrorCode; readonly message: string }
+}
+
+/** Kept with each ended operation. Times are ISO 8601, durations milliseconds. */
+export interface ReceiptView {
+  readonly operation: OperationView
+  readonly from: Readonly<Record<string, string | null>>
+  readonly to: Readonly<Record<string, string | null>>
+  /** False where `force` waived the guarantee or the ledger of a proxy could not be read; `note` says why. */
+  readonly complete: boolean
+  readonly note: string | null
+  readonly traffic: readonly (LedgerRow & { readonly open: number })[]
+  readonly totals: {
+    readonly arrived: number
+    readonly answered: number
+    readonly refused: number
+    readonly clientGone: number
+    readonly held: number
+    readonly heldMaxMs: number
+    readonly replayed: number
+    readonly open: number
+    readonly broken: number
+    readonly brokenBy: Readonly<Partial<Record<BrokenCause, number>>>
+  }
+  readonly domains: readonly {
+    readonly domain: number
+    readonly startedAt: string
+    readonly endedAt: string | null
+    readonly instances: number
+  }[]
+  /** Swap only: from the accepted call to the last proxy's acknowledgement of the new table. */
+  readonly switchMs: number | null
+}
+
+/** One line of the timeline, `GET /v1/events` as SSE with `id:` = seq, `event:` = kind, `data:` = this as JSON. */
+export interface EventView {
+  readonly seq: number
+  readonly at: string
+  readonly kind: string
+  readonly service?: string
+  readonly slot?: Slot
+  readonly deployment?: string
+  readonly instance?: string
+  readonly operation?: string
+  readonly message: string
+}
+
+export interface NodeView {
+  readonly name: string
+  readonly status: 'online' | 'offline'
+  readonly faultDomain: number
+  readonly instances: number
+  readonly host: string
+}
+
+export interface PlanView {
+  /** `none`: nothing to do; `changes`; `refused`. */
+  readonly outcome: 'none' | 'changes' | 'refused'
+  readonly blockers: readonly { readonly code: ErrorCode; readonly message: string }[]
+  readonly warnings: readonly string[]
+  readonly steps: readonly string[]
+}

@@ -1,0 +1,81 @@
+import type { Command, LocalStorageDefinition, Probe } from '../model/definition.ts'
+import type { Revision } from './revision.ts'
+
+/** Everything one node should run, whole: controller → agent. Not listed means: stop it and remove its folders. */
+export interface Assignment {
+  readonly fabric: string
+  readonly revision: Revision
+  readonly node: string
+  readonly instances: readonly AssignedInstance[]
+  /** Digests of packages to fetch ahead and keep; others may be removed. */
+  readonly packages: readonly string[]
+  /** Where ports of instances are taken from, inclusive; outside the ephemeral range. */
+  readonly portRange: { readonly from: number; readonly to: number }
+}
+
+export interface AssignedInstance {
+  /** `deployment/instance`. */
+  readonly key: string
+  readonly service: string
+  readonly deployment: string
+  readonly role: string
+  readonly instance: string
+  readonly index: number
+  /** Grows with every planned start. A process of a lower incarnation is stopped first. */
+  readonly incarnation: number
+  readonly desired: 'run' | 'stop'
+  /** Folders emptied before this incarnation starts: none; `system` (its files and temporary folder); `all` (local storage too). */
+  readonly clean: 'none' | 'system' | 'all'
+  readonly upgradeDomain: number
+  readonly faultDomain: number
+  readonly spec: RunSpec
+}
+
+/** How to run one instance. */
+export interface RunSpec {
+  /** Digest of the package. */
+  readonly package: string
+  readonly path: string
+  readonly version: string
+  readonly command: Command
+  readonly startup: readonly Command[]
+  readonly endpoints: readonly { readonly name: string; readonly protocol: 'http' | 'https' | 'tcp' }[]
+  readonly probe: Probe
+  readonly settings: Readonly<Record<string, string>>
+  readonly env: Readonly<Record<string, string>>
+  /** `ENDPOINT_<ROLE>_<NAME>` variables of the deployment's internal endpoints, as `host:port`. */
+  readonly internalEndpoints: Readonly<Record<string, string>>
+  readonly localStorage: readonly LocalStorageDefinition[]
+  readonly startTimeoutMs: number
+  readonly stopTimeoutMs: number
+}
+
+export type ObservedState =
+  | 'preparing' // fetching the package, laying out folders, startup commands
+  | 'starting' // the process runs, its probe has not succeeded yet
+  | 'ready'
+  | 'unresponsive' // was ready, its probe fails now
+  | 'stopping'
+  | 'stopped' // no non-zombie member of its process group is left
+  | 'backoff' // died, waits for its restart
+  | 'cycling' // died again and again; still restarted, at the longest back-off
+  | 'failed' // not ready within startTimeout, or could not be prepared
+
+/** What an agent sees of one instance: agent → controller. */
+export interface InstanceObservation {
+  readonly key: string
+  readonly incarnation: number
+  /** Grows with every start of a process within one incarnation. */
+  readonly attempt: number
+  readonly state: ObservedState
+  readonly version: string
+  readonly host: string
+  /** Endpoint name → local port of this attempt. */
+  readonly ports: Readonly<Record<string, number>>
+  readonly pid: number | null
+  readonly restarts: number
+  /** Wall clock of the last change of `state`. */
+  readonly since: number
+  /** Why it is in this state, in words: last probe, exit status, last error. */
+  readonly detail: string
+}

@@ -1,0 +1,64 @@
+import type { Duplex } from 'node:stream'
+import { StringDecoder } from 'node:string_decoder'
+import { VipswapError, errorMessage } from './errors.ts'
+
+const MAX_LINE = 64 * 1024 * 1024
+
+/** One ordered stream of JSON values, a line each, over any duplex stream. */
+export interface JsonLines {
+  /** Queues one value; false when the peer is slow and a later `drained` should be awaited. */
+  send(value: unknown): boolean
+  /** Ends after what was sent has left. */
+  end(): void
+  destroy(): void
+}
+
+/**
+ * Speaks JSON lines on `stream`. `onValue` gets each value in order; `onClose` once, with the reason if it was an error.
+ * A line that is not JSON, or longer than 64 MiB, closes the stream.
+ */
+export function jsonLines(
+  stream: Duplex,
+  handlers: { onValue: (value: unknown) => void; onClose: (reason?: Error) => void },
+): JsonLines {
+  const decoder = new StringDecoder('utf8')
+  let pending = ''
+  let closed = false
+  let failure: Error | undefined
+
+  stream.on('data', (chunk: Buffer) => {
+    pending += decoder.write(chunk)
+    if (!pending.includes('\n')) {
+      if (pending.length > MAX_LINE) stream.destroy(new VipswapError('invalid_request', 'a line is longer than 64 MiB'))
+      return
+    }
+    const lines = pending.split('\n')
+    pending = lines.pop() ?? ''
+    for (const line of lines) {
+      if (line === '' || stream.destroyed) continue
+      let value: unknown
+      try {
+        value = JSON.parse(line)
+      } catch (error) {
+        stream.destroy(new VipswapError('invalid_request', `a line is not JSON: ${errorMessage(error)}`))
+        return
+      }
+      handlers.onValue(value)
+    }
+  })
+  stream.on('error', error => {
+    failure = error
+  })
+  stream.on('end', () => stream.end())
+  stream.on('close', () => {
+    if (closed) return
+    closed = true
+    handlers.onClose(failure)
+  })
+
+  return {
+    send: value => !stream.destroyed && stream.writable && stream.write(`${JSON.stringify(value)}\n`),
+    end: () => stream.end(),
+    destroy: () => stream.destroy(),
+  }
+}

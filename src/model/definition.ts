@@ -1,0 +1,91 @@
+/**
+ * The service definition and configuration after defaults: what every other part works with.
+ * Times are milliseconds, sizes bytes; nothing is optional that has a default.
+ */
+export interface ServiceDefinition {
+  readonly name: string
+  readonly version: string
+  readonly upgradeDomainCount: number
+  readonly requires: string | null
+  readonly breaksData: boolean
+  /** Addresses of the two VIPs as the package asks for them; they belong to the service once it exists. */
+  readonly vips: VipAddresses
+  readonly hostNames: { readonly production: string; readonly staging: string }
+  readonly roles: Readonly<Record<string, RoleDefinition>>
+}
+
+/** Host and what is added to each endpoint's port. Staging's default is 127.0.0.1 and +1. */
+export interface VipAddress {
+  readonly host: string
+  readonly portOffset: number
+}
+
+export interface VipAddresses {
+  readonly production: VipAddress
+  readonly staging: VipAddress
+}
+
+export type Command = string | readonly string[]
+
+export interface RoleDefinition {
+  readonly name: string
+  readonly kind: 'web' | 'worker'
+  /** null where `upstreams` fronts something that is not ours to run. */
+  readonly command: Command | null
+  readonly upstreams: readonly string[]
+  /** The role's folder inside the package, relative, `.` for its root. */
+  readonly path: string
+  readonly instances: number
+  /** In the order written: the first one's port is `PORT`. */
+  readonly endpoints: readonly EndpointDefinition[]
+  readonly probe: Probe
+  readonly startTimeoutMs: number
+  readonly drainTimeoutMs: number
+  readonly stopTimeoutMs: number
+  readonly startup: readonly Command[]
+  readonly localStorage: readonly LocalStorageDefinition[]
+  readonly settings: Readonly<Record<string, string>>
+  readonly env: Readonly<Record<string, string>>
+  readonly size: string | null
+  readonly affinity: 'none' | 'cookie' | 'source'
+  readonly order: 'start-first' | 'stop-first' | null
+}
+
+export interface EndpointDefinition {
+  readonly name: string
+  readonly protocol: 'http' | 'https' | 'tcp'
+  /** Public port on the production VIP; 0 takes a free one. */
+  readonly port: number
+  readonly internal: boolean
+  readonly backend: 'h1' | 'h2c'
+}
+
+export interface LocalStorageDefinition {
+  readonly name: string
+  readonly sizeBytes: number
+  readonly cleanOnRecycle: boolean
+}
+
+interface ProbeClock {
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  /** Successes in a row until ready. */
+  readonly healthy: number
+  /** Failures in a row until no longer ready. */
+  readonly unhealthy: number
+}
+
+export type Probe =
+  | ({ readonly kind: 'http'; readonly endpoint: string; readonly path: string } & ProbeClock)
+  | ({ readonly kind: 'tcp'; readonly endpoint: string } & ProbeClock)
+  | ({ readonly kind: 'process' } & ProbeClock)
+
+/** What may change without a new package, per role. */
+export interface Configuration {
+  readonly roles: Readonly<Record<string, RoleConfiguration>>
+}
+
+export interface RoleConfiguration {
+  readonly instances?: number
+  readonly settings?: Readonly<Record<string, string>>
+}

@@ -1,0 +1,186 @@
+import { Type, type Static } from 'typebox'
+import { Duration, Name, NAME_PATTERN, Port, Size, closed } from './common.ts'
+
+const SettingValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
+
+const Endpoint = Type.Object(
+  {
+    protocol: Type.Optional(
+      Type.Union([Type.Literal('http'), Type.Literal('https'), Type.Literal('tcp')], {
+        default: 'http',
+        description: 'What the proxy speaks on the VIP. `http` routes requests, `tcp` passes bytes.',
+      }),
+    ),
+    port: Type.Optional(
+      Port('Public port on the production VIP; 0 takes a free one, shown in status. Internal endpoints need none.'),
+    ),
+    backend: Type.Optional(
+      Type.Union([Type.Literal('h1'), Type.Literal('h2c')], { default: 'h1', description: 'What instances speak.' }),
+    ),
+    internal: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Reached only by other roles of the same deployment, as ENDPOINT_<ROLE>_<NAME>.',
+      }),
+    ),
+  },
+  { ...closed, description: 'A way in to the role, reached through the proxy.' },
+)
+
+const Probe = Type.Object(
+  {
+    protocol: Type.Optional(
+      Type.Union([Type.Literal('http'), Type.Literal('tcp'), Type.Literal('process')], {
+        description:
+          'http when `path` is given, else tcp where the role has an endpoint, else process (up means ready).',
+      }),
+    ),
+    path: Type.Optional(
+      Type.String({ pattern: '^/', description: 'Path asked by GET; any 2xx or 3xx status is healthy.' }),
+    ),
+    endpoint: Type.Optional(Name('Endpoint that is probed. Default: the first.')),
+    interval: Type.Optional(Duration('Time between two probes of a ready instance.', '1s')),
+    timeout: Type.Optional(Duration('A probe without an answer for this long has failed.', '2s')),
+    healthy: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 100, default: 1, description: 'Successes in a row until ready.' }),
+    ),
+    unhealthy: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 100, default: 3, description: 'Failures in a row until no longer ready.' }),
+    ),
+  },
+  { ...closed, description: 'How an instance shows that it can serve.' },
+)
+
+const LocalStorage = Type.Object(
+  {
+    size: Type.Optional(Size('Space the role may use.', '100MiB')),
+    cleanOnRecycle: Type.Optional(
+      Type.Boolean({ default: false, description: 'Emptied at every start of the process.' }),
+    ),
+  },
+  closed,
+)
+
+const Command = Type.Union([Type.String({ minLength: 1 }), Type.Array(Type.String(), { minItems: 1 })], {
+  description: 'What to run: a string goes through `sh -c` (so $PORT works), an array runs without a shell.',
+})
+
+const Role = Type.Object(
+  {
+    kind: Type.Optional(
+      Type.Union([Type.Literal('web'), Type.Literal('worker')], {
+        description: 'Default: web where there are endpoints, else worker.',
+      }),
+    ),
+    command: Type.Optional(Command),
+    upstreams: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[^:]+:\\d+$' }), {
+        minItems: 1,
+        description: 'host:port of what already runs, instead of a command.',
+      }),
+    ),
+    path: Type.Optional(
+      Type.String({
+        description: "The role's folder in the package. Default: one named like the role, else the root.",
+      }),
+    ),
+    instances: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: 10000, default: 1, description: 'How many instances run.' }),
+    ),
+    endpoints: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN }), Endpoint)),
+    probe: Type.Optional(Probe),
+    startTimeout: Type.Optional(
+      Duration('An instance not ready this long after its start is FailedStartingRole.', '30m'),
+    ),
+    drainTimeout: Type.Optional(Duration('Requests in flight get this long before a planned stop.', '30s')),
+    stopTimeout: Type.Optional(Duration('From SIGTERM to SIGKILL.', '30s')),
+    startup: Type.Optional(
+      Type.Array(Command, { description: 'Commands run in order before the role, each must exit 0.' }),
+    ),
+    localStorage: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN }), LocalStorage)),
+    settings: Type.Optional(
+      Type.Record(Type.String({ pattern: NAME_PATTERN }), SettingValue, { description: 'Default values of settings.' }),
+    ),
+    certificates: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN }), Type.String())),
+    env: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), {
+        description: 'Further variables.',
+      }),
+    ),
+    size: Type.Optional(Type.String({ description: 'A size of the fabric (vipswap.yaml `sizes`).' })),
+    affinity: Type.Optional(
+      Type.Union([Type.Literal('none'), Type.Literal('cookie'), Type.Literal('source')], { default: 'none' }),
+    ),
+    order: Type.Optional(Type.Union([Type.Literal('start-first'), Type.Literal('stop-first')])),
+  },
+  { ...closed, description: 'One role: a command that runs as several instances.' },
+)
+
+/** `service.yaml` as a person writes it. The published JSON Schema is this value. */
+export const ServiceSchema = Type.Object(
+  {
+    name: Name("The service's name."),
+    version: Type.String({
+      pattern: '^[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}$',
+      description: 'Label of this package, for example 1.0.0.',
+    }),
+    upgradeDomainCount: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 20, default: 5, description: 'Upgrade domains (Azure default 5).' }),
+    ),
+    requires: Type.Optional(
+      Type.String({ description: 'Range of versions that may be upgraded from in place, for example ">=1.5.0".' }),
+    ),
+    breaksData: Type.Optional(
+      Type.Boolean({ default: false, description: 'The version before cannot read what this one writes.' }),
+    ),
+    platform: Type.Optional(
+      Type.Object(
+        {
+          version: Type.Optional(Type.String()),
+          trustLevel: Type.Optional(Type.Union([Type.Literal('full'), Type.Literal('partial')])),
+        },
+        closed,
+      ),
+    ),
+    vips: Type.Optional(
+      Type.Object(
+        {
+          production: Type.Optional(Type.String({ description: 'Address of the production VIP. Default 127.0.0.1.' })),
+          staging: Type.Optional(
+            Type.String({
+              description: 'Address of the staging VIP, `:+N` adds N to its ports. Default 127.0.0.1:+1.',
+            }),
+          ),
+        },
+        closed,
+      ),
+    ),
+    hostNames: Type.Optional(
+      Type.Object({ production: Type.Optional(Type.String()), staging: Type.Optional(Type.String()) }, closed),
+    ),
+    roles: Type.Record(Type.String({ pattern: NAME_PATTERN }), Role, { minProperties: 1 }),
+  },
+  { ...closed, $id: 'https://vipswap.dev/schema/service.json', title: 'vipswap service definition' },
+)
+
+/** `service.config.yaml`: what may change without a new package. */
+export const ConfigurationSchema = Type.Object(
+  {
+    roles: Type.Record(
+      Type.String({ pattern: NAME_PATTERN }),
+      Type.Object(
+        {
+          instances: Type.Optional(Type.Integer({ minimum: 0, maximum: 10000 })),
+          settings: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN }), SettingValue)),
+          certificates: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN }), Type.String())),
+        },
+        closed,
+      ),
+    ),
+  },
+  { ...closed, $id: 'https://vipswap.dev/schema/configuration.json', title: 'vipswap service configuration' },
+)
+
+export type ServiceSource = Static<typeof ServiceSchema>
+export type RoleSource = Static<typeof Role>
+export type ConfigurationSource = Static<typeof ConfigurationSchema>

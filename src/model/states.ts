@@ -1,0 +1,39 @@
+/** Azure's role-instance states, those that a process host can be in. */
+export const INSTANCE_STATUSES = [
+  'RoleStateUnknown',
+  'StartingRole',
+  'ReadyRole',
+  'BusyRole',
+  'StoppingRole',
+  'StoppedVM',
+  'CyclingRole',
+  'FailedStartingRole',
+  'UnresponsiveRole',
+] as const
+export type InstanceStatus = (typeof INSTANCE_STATUSES)[number]
+
+/** Azure's deployment states. */
+export type DeploymentStatus =
+  | 'Running'
+  | 'Suspended'
+  | 'RunningTransitioning'
+  | 'SuspendedTransitioning'
+  | 'Starting'
+  | 'Suspending'
+  | 'Deploying'
+  | 'Deleting'
+
+export type OperationStatus = 'InProgress' | 'Succeeded' | 'Failed' | 'RolledBack' | 'Cancelled'
+
+export const UPGRADE_MODES = [
+  'monitored',
+  'auto',
+  'manual',
+  'unmonitored-auto',
+  'unmonitored-manual',
+  'simultaneous',
+] as const
+export type UpgradeMode = (typeof UPGRADE_MODES)[number]
+
+/** What the proxy does with an instance: chosen from, finishing what it has, or not there. */
+export type Membership = 'in' | 'draining' | 'out'
