@@ -75,6 +75,8 @@ export const StatusBody = Type.Object(
   { status: Type.Union([Type.Literal('Running'), Type.Literal('Suspended')]) },
   closed,
 )
+/** What would an operation do: the body it would have, under its name. Without either it is the swap. */
+export const PlanBody = Type.Object({ swap: Type.Optional(SwapBody), upgrade: Type.Optional(UpgradeBody) }, closed)
 
 export type CreateBody = Static<typeof CreateBody>
 export type SwapBody = Static<typeof SwapBody>
@@ -84,6 +86,7 @@ export type WalkBody = Static<typeof WalkBody>
 export type RollbackBody = Static<typeof RollbackBody>
 export type ConfigurationBody = Static<typeof ConfigurationBody>
 export type StatusBody = Static<typeof StatusBody>
+export type PlanBody = Static<typeof PlanBody>
 
 // Answers.
 
@@ -103,6 +106,11 @@ export interface PackageAnswer {
   readonly name: string
   readonly version: string
   readonly warnings: readonly string[]
+}
+
+export interface GcAnswer {
+  /** Digests. */
+  readonly removed: readonly string[]
 }
 
 /** 202 of every mutation, with `Location: /v1/operations/{id}`. */

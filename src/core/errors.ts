@@ -9,6 +9,8 @@ export const ERRORS = {
   invalid_package: { status: 422 },
   package_too_large: { status: 413 },
   invalid_request: { status: 400 },
+  request_too_large: { status: 413 },
+  unsupported_media_type: { status: 415 },
   usage: { status: 400 },
   // Something that is not there.
   service_not_found: { status: 404 },
@@ -48,6 +50,7 @@ export const ERRORS = {
   store_conflict: { status: 503 },
   store_locked: { status: 503 },
   already_running: { status: 409 },
+  unauthorized: { status: 401 },
   forbidden: { status: 403 },
   internal: { status: 500 },
 } as const satisfies Record<string, { status: number }>

@@ -1,0 +1,97 @@
+import type { Readable } from 'node:stream'
+import type {
+  Accepted,
+  DeploymentView,
+  EventView,
+  GcAnswer,
+  NodeView,
+  OperationView,
+  PackageAnswer,
+  PlanView,
+  ReceiptView,
+  ServiceView,
+} from '../contracts/api.ts'
+import type { Command } from '../contracts/command.ts'
+import type { Slot } from '../model/common.ts'
+import type { OperationStatus } from '../model/states.ts'
+
+/**
+ * What the controller offers to the admin API. Reading is synchronous, from committed state, and answers null for what
+ * is not there. Every refusal is a `VipswapError`; where several things block, `details.blockers` is a list of
+ * `{ code, message }`.
+ */
+export interface ControllerApi {
+  services(): readonly ServiceView[]
+  service(name: string): ServiceView | null
+  deployment(service: string, slot: Slot): DeploymentView | null
+  /** Newest first. */
+  operations(filter: OperationFilter): readonly OperationView[]
+  operation(id: string): OperationView | null
+  /** null also while the operation runs. */
+  receipt(id: string): ReceiptView | null
+  nodes(): readonly NodeView[]
+
+  /** Can this controller serve: journal open, the proxy and at least one agent connected. `reason` is for people. */
+  ready(): { readonly ready: boolean; readonly reason: string }
+
+  /** Reads `stream` to its end or destroys it; rejects with `invalid_package` or `package_too_large`. */
+  addPackage(stream: Readable, kind: 'gzip' | 'zip'): Promise<PackageAnswer & { readonly created: boolean }>
+
+  /**
+   * Resolves once the operation is durable (not when it is done). The same `idempotencyKey` with the same command
+   * answers the operation it made before; with another command it is `idempotency_conflict`.
+   */
+  submit(command: Command, options: { readonly idempotencyKey?: string }): Promise<Accepted>
+  /** What `submit` would do. Nothing changes; a refusal is an answer here, not an error. */
+  plan(command: Command): Promise<PlanView>
+
+  /**
+   * The operation when it has ended, or as it is after `timeoutMs`. Rejects with `operation_not_found`.
+   * An ended wait (`signal`) resolves with the operation as it is.
+   */
+  waitOperation(id: string, timeoutMs: number, signal?: AbortSignal): Promise<OperationView>
+
+  /**
+   * The timeline after event `after` (0: all that is kept). What `history` does not hold yet reaches a listener
+   * subscribed in the same turn of the loop, each event once and in order.
+   */
+  events(after: number): EventFeed
+
+  /**
+   * Output of an instance: its last `tail` bytes, then with `follow` what it writes until `signal`. Rejects or throws
+   * with `instance_not_found`, or `unreachable` where the node is away.
+   */
+  logs(service: string, slot: Slot, instance: string, options: LogOptions): AsyncIterable<string>
+
+  /** Where one instance listens now; null if it has no such endpoint or does not run. `endpoint` absent: the first. */
+  instanceAddress(
+    service: string,
+    slot: Slot,
+    instance: string,
+    endpoint?: string,
+  ): { readonly host: string; readonly port: number } | null
+
+  /** Prometheus text. */
+  metrics(): Promise<string>
+  /** Removes packages that nothing refers to. */
+  gc(): Promise<GcAnswer>
+}
+
+export interface OperationFilter {
+  readonly service?: string
+  readonly status?: OperationStatus
+  /** At most so many. */
+  readonly limit?: number
+}
+
+export interface EventFeed {
+  readonly history: readonly EventView[]
+  /** Calls `listener` for each event after `history`. Returns how to stop. */
+  subscribe(listener: (event: EventView) => void): () => void
+}
+
+export interface LogOptions {
+  readonly tail: number
+  readonly follow: boolean
+  readonly signal: AbortSignal
+}
