@@ -40,7 +40,7 @@ export interface DeleteCommand {
   readonly slot: Slot
 }
 
-/** Both deployments and the service's addresses. */
+/** The service itself, with its addresses; refused while a slot is occupied. */
 export interface DeleteServiceCommand {
   readonly kind: 'deleteService'
   readonly service: string

@@ -1,0 +1,229 @@
+import type { Command } from '../contracts/command.ts'
+import { assertNever } from '../core/errors.ts'
+import type { Moment } from '../core/clock.ts'
+import { allAcknowledged } from './acknowledgements.ts'
+import { rebase } from './anchor.ts'
+import {
+  acceptConfigure,
+  acceptDelete,
+  acceptDeleteService,
+  acceptInstance,
+  acceptStatus,
+  advanceChange,
+} from './deployment/change.ts'
+import { acceptCreate, advanceCreate } from './deployment/create.ts'
+import { adoptBoundPorts } from './deployment/listeners.ts'
+import { acceptSwap } from './deployment/swap.ts'
+import { Draft } from './draft.ts'
+import type { Input } from './input.ts'
+import { advanceRole } from './instances.ts'
+import * as observe from './observe.ts'
+import { endOperation } from './operations.ts'
+import { Refused, refuse, type Refusal } from './refusal.ts'
+import { NOTHING_OBSERVED, type FabricEvent, type FabricState } from './state.ts'
+import { acceptUpgrade } from './upgrade/accept.ts'
+import { acceptChange, acceptRollback, acceptWalk } from './upgrade/rollback.ts'
+import { advanceUpgrade } from './upgrade/walk.ts'
+
+/** Ended operations kept for `vipswap operations` and receipts. */
+const KEEP_OPERATIONS = 500
+
+export interface Applied {
+  readonly state: FabricState
+  /** Something must be journaled before any effect of it leaves the controller. */
+  readonly changed: boolean
+  readonly events: readonly FabricEvent[]
+  /** A command's operation. */
+  readonly operation: string | null
+  /** A command that was not accepted: `state` is what it was. */
+  readonly refusal: Refusal | null
+}
+
+/** One input folded into the state. Pure: the same state, input and moment give the same result. */
+export function apply(state: FabricState, input: Input, now: Moment): Applied {
+  const draft = new Draft(state, now)
+  let operation: string | null = null
+  if (input.kind === 'command') {
+    try {
+      operation = acceptOnce(draft, input.command, input.idempotencyKey)
+    } catch (thrown) {
+      if (!(thrown instanceof Refused)) throw thrown
+      return { state, changed: false, events: [], operation: null, refusal: thrown.refusal }
+    }
+    trim(draft)
+  } else {
+    take(draft, input)
+  }
+  advance(draft)
+  const { state: next, changed } = draft.finish()
+  return { state: next, changed, events: draft.events, operation, refusal: null }
+}
+
+/** What a command would do: the draft after its acceptance, or why not. Nothing changes. */
+export function rehearse(state: FabricState, command: Command, now: Moment): { draft: Draft } | { refusal: Refusal } {
+  const draft = new Draft(state, now)
+  try {
+    accept(draft, command)
+    return { draft }
+  } catch (thrown) {
+    if (thrown instanceof Refused) return { refusal: thrown.refusal }
+    throw thrown
+  }
+}
+
+function acceptOnce(draft: Draft, command: Command, key: string | null): string {
+  const request = JSON.stringify(command)
+  const before = key === null ? undefined : draft.requests.get(key)
+  if (before !== undefined) {
+    if (before.request === request) return before.operation
+    refuse('idempotency_conflict', `Idempotency-Key "${key ?? ''}" was used for another request: use a new key`)
+  }
+  const operation = accept(draft, command)
+  if (key !== null) draft.requests.put(key, { key, request, operation, at: draft.now.wall })
+  return operation
+}
+
+function accept(draft: Draft, command: Command): string {
+  switch (command.kind) {
+    case 'create':
+      return acceptCreate(draft, command)
+    case 'delete':
+      return acceptDelete(draft, command)
+    case 'deleteService':
+      return acceptDeleteService(draft, command)
+    case 'swap':
+      return acceptSwap(draft, command)
+    case 'upgrade':
+      return acceptUpgrade(draft, command)
+    case 'changeUpgrade':
+      return acceptChange(draft, command)
+    case 'walk':
+      return acceptWalk(draft, command)
+    case 'rollback':
+      return acceptRollback(draft, command)
+    case 'configure':
+      return acceptConfigure(draft, command)
+    case 'status':
+      return acceptStatus(draft, command)
+    case 'reboot':
+    case 'reimage':
+      return acceptInstance(draft, command)
+    default:
+      return assertNever(command)
+  }
+}
+
+function take(draft: Draft, input: Exclude<Input, { kind: 'command' }>): void {
+  switch (input.kind) {
+    case 'restored':
+      draft.observed = NOTHING_OBSERVED
+      draft.fabric.settings = input.settings
+      draft.fabric.revision = { ...draft.fabric.revision, term: draft.fabric.revision.term + 1 }
+      rebaseClocks(draft)
+      break
+    case 'term-seen':
+      if (input.term >= draft.fabric.revision.term) {
+        draft.fabric.revision = { ...draft.fabric.revision, term: input.term + 1 }
+      }
+      break
+    case 'release-added':
+      if (draft.releases.get(input.release.digest) === undefined)
+        draft.releases.put(input.release.digest, input.release)
+      break
+    case 'releases-removed':
+      for (const digest of input.digests) draft.releases.delete(digest)
+      break
+    case 'proxy-connected':
+      observe.proxyConnected(draft, input)
+      break
+    case 'proxy-acknowledged':
+      observe.proxyAcknowledged(draft, input.incarnation, input)
+      break
+    case 'proxy-status':
+      observe.proxyStatus(draft, input.incarnation, input.status)
+      break
+    case 'proxy-disconnected':
+      observe.proxyDisconnected(draft, input.incarnation)
+      break
+    case 'proxy-exited':
+      observe.proxyExited(draft, input.incarnation)
+      break
+    case 'agent-connected':
+      observe.agentConnected(draft, input)
+      break
+    case 'agent-observed':
+      observe.agentObserved(draft, input)
+      break
+    case 'agent-disconnected':
+      observe.agentDisconnected(draft, input.node)
+      break
+    case 'tick':
+      break
+    default:
+      assertNever(input)
+  }
+}
+
+/** Everything that what is known now allows: instances first, then the walks and operations that wait for them. */
+function advance(draft: Draft): void {
+  adoptBoundPorts(draft)
+  for (const key of draft.roles.keys()) advanceRole(draft, key)
+  for (const id of draft.deployments.keys()) advanceUpgrade(draft, id)
+  for (const id of draft.operations.keys()) {
+    const operation = draft.operations.get(id)
+    if (operation === undefined || operation.status !== 'InProgress') continue
+    if (operation.step === 'publishing') finishPublishing(draft, id)
+    else if (operation.kind === 'create') advanceCreate(draft, id)
+    else advanceChange(draft, operation)
+  }
+}
+
+/** The last step of most operations: what was decided is in every proxy's table. */
+function finishPublishing(draft: Draft, id: string): void {
+  const seen = draft.operations.get(id)
+  if (seen === undefined || !allAcknowledged(draft, seen.since)) return
+  if (seen.kind === 'swap') {
+    const operation = draft.operations.edit(id)
+    const switchMs = Math.max(0, draft.now.mono - seen.startedMono)
+    if (operation !== undefined) operation.receipt = { complete: false, note: null, traffic: [], domains: [], switchMs }
+    draft.event(
+      'swapped',
+      `production is ${seen.to['production'] ?? 'empty'}, staging is ${seen.to['staging'] ?? 'empty'}`,
+      {
+        service: seen.service,
+        operation: id,
+      },
+    )
+  }
+  endOperation(draft, id, 'Succeeded')
+}
+
+/** Durations go on under this boot's clock (design rule 1). */
+function rebaseClocks(draft: Draft): void {
+  for (const key of draft.roles.keys()) {
+    for (const instance of draft.roles.edit(key)?.instances ?? []) instance.anchor = rebase(instance.anchor, draft.now)
+  }
+  for (const id of draft.deployments.keys()) {
+    const clocks = draft.deployments.edit(id)?.upgrade?.clocks
+    if (clocks === undefined || clocks.upgrade.bootId === draft.now.bootId) continue
+    clocks.upgrade = rebase(clocks.upgrade, draft.now)
+    clocks.domain = clocks.domain === null ? null : rebase(clocks.domain, draft.now)
+    clocks.wait = null
+    clocks.stable = null
+    clocks.retry = clocks.retry === null ? null : rebase(clocks.retry, draft.now)
+  }
+}
+
+function trim(draft: Draft): void {
+  const keys = draft.operations.keys()
+  if (keys.length <= KEEP_OPERATIONS) return
+  const ended = keys.filter(id => draft.operations.get(id)?.status !== 'InProgress')
+  const oldest = ended.toSorted((a, b) => numberOf(a) - numberOf(b)).slice(0, keys.length - KEEP_OPERATIONS)
+  for (const id of oldest) draft.operations.delete(id)
+  for (const request of draft.requests.values())
+    if (oldest.includes(request.operation)) draft.requests.delete(request.key)
+}
+
+function numberOf(operation: string): number {
+  return Number(operation.slice(3))
+}

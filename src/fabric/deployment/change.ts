@@ -1,0 +1,260 @@
+import type {
+  ConfigureCommand,
+  DeleteCommand,
+  DeleteServiceCommand,
+  InstanceCommand,
+  StatusCommand,
+} from '../../contracts/command.ts'
+import type { OperationKind } from '../../contracts/api.ts'
+import type { Draft } from '../draft.ts'
+import { addInstance, isReady, startAgain, takeDown } from '../instances.ts'
+import { requireDeployment, requireService } from '../lookup.ts'
+import { beginOperation, endOperation, enterStep, requireFree } from '../operations.ts'
+import { refuse, refuseIfAny } from '../refusal.ts'
+import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
+import { roleKey, type DeploymentRecord, type OperationRecord } from '../state.ts'
+import { beginUpgrade, requireUpgradable } from '../upgrade/accept.ts'
+import { forgetIfGone, removeInstances } from './create.ts'
+
+function begin(
+  draft: Draft,
+  kind: OperationKind,
+  command: { service: string; slot: 'production' | 'staging' },
+  deployment: Readonly<DeploymentRecord>,
+  step: string,
+  message: string,
+): OperationRecord {
+  return beginOperation(draft, {
+    kind,
+    service: command.service,
+    slot: command.slot,
+    deployments: [deployment.id],
+    step,
+    message,
+  })
+}
+
+function requireNoPreparedSwap(draft: Draft, service: string): void {
+  if (draft.services.get(service)?.prepared)
+    refuse('operation_in_progress', 'a swap is prepared: commit or cancel it first')
+}
+
+/** Accepts the removal of a deployment; also during an upgrade, which it ends. */
+export function acceptDelete(draft: Draft, command: DeleteCommand): string {
+  const deployment = requireDeployment(draft, command.service, command.slot)
+  requireNoPreparedSwap(draft, command.service)
+  requireFree(draft, [deployment.id], ['upgrade', 'walk', 'rollback'])
+  const operation = begin(
+    draft,
+    'delete',
+    command,
+    deployment,
+    'draining',
+    `delete ${deployment.id} in ${command.slot}`,
+  )
+  operation.from = { [command.slot]: deployment.id }
+  operation.to = { [command.slot]: null }
+  removeInstances(draft, deployment.id)
+  return operation.id
+}
+
+/** Removes a service whose slots are empty (Azure refuses to delete a cloud service that has deployments). */
+export function acceptDeleteService(draft: Draft, command: DeleteServiceCommand): string {
+  const service = requireService(draft, command.service)
+  const occupied = Object.values(service.slots).filter(id => id !== null)
+  if (occupied.length > 0) {
+    refuse('slot_occupied', `${command.service} still has ${occupied.join(' and ')}: \`vipswap delete --slot …\` first`)
+  }
+  const operation = beginOperation(draft, {
+    kind: 'delete',
+    service: command.service,
+    slot: null,
+    deployments: [],
+    step: 'publishing',
+    message: `delete service ${command.service}`,
+  })
+  draft.services.delete(command.service)
+  return operation.id
+}
+
+/** Suspends (drain, stop, keep the place) or starts a whole deployment. */
+export function acceptStatus(draft: Draft, command: StatusCommand): string {
+  const seen = requireDeployment(draft, command.service, command.slot)
+  requireNoPreparedSwap(draft, command.service)
+  requireFree(draft, [seen.id])
+  if (seen.upgrade !== null)
+    refuse('upgrade_in_progress', 'an upgrade is not complete: finish it or roll it back first')
+  const suspend = command.status === 'Suspended'
+  if (seen.state === (suspend ? 'suspended' : 'running')) {
+    refuse('nothing_to_do', `deployment ${seen.id} is ${seen.state} already`)
+  }
+  const kind = suspend ? 'suspend' : 'start'
+  const operation = begin(
+    draft,
+    kind,
+    command,
+    seen,
+    suspend ? 'draining' : 'starting',
+    `${kind} ${seen.id} in ${command.slot}`,
+  )
+  const deployment = draft.deployments.edit(seen.id)
+  if (deployment !== undefined) deployment.state = suspend ? 'suspending' : 'starting'
+  for (const { name } of draft.rolesOf(seen.id)) {
+    for (const instance of draft.roles.edit(roleKey(seen.id, name))?.instances ?? []) {
+      if (suspend) takeDown(draft, instance, { kind: 'stop' })
+      else if (instance.stage === 'stopped') startAgain(draft, instance)
+    }
+  }
+  return operation.id
+}
+
+/** Changes instance counts at once, or settings by a walk over the domains with the package that runs. */
+export function acceptConfigure(draft: Draft, command: ConfigureCommand): string {
+  const seen = requireDeployment(draft, command.service, command.slot)
+  requireUpgradable(draft, seen)
+  const release = requireRelease(draft.releases, seen.package)
+  refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
+  const configuration = mergeConfiguration(seen.configuration, command.configuration)
+  const counts = Object.entries(command.configuration.roles).flatMap(([name, { instances }]) => {
+    const running = draft.roles.get(roleKey(seen.id, name))?.instances.length
+    return instances === undefined || instances === running ? [] : [{ name, instances }]
+  })
+  const settings = Object.values(command.configuration.roles).some(role => Object.keys(role.settings ?? {}).length > 0)
+  if (counts.length > 0 && settings) {
+    refuse(
+      'change_not_allowed',
+      'instance counts and settings change in two steps: `vipswap scale` first, then the settings',
+    )
+  }
+  if (counts.length === 0) {
+    return beginUpgrade(draft, seen.id, release, configuration, {
+      mode: 'auto',
+      role: null,
+      restartUnchanged: false,
+      label: seen.label,
+    })
+  }
+  const operation = begin(
+    draft,
+    'scale',
+    command,
+    seen,
+    'scaling',
+    `scale ${seen.id}: ${counts.map(({ name, instances }) => `${name}=${instances}`).join(', ')}`,
+  )
+  const deployment = draft.deployments.edit(seen.id)
+  if (deployment !== undefined) deployment.configuration = configuration
+  for (const { name, instances } of counts) scaleRole(draft, seen, name, instances, operation)
+  return operation.id
+}
+
+/** Out: the next indices start. In: the highest indices go, drained first. */
+function scaleRole(
+  draft: Draft,
+  deployment: Readonly<DeploymentRecord>,
+  name: string,
+  wanted: number,
+  operation: OperationRecord,
+): void {
+  const role = draft.roles.edit(roleKey(deployment.id, name))
+  if (role === undefined) return
+  operation.from[name] = String(role.instances.length)
+  operation.to[name] = String(wanted)
+  const suspended = deployment.state === 'suspended'
+  for (let index = role.instances.length; index < wanted; index++) {
+    addInstance(draft, role, index, deployment.upgradeDomainCount, suspended ? 'stopped' : 'starting')
+  }
+  for (const instance of role.instances) if (instance.index >= wanted) takeDown(draft, instance, { kind: 'remove' })
+}
+
+/** One instance down in good order and up again; `reimage` also gives it fresh files. */
+export function acceptInstance(draft: Draft, command: InstanceCommand): string {
+  const seen = requireDeployment(draft, command.service, command.slot)
+  requireUpgradable(draft, seen)
+  const role = draft
+    .rolesOf(seen.id)
+    .find(candidate => candidate.instances.some(instance => instance.id === command.instance))
+  const instance = draft.roles
+    .edit(roleKey(seen.id, role?.name ?? ''))
+    ?.instances.find(candidate => candidate.id === command.instance)
+  if (instance === undefined) {
+    const known = draft.rolesOf(seen.id).flatMap(candidate => candidate.instances.map(({ id }) => id))
+    refuse('instance_not_found', `there is no instance "${command.instance}"; there are ${known.join(', ')}`)
+  }
+  const operation = begin(
+    draft,
+    command.kind,
+    command,
+    seen,
+    'restarting',
+    `${command.kind} ${command.instance} of ${seen.id}`,
+  )
+  operation.instance = instance.id
+  takeDown(draft, instance, {
+    kind: 'restart',
+    spec: instance.spec,
+    clean: command.kind === 'reimage' ? 'system' : 'none',
+  })
+  return operation.id
+}
+
+/** Moves delete, suspend, start, scale, reboot and reimage as far as what is known allows. */
+export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>): void {
+  const id = operation.deployments[0]
+  if (id === undefined) return
+  const instances = draft.rolesOf(id).flatMap(role => role.instances)
+  switch (operation.kind) {
+    case 'delete':
+      if (forgetIfGone(draft, id)) enterStep(draft, operation.id, 'publishing')
+      break
+    case 'suspend':
+      if (instances.every(instance => instance.stage === 'stopped')) settle(draft, operation, 'suspended')
+      break
+    case 'start':
+      if (instances.every(isReady)) settle(draft, operation, 'running')
+      else failIfHopeless(draft, operation, id)
+      break
+    case 'scale': {
+      const settled = instances.every(
+        instance => (isReady(instance) || instance.stage === 'stopped') && instance.next === null,
+      )
+      const counts = Object.entries(operation.to).every(
+        ([name, count]) => draft.roles.get(roleKey(id, name))?.instances.length === Number(count),
+      )
+      if (settled && counts) enterStep(draft, operation.id, 'publishing')
+      else failIfHopeless(draft, operation, id)
+      break
+    }
+    case 'reboot':
+    case 'reimage': {
+      const instance = instances.find(candidate => candidate.id === operation.instance)
+      if (instance === undefined || (isReady(instance) && instance.next === null))
+        enterStep(draft, operation.id, 'publishing')
+      else failIfHopeless(draft, operation, id)
+      break
+    }
+    case 'create':
+    case 'swap':
+    case 'upgrade':
+    case 'walk':
+    case 'rollback':
+      break
+  }
+}
+
+function settle(draft: Draft, operation: Readonly<OperationRecord>, state: 'suspended' | 'running'): void {
+  const deployment = draft.deployments.edit(operation.deployments[0] ?? '')
+  if (deployment !== undefined) deployment.state = state
+  enterStep(draft, operation.id, 'publishing')
+}
+
+function failIfHopeless(draft: Draft, operation: Readonly<OperationRecord>, id: string): void {
+  const hopeless = draft.rolesOf(id).flatMap(role => role.instances.filter(instance => instance.hopeless))
+  if (hopeless.length === 0) return
+  const deployment = draft.deployments.edit(id)
+  if (deployment?.state === 'starting') deployment.state = 'running'
+  endOperation(draft, operation.id, 'Failed', {
+    code: 'start_failed',
+    message: `${hopeless.map(instance => instance.id).join(', ')} did not start; see \`vipswap logs ${hopeless[0]?.id ?? ''}\``,
+  })
+}

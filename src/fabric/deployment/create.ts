@@ -1,0 +1,274 @@
+import type { CreateCommand } from '../../contracts/command.ts'
+import type { Draft } from '../draft.ts'
+import { allAcknowledged } from '../acknowledgements.ts'
+import { addInstance, isReady, takeDown } from '../instances.ts'
+import { beginOperation, endOperation, enterStep, requireFree } from '../operations.ts'
+import { refuse, refuseIfAny } from '../refusal.ts'
+import { checkConfiguration, instanceCount, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
+import { roleKey, type DeploymentRecord, type OperationRecord, type RoleRecord, type ServiceRecord } from '../state.ts'
+import {
+  addressesOf,
+  bindingError,
+  endpointsInUse,
+  endpointsOfDefinition,
+  internalListeners,
+  listenersFor,
+} from './listeners.ts'
+import type { Release } from '../../model/release.ts'
+import type { Configuration } from '../../model/definition.ts'
+
+/** Accepts a new deployment into an empty slot (or, with `replace`, into one that is emptied first). */
+export function acceptCreate(draft: Draft, command: CreateCommand): string {
+  const release = requireRelease(draft.releases, command.package)
+  const { definition } = release
+  if (definition.name !== command.service) {
+    refuse('change_not_allowed', `the package is of service "${definition.name}", not "${command.service}"`)
+  }
+  const configuration = mergeConfiguration(
+    release.configuration ?? { roles: {} },
+    command.configuration ?? { roles: {} },
+  )
+  refuseIfAny(checkConfiguration(definition.roles, configuration))
+  const existing = draft.services.get(command.service)
+  const occupant = existing?.slots[command.slot] ?? null
+  if (occupant !== null && !command.replace) {
+    refuse(
+      'slot_occupied',
+      `the ${command.slot} slot of ${command.service} holds ${occupant}: use --replace, another slot, or \`vipswap upgrade\``,
+    )
+  }
+  const service = existing ?? createService(draft, release)
+  if (service.prepared !== null) refuse('operation_in_progress', 'a swap is prepared: commit or cancel it first')
+  const creating = [...draft.operations.values()].find(
+    other =>
+      other.status === 'InProgress' &&
+      other.kind === 'create' &&
+      other.service === command.service &&
+      other.slot === command.slot,
+  )
+  if (creating !== undefined)
+    refuse('operation_in_progress', `create ${creating.id} is in progress on ${command.service}/${command.slot}`)
+  if (occupant !== null) requireFree(draft, [occupant], ['upgrade', 'walk', 'rollback'])
+
+  const deployment = createDeployment(draft, command, release, configuration)
+  const operation = beginOperation(draft, {
+    kind: 'create',
+    service: command.service,
+    slot: command.slot,
+    deployments: occupant === null ? [deployment.id] : [deployment.id, occupant],
+    step: occupant === null ? 'binding' : 'removing',
+    message: `deploy ${definition.name} ${definition.version} to ${command.slot} as ${deployment.id}`,
+  })
+  operation.from = { [command.slot]: occupant }
+  operation.to = { [command.slot]: deployment.id }
+  operation.replaces = occupant
+  if (occupant === null) bind(draft, operation, deployment)
+  else removeInstances(draft, occupant)
+  return operation.id
+}
+
+function createService(draft: Draft, release: Release): ServiceRecord {
+  const { name } = release.definition
+  return draft.services.put(name, {
+    name,
+    createdAt: draft.now.wall,
+    slots: { production: null, staging: null },
+    ...addressesOf(draft, release.definition),
+    listeners: [],
+    prepared: null,
+  })
+}
+
+function createDeployment(
+  draft: Draft,
+  command: CreateCommand,
+  release: Release,
+  configuration: Configuration,
+): DeploymentRecord {
+  const id = `d${draft.fabric.nextDeployment}`
+  draft.fabric.nextDeployment += 1
+  const { definition } = release
+  for (const role of Object.values(definition.roles)) {
+    const spec = makeSpec(release, role, configuration)
+    const record: RoleRecord = draft.roles.put(roleKey(id, role.name), {
+      deployment: id,
+      name: role.name,
+      specs: { [spec.id]: spec },
+      target: spec.id,
+      instances: [],
+    })
+    const count = instanceCount(role, configuration)
+    for (let index = 0; index < count; index++)
+      addInstance(draft, record, index, definition.upgradeDomainCount, 'planned')
+  }
+  return draft.deployments.put(id, {
+    id,
+    service: command.service,
+    label: command.label ?? definition.version,
+    package: release.digest,
+    version: definition.version,
+    createdAt: draft.now.wall,
+    state: 'pending',
+    upgradeDomainCount: definition.upgradeDomainCount,
+    breaksData: definition.breaksData,
+    configuration,
+    internal: internalListeners(id, command.service, definition),
+    upgrade: null,
+  })
+}
+
+/** Every instance of a deployment begins its way out. */
+export function removeInstances(draft: Draft, id: string): void {
+  const deployment = draft.deployments.edit(id)
+  if (deployment === undefined) return
+  if (deployment.upgrade !== null) {
+    for (const operation of [deployment.upgrade.walk, deployment.upgrade.operation]) {
+      if (operation !== null)
+        endOperation(draft, operation, 'Cancelled', { code: 'superseded', message: 'the deployment is being deleted' })
+    }
+    deployment.upgrade = null
+  }
+  deployment.state = 'deleting'
+  for (const { name } of draft.rolesOf(id)) {
+    for (const instance of draft.roles.edit(roleKey(id, name))?.instances ?? [])
+      takeDown(draft, instance, { kind: 'remove' })
+  }
+}
+
+/** Forgets a deployment whose instances are gone; true once it is. */
+export function forgetIfGone(draft: Draft, id: string): boolean {
+  const roles = draft.rolesOf(id)
+  if (roles.some(role => role.instances.length > 0)) return false
+  for (const role of roles) draft.roles.delete(roleKey(id, role.name))
+  const deployment = draft.deployments.get(id)
+  draft.deployments.delete(id)
+  const service = deployment === undefined ? undefined : draft.services.edit(deployment.service)
+  if (service?.slots.production === id) service.slots.production = null
+  if (service?.slots.staging === id) service.slots.staging = null
+  return true
+}
+
+/** Puts the deployment into its slot and asks the proxies for the addresses; instances wait until they have them. */
+function bind(draft: Draft, operation: OperationRecord, deployment: DeploymentRecord): void {
+  const service = draft.services.edit(operation.service)
+  if (service === undefined || operation.slot === null) return
+  const release = draft.releases.get(deployment.package)
+  operation.previousListeners = structuredClone(service.listeners)
+  const endpoints = [
+    ...endpointsInUse(draft, service, operation.replaces),
+    ...(release === undefined ? [] : endpointsOfDefinition(release.definition)),
+  ]
+  service.listeners = listenersFor(service, endpoints)
+  service.slots[operation.slot] = deployment.id
+  deployment.state = 'deploying'
+  operation.step = 'binding'
+  operation.since = draft.revision
+}
+
+/** Moves a create as far as what is known allows. */
+export function advanceCreate(draft: Draft, id: string): void {
+  const operation = draft.operations.get(id)
+  const deploymentId = operation?.slot == null ? null : operation.to[operation.slot]
+  if (operation === undefined || deploymentId == null) return
+  switch (operation.step) {
+    case 'removing':
+      if (operation.replaces === null || forgetIfGone(draft, operation.replaces)) {
+        const record = draft.operations.edit(id)
+        const deployment = draft.deployments.edit(deploymentId)
+        if (record !== undefined && deployment !== undefined) bind(draft, record, deployment)
+      }
+      break
+    case 'binding':
+      advanceBinding(draft, operation, deploymentId)
+      break
+    case 'fetching':
+      advanceFetching(draft, operation, deploymentId)
+      break
+    case 'starting':
+      advanceStarting(draft, operation, deploymentId)
+      break
+  }
+}
+
+function advanceBinding(draft: Draft, operation: Readonly<OperationRecord>, id: string): void {
+  const deployment = draft.deployments.get(id)
+  const service = draft.services.get(operation.service)
+  if (deployment === undefined || service === undefined) return
+  // Without a proxy nobody has bound anything: wait for one.
+  if (draft.proxies.keys().length === 0 || !allAcknowledged(draft, operation.since)) return
+  const listeners = [...service.listeners, ...deployment.internal]
+  const error = bindingError(
+    draft,
+    listeners.map(listener => listener.key),
+  )
+  if (error !== null) {
+    abandon(draft, operation, id)
+    endOperation(draft, operation.id, 'Failed', {
+      code: 'port_in_use',
+      message: `${error}; free it, or set another port or \`vips\``,
+    })
+    return
+  }
+  if (listeners.some(listener => listener.bound === null)) return
+  enterStep(draft, operation.id, 'fetching')
+  advanceFetching(draft, operation, id)
+}
+
+/** Takes back everything a create has done before an instance was started. */
+function abandon(draft: Draft, operation: Readonly<OperationRecord>, id: string): void {
+  for (const role of draft.rolesOf(id)) draft.roles.delete(roleKey(id, role.name))
+  draft.deployments.delete(id)
+  const service = draft.services.edit(operation.service)
+  if (service === undefined || operation.slot === null) return
+  service.slots[operation.slot] = null
+  service.listeners = operation.previousListeners ?? []
+  const unused = service.slots.production === null && service.slots.staging === null && service.listeners.length === 0
+  if (unused) draft.services.delete(service.name)
+}
+
+function advanceFetching(draft: Draft, operation: Readonly<OperationRecord>, id: string): void {
+  const deployment = draft.deployments.get(id)
+  if (deployment === undefined) return
+  const nodes = new Set(draft.rolesOf(id).flatMap(role => role.instances.map(instance => instance.node)))
+  nodes.delete('')
+  for (const name of nodes) {
+    const node = draft.observed.nodes[name]
+    const failure = node?.packageErrors[deployment.package]
+    if (failure !== undefined) {
+      abandon(draft, operation, id)
+      endOperation(draft, operation.id, 'Failed', { code: 'invalid_package', message: `node ${name}: ${failure}` })
+      return
+    }
+    if (node?.packages.includes(deployment.package) !== true) return
+  }
+  for (const { name } of draft.rolesOf(id)) {
+    for (const instance of draft.roles.edit(roleKey(id, name))?.instances ?? []) {
+      if (instance.stage === 'planned') Object.assign(instance, { stage: 'starting', since: draft.revision })
+    }
+  }
+  enterStep(draft, operation.id, 'starting')
+}
+
+function advanceStarting(draft: Draft, operation: Readonly<OperationRecord>, id: string): void {
+  const instances = draft.rolesOf(id).flatMap(role => role.instances)
+  const hopeless = instances.filter(instance => instance.hopeless)
+  const deployment = draft.deployments.get(id)
+  if (deployment === undefined) return
+  if (hopeless.length > 0) {
+    settle(draft, id)
+    endOperation(draft, operation.id, 'Failed', {
+      code: 'start_failed',
+      message: `${hopeless.map(instance => instance.id).join(', ')} did not start; see \`vipswap logs ${hopeless[0]?.id ?? ''} --slot ${operation.slot ?? 'production'}\`, then deploy again with --replace`,
+    })
+    return
+  }
+  if (!instances.every(isReady)) return
+  settle(draft, id)
+  // The last table with the new instances in it must be everywhere before the caller is told that it serves.
+  enterStep(draft, operation.id, 'publishing')
+}
+
+function settle(draft: Draft, id: string): void {
+  const deployment = draft.deployments.edit(id)
+  if (deployment?.state === 'deploying') deployment.state = 'running'
+}

@@ -1,0 +1,148 @@
+import { assertNever } from '../../core/errors.ts'
+import type { SwapCommand } from '../../contracts/command.ts'
+import { SLOTS } from '../../model/common.ts'
+import type { Draft } from '../draft.ts'
+import { isReady } from '../instances.ts'
+import { requireService } from '../lookup.ts'
+import { beginOperation, endOperation, operationsOn } from '../operations.ts'
+import { refuse, refuseIfAny, type Blocker } from '../refusal.ts'
+import type { ServiceRecord } from '../state.ts'
+import { endpointsOfDeployment } from './listeners.ts'
+
+/** Everything that speaks against a swap now, and what is worth knowing before one. */
+export function swapPreflight(
+  draft: Draft,
+  service: Readonly<ServiceRecord>,
+): { blockers: Blocker[]; warnings: string[] } {
+  const blockers: Blocker[] = []
+  const warnings: string[] = []
+  const { production, staging } = service.slots
+  if (staging === null) {
+    blockers.push({
+      code: 'slot_empty',
+      message: `the staging slot of ${service.name} is empty: \`vipswap deploy PACKAGE --slot staging\` first`,
+    })
+    return { blockers, warnings }
+  }
+  for (const slot of SLOTS) {
+    const id = service.slots[slot]
+    const deployment = id === null ? undefined : draft.deployments.get(id)
+    if (deployment === undefined) continue
+    if (deployment.state !== 'running') {
+      blockers.push({
+        code: 'not_running',
+        message: `deployment ${deployment.id} in ${slot} is ${deployment.state}, not running`,
+      })
+    }
+    if (deployment.upgrade !== null) {
+      blockers.push({
+        code: 'upgrade_in_progress',
+        message: `deployment ${deployment.id} in ${slot} is being upgraded: finish it with \`vipswap walk\` or undo it with \`vipswap rollback\``,
+      })
+    }
+  }
+  for (const operation of operationsOn(
+    draft,
+    [production, staging].filter(id => id !== null),
+  )) {
+    if (blockers.some(blocker => blocker.code === 'upgrade_in_progress' || blocker.code === 'not_running')) break
+    blockers.push({ code: 'operation_in_progress', message: `${operation.kind} ${operation.id} is in progress` })
+  }
+  if (production !== null) compareEndpoints(draft, production, staging, blockers)
+  const instances = draft.rolesOf(staging).flatMap(role => role.instances)
+  const ready = instances.filter(isReady).length
+  if (instances.length > 0 && ready === 0) {
+    blockers.push({
+      code: 'not_ready',
+      message: `no instance of ${staging} in staging is ready: \`vipswap status\` says why`,
+    })
+  } else if (ready < instances.length) {
+    warnings.push(`${ready} of ${instances.length} instances of ${staging} are ready`)
+  }
+  return { blockers, warnings }
+}
+
+/** Same endpoints on both sides (Azure asks for the same number; addresses stay, so protocol and port must match too). */
+function compareEndpoints(draft: Draft, production: string, staging: string, blockers: Blocker[]): void {
+  const describe = (deployment: string): string =>
+    endpointsOfDeployment(draft, deployment)
+      .filter(({ endpoint }) => !endpoint.internal)
+      .map(({ role, endpoint }) => `${role}/${endpoint.name} ${endpoint.protocol} ${endpoint.port}`)
+      .toSorted()
+      .join(', ')
+  const [before, after] = [describe(production), describe(staging)]
+  if (before === after) return
+  blockers.push({
+    code: 'endpoint_mismatch',
+    message: `production has endpoints ${before || 'none'}, staging has ${after || 'none'}: they must be the same; else delete production and redeploy`,
+  })
+}
+
+/** Accepts a swap, or a phase of one. The exchange is this one change of state: all endpoints of both slots together. */
+export function acceptSwap(draft: Draft, command: SwapCommand): string {
+  const seen = requireService(draft, command.service)
+  const { expect } = command
+  if (expect !== undefined && (expect.production !== seen.slots.production || expect.staging !== seen.slots.staging)) {
+    refuse(
+      'expectation_failed',
+      `expected ${expect.production ?? 'nothing'} in production and ${expect.staging ?? 'nothing'} in staging, found ${seen.slots.production ?? 'nothing'} and ${seen.slots.staging ?? 'nothing'}`,
+    )
+  }
+  const service = draft.services.edit(command.service)
+  if (service === undefined) refuse('service_not_found', `there is no service "${command.service}"`)
+  switch (command.phase) {
+    case 'prepare':
+      return prepare(draft, service)
+    case 'cancel':
+      return cancel(draft, service)
+    case 'commit':
+      if (service.prepared === null) refuse('nothing_to_do', 'no swap is prepared: `vipswap swap prepare` first')
+      return exchange(draft, service)
+    case undefined:
+      if (service.prepared !== null)
+        refuse('operation_in_progress', 'a swap is prepared: `vipswap swap commit` or `vipswap swap cancel`')
+      return exchange(draft, service)
+    default:
+      return assertNever(command.phase)
+  }
+}
+
+function prepare(draft: Draft, service: ServiceRecord): string {
+  if (service.prepared !== null) refuse('operation_in_progress', 'a swap is prepared already: commit or cancel it')
+  refuseIfAny(swapPreflight(draft, service).blockers)
+  const operation = begin(draft, service, 'prepare the swap', 'prepared')
+  service.prepared = { operation: operation.id, ...service.slots }
+  endOperation(draft, operation.id, 'Succeeded')
+  return operation.id
+}
+
+function cancel(draft: Draft, service: ServiceRecord): string {
+  if (service.prepared === null) refuse('nothing_to_do', 'no swap is prepared')
+  const operation = begin(draft, service, 'cancel the prepared swap', 'cancelled')
+  service.prepared = null
+  endOperation(draft, operation.id, 'Succeeded')
+  return operation.id
+}
+
+function exchange(draft: Draft, service: ServiceRecord): string {
+  refuseIfAny(swapPreflight(draft, service).blockers)
+  const operation = begin(draft, service, 'swap', 'publishing')
+  service.slots = { production: service.slots.staging, staging: service.slots.production }
+  service.prepared = null
+  operation.to = { ...service.slots }
+  return operation.id
+}
+
+function begin(draft: Draft, service: ServiceRecord, message: string, step: string) {
+  const operation = beginOperation(draft, {
+    kind: 'swap',
+    service: service.name,
+    slot: null,
+    deployments: [service.slots.production, service.slots.staging].filter(id => id !== null),
+    step,
+    message: `${message}: production ${service.slots.production ?? 'empty'}, staging ${service.slots.staging ?? 'empty'}`,
+  })
+  operation.from = { ...service.slots }
+  operation.to = { ...service.slots }
+  return operation
+}

@@ -1,0 +1,44 @@
+import type { InstanceObservation } from '../contracts/assignment.ts'
+import type { Command } from '../contracts/command.ts'
+import type { ListenerStatus, NodeFacts, ProxyStatus } from '../contracts/link.ts'
+import type { Revision } from '../contracts/revision.ts'
+import type { Release } from '../model/release.ts'
+import type { FabricSettings } from './state.ts'
+
+/** Everything that can happen to the fabric. */
+export type Input =
+  /** A controller took over: nothing seen before counts, and its term is above all before it. */
+  | { readonly kind: 'restored'; readonly settings: FabricSettings }
+  | { readonly kind: 'command'; readonly command: Command; readonly idempotencyKey: string | null }
+  | { readonly kind: 'release-added'; readonly release: Release }
+  | { readonly kind: 'releases-removed'; readonly digests: readonly string[] }
+  /** A peer has applied a word of a higher term than ours. */
+  | { readonly kind: 'term-seen'; readonly term: number }
+  | {
+      readonly kind: 'proxy-connected'
+      readonly id: string
+      readonly incarnation: string
+      readonly bootId: string
+      readonly predecessors: readonly { readonly incarnation: string; readonly exited: boolean }[]
+    }
+  | {
+      readonly kind: 'proxy-acknowledged'
+      readonly incarnation: string
+      readonly revision: Revision
+      readonly listeners: readonly ListenerStatus[]
+      readonly status: ProxyStatus
+    }
+  | { readonly kind: 'proxy-status'; readonly incarnation: string; readonly status: ProxyStatus }
+  | { readonly kind: 'proxy-disconnected'; readonly incarnation: string }
+  | { readonly kind: 'proxy-exited'; readonly incarnation: string }
+  | { readonly kind: 'agent-connected'; readonly node: string; readonly facts: NodeFacts }
+  | {
+      readonly kind: 'agent-observed'
+      readonly node: string
+      readonly revision: Revision | null
+      readonly instances: readonly InstanceObservation[]
+      readonly packages: readonly string[]
+      readonly packageErrors: Readonly<Record<string, string>>
+    }
+  | { readonly kind: 'agent-disconnected'; readonly node: string }
+  | { readonly kind: 'tick' }

@@ -1,0 +1,23 @@
+import type { Slot } from '../model/common.ts'
+import type { Draft } from './draft.ts'
+import { refuse } from './refusal.ts'
+import type { DeploymentRecord, ServiceRecord } from './state.ts'
+
+/** The service of a name; refuses with `service_not_found`, naming the known ones. */
+export function requireService(draft: Draft, name: string): Readonly<ServiceRecord> {
+  const service = draft.services.get(name)
+  if (service !== undefined) return service
+  const known = draft.services.keys()
+  refuse(
+    'service_not_found',
+    `there is no service "${name}"; ${known.length === 0 ? 'none exists yet: `vipswap deploy PACKAGE` creates one' : `known: ${known.join(', ')}`}`,
+  )
+}
+
+/** The deployment in a slot; refuses with `slot_empty`. */
+export function requireDeployment(draft: Draft, service: string, slot: Slot): Readonly<DeploymentRecord> {
+  const id = requireService(draft, service).slots[slot]
+  const deployment = id === null ? undefined : draft.deployments.get(id)
+  if (deployment !== undefined) return deployment
+  refuse('slot_empty', `the ${slot} slot of ${service} is empty: \`vipswap deploy PACKAGE --slot ${slot}\` fills it`)
+}

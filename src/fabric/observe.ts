@@ -1,0 +1,93 @@
+import type { ListenerStatus, ProxyStatus } from '../contracts/link.ts'
+import type { Revision } from '../contracts/revision.ts'
+import type { Draft } from './draft.ts'
+import type { Input } from './input.ts'
+import type { ObservedNode, ObservedProxy } from './state.ts'
+
+type Of<K extends Input['kind']> = Extract<Input, { kind: K }>
+
+const UNSEEN_PROXY: ObservedProxy = { online: false, acknowledged: null, listeners: [], status: null }
+const UNSEEN_NODE: ObservedNode = { online: false, revision: null, instances: {}, packages: [], packageErrors: {} }
+
+function setProxy(draft: Draft, incarnation: string, change: Partial<ObservedProxy>): void {
+  const before = draft.observed.proxies[incarnation] ?? UNSEEN_PROXY
+  draft.observed = {
+    ...draft.observed,
+    proxies: { ...draft.observed.proxies, [incarnation]: { ...before, ...change } },
+  }
+}
+
+function setNode(draft: Draft, name: string, change: Partial<ObservedNode>): void {
+  const before = draft.observed.nodes[name] ?? UNSEEN_NODE
+  draft.observed = { ...draft.observed, nodes: { ...draft.observed.nodes, [name]: { ...before, ...change } } }
+}
+
+export function proxyConnected(draft: Draft, input: Of<'proxy-connected'>): void {
+  for (const { incarnation, exited } of input.predecessors) if (exited) proxyExited(draft, incarnation)
+  // Of an earlier boot nothing is left.
+  for (const proxy of draft.proxies.values()) {
+    if (proxy.id === input.id && proxy.bootId !== input.bootId) proxyExited(draft, proxy.incarnation)
+  }
+  if (draft.proxies.get(input.incarnation) === undefined) {
+    draft.proxies.put(input.incarnation, { id: input.id, incarnation: input.incarnation, bootId: input.bootId })
+    draft.event('proxy-joined', `proxy ${input.id} joined as ${input.incarnation}`)
+  }
+  setProxy(draft, input.incarnation, { online: true })
+}
+
+export function proxyExited(draft: Draft, incarnation: string): void {
+  if (draft.proxies.get(incarnation) !== undefined) {
+    draft.proxies.delete(incarnation)
+    draft.event('proxy-exited', `proxy incarnation ${incarnation} is gone`)
+  }
+  if (draft.observed.proxies[incarnation] === undefined) return
+  const { [incarnation]: _gone, ...proxies } = draft.observed.proxies
+  draft.observed = { ...draft.observed, proxies }
+}
+
+export function proxyAcknowledged(
+  draft: Draft,
+  incarnation: string,
+  said: { revision: Revision; listeners: readonly ListenerStatus[]; status: ProxyStatus },
+): void {
+  setProxy(draft, incarnation, {
+    online: true,
+    acknowledged: said.revision,
+    listeners: said.listeners,
+    status: said.status,
+  })
+}
+
+export function proxyStatus(draft: Draft, incarnation: string, status: ProxyStatus): void {
+  setProxy(draft, incarnation, { status })
+}
+
+export function proxyDisconnected(draft: Draft, incarnation: string): void {
+  setProxy(draft, incarnation, { online: false })
+}
+
+export function agentConnected(draft: Draft, input: Of<'agent-connected'>): void {
+  const known = draft.nodes.edit(input.node)
+  if (known === undefined) {
+    const index = Math.max(-1, ...[...draft.nodes.values()].map(node => node.index)) + 1
+    draft.nodes.put(input.node, { name: input.node, index, facts: input.facts })
+    draft.event('node-joined', `node ${input.node} joined`)
+  } else {
+    known.facts = input.facts
+  }
+  setNode(draft, input.node, { online: true })
+}
+
+export function agentObserved(draft: Draft, input: Of<'agent-observed'>): void {
+  setNode(draft, input.node, {
+    online: true,
+    revision: input.revision,
+    instances: Object.fromEntries(input.instances.map(instance => [instance.key, instance])),
+    packages: input.packages,
+    packageErrors: input.packageErrors,
+  })
+}
+
+export function agentDisconnected(draft: Draft, node: string): void {
+  setNode(draft, node, { online: false })
+}

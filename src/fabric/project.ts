@@ -1,0 +1,247 @@
+import type { AssignedInstance, Assignment, RunSpec } from '../contracts/assignment.ts'
+import type { Listener, Pool, RoutingTable, Target } from '../contracts/routing.ts'
+import type { Moment } from '../core/clock.ts'
+import type { Slot } from '../model/common.ts'
+import { elapsedMs } from './anchor.ts'
+import { dueInMs, specOf } from './instances.ts'
+import {
+  instanceKey,
+  targetKey,
+  type DeploymentRecord,
+  type FabricState,
+  type InstanceRecord,
+  type ListenerRecord,
+  type RoleRecord,
+} from './state.ts'
+import { upgradeDueInMs } from './upgrade/gate.ts'
+
+/** The whole routing table of a committed state. */
+export function projectRouting(state: FabricState, now: Moment): RoutingTable {
+  const listeners: Listener[] = []
+  const pools: Record<string, Pool> = {}
+  for (const service of Object.values(state.services)) {
+    for (const listener of service.listeners) {
+      const slot = listener.slot ?? 'production'
+      const deployment = deploymentIn(state, service.slots[slot])
+      listeners.push(routeListener(state, listener, service.name, deployment, [service.hostNames[slot]]))
+    }
+  }
+  for (const deployment of Object.values(state.deployments)) {
+    if (deployment.state === 'pending') continue
+    for (const listener of deployment.internal) {
+      listeners.push(routeListener(state, listener, deployment.service, deployment, []))
+    }
+    for (const role of rolesOf(state, deployment.id)) {
+      for (const pool of poolsOf(deployment, role, now)) pools[pool.key] = pool
+    }
+  }
+  return {
+    fabric: state.fabric.id,
+    revision: state.fabric.revision,
+    listeners,
+    pools,
+    limits: state.fabric.settings.limits,
+  }
+}
+
+function deploymentIn(state: FabricState, id: string | null): DeploymentRecord | null {
+  return id === null ? null : (state.deployments[id] ?? null)
+}
+
+function routeListener(
+  state: FabricState,
+  listener: ListenerRecord,
+  service: string,
+  deployment: DeploymentRecord | null,
+  hostNames: string[],
+): Listener {
+  const pool = deployment === null ? null : poolKey(deployment.id, listener.role, listener.endpoint)
+  const exists = deployment !== null && hasEndpoint(state, deployment.id, listener)
+  return {
+    key: listener.key,
+    service,
+    slot: listener.slot,
+    role: listener.role,
+    endpoint: listener.endpoint,
+    protocol: listener.protocol,
+    host: listener.host,
+    port: listener.bound ?? listener.port,
+    hostNames,
+    pool: exists && deployment.state !== 'suspended' ? pool : null,
+    reason: reasonOf(listener.slot, deployment, exists),
+  }
+}
+
+function reasonOf(slot: Slot | null, deployment: DeploymentRecord | null, exists: boolean): string | null {
+  if (deployment === null) return `the ${slot ?? 'internal'} slot is empty`
+  if (deployment.state === 'suspended' || deployment.state === 'suspending') return 'the deployment is suspended'
+  if (deployment.state === 'deleting') return 'the deployment is being deleted'
+  if (!exists) return `deployment ${deployment.id} does not have this endpoint`
+  return null
+}
+
+function hasEndpoint(state: FabricState, deployment: string, listener: ListenerRecord): boolean {
+  const role = state.roles[`${deployment}/${listener.role}`]
+  if (role === undefined) return false
+  return specOf(role, role.target).definition.endpoints.some(endpoint => endpoint.name === listener.endpoint)
+}
+
+export function poolKey(deployment: string, role: string, endpoint: string): string {
+  return `${deployment}/${role}/${endpoint}`
+}
+
+export function rolesOf(state: FabricState, deployment: string): RoleRecord[] {
+  const prefix = `${deployment}/`
+  return Object.keys(state.roles)
+    .filter(key => key.startsWith(prefix))
+    .toSorted()
+    .flatMap(key => state.roles[key] ?? [])
+}
+
+function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): Iterable<Pool> {
+  const { definition } = specOf(role, role.target)
+  const live = deployment.state !== 'suspending' && deployment.state !== 'suspended' && deployment.state !== 'deleting'
+  const expecting = live && role.instances.some(isExpected)
+  for (const endpoint of definition.endpoints) {
+    const targets: Target[] = []
+    for (const instance of role.instances) {
+      const port = instance.published?.ports[endpoint.name]
+      if (instance.published === null || port === undefined) continue
+      const spec = specOf(role, instance.spec)
+      const common = {
+        key: targetKey(deployment.id, instance),
+        instance: instance.id,
+        version: spec.version,
+        host: instance.published.host,
+        port,
+      }
+      if (instance.published.membership === 'in') targets.push({ ...common, state: 'in' })
+      else if (instance.stage !== 'draining') targets.push({ ...common, state: 'draining' })
+      else {
+        const left = Math.max(0, spec.definition.drainTimeoutMs - elapsedMs(instance.anchor, now))
+        targets.push({ ...common, state: 'draining', drainMs: Math.round(left) })
+      }
+    }
+    yield {
+      key: poolKey(deployment.id, role.name, endpoint.name),
+      service: deployment.service,
+      deployment: deployment.id,
+      role: role.name,
+      endpoint: endpoint.name,
+      targets,
+      expecting,
+      drainTimeoutMs: definition.drainTimeoutMs,
+    }
+  }
+}
+
+/** Ready now or on its way to be: worth holding a request for. */
+function isExpected(instance: InstanceRecord): boolean {
+  if (instance.hopeless) return false
+  if (instance.stage === 'starting' || instance.stage === 'serving' || instance.stage === 'planned') return true
+  return instance.next === 'restart'
+}
+
+/** What each node should run, whole; a node without instances gets an empty assignment. */
+export function projectAssignments(state: FabricState): Record<string, Assignment> {
+  const byNode: Record<string, AssignedInstance[]> = {}
+  const wanted: Record<string, Set<string>> = {}
+  for (const name of Object.keys(state.nodes)) {
+    byNode[name] = []
+    wanted[name] = new Set()
+  }
+  for (const role of Object.values(state.roles)) {
+    const deployment = state.deployments[role.deployment]
+    if (deployment === undefined) continue
+    const variables = internalVariables(deployment)
+    for (const instance of role.instances) {
+      const instances = byNode[instance.node]
+      if (instances === undefined) continue
+      for (const id of [instance.spec, instance.nextSpec ?? instance.spec, role.target]) {
+        wanted[instance.node]?.add(specOf(role, id).package)
+      }
+      if (deployment.upgrade !== null) wanted[instance.node]?.add(deployment.upgrade.to.package)
+      if (instance.stage === 'planned') continue
+      instances.push({
+        key: instanceKey(role.deployment, instance.id),
+        service: deployment.service,
+        deployment: role.deployment,
+        role: role.name,
+        instance: instance.id,
+        index: instance.index,
+        incarnation: instance.incarnation,
+        desired: instance.stage === 'stopping' || instance.stage === 'stopped' ? 'stop' : 'run',
+        clean: instance.clean,
+        upgradeDomain: instance.upgradeDomain,
+        faultDomain: instance.faultDomain,
+        spec: runSpec(role, instance, variables),
+      })
+    }
+  }
+  const assignments: Record<string, Assignment> = {}
+  for (const node of Object.values(state.nodes)) {
+    assignments[node.name] = {
+      fabric: state.fabric.id,
+      revision: state.fabric.revision,
+      node: node.name,
+      instances: byNode[node.name] ?? [],
+      packages: [...(wanted[node.name] ?? [])].toSorted(),
+      portRange: shareOfPorts(state.fabric.settings.portRange, node.index),
+    }
+  }
+  return assignments
+}
+
+const PORT_SHARES = 10
+
+/** Nodes on one machine take ports from tenths of the range by turns, so that they rarely meet. */
+function shareOfPorts(range: { from: number; to: number }, index: number): { from: number; to: number } {
+  const size = Math.floor((range.to - range.from + 1) / PORT_SHARES)
+  if (size < 10) return range
+  const from = range.from + (index % PORT_SHARES) * size
+  return { from, to: from + size - 1 }
+}
+
+function runSpec(role: RoleRecord, instance: InstanceRecord, internalEndpoints: Record<string, string>): RunSpec {
+  const { definition, ...spec } = specOf(role, instance.spec)
+  return {
+    package: spec.package,
+    path: definition.path,
+    version: spec.version,
+    command: definition.command ?? [],
+    startup: definition.startup,
+    endpoints: definition.endpoints.map(({ name, protocol }) => ({ name, protocol })),
+    probe: definition.probe,
+    settings: spec.settings,
+    env: definition.env,
+    internalEndpoints,
+    localStorage: definition.localStorage,
+    startTimeoutMs: definition.startTimeoutMs,
+    stopTimeoutMs: definition.stopTimeoutMs,
+  }
+}
+
+/** `ENDPOINT_<ROLE>_<NAME>` of a deployment's internal endpoints that are bound. */
+function internalVariables(deployment: DeploymentRecord): Record<string, string> {
+  const variables: Record<string, string> = {}
+  for (const { role, endpoint, host, bound } of deployment.internal) {
+    const name = `ENDPOINT_${role}_${endpoint}`.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
+    if (bound !== null) variables[name] = `${host}:${bound}`
+  }
+  return variables
+}
+
+/** Milliseconds until a clock in the state is due, or null. */
+export function projectWakeIn(state: FabricState, now: Moment): number | null {
+  let due: number | null = null
+  const consider = (ms: number | null): void => {
+    if (ms !== null && (due === null || ms < due)) due = ms
+  }
+  for (const role of Object.values(state.roles)) {
+    for (const instance of role.instances) consider(dueInMs({ now }, role, instance))
+  }
+  for (const deployment of Object.values(state.deployments)) {
+    if (deployment.upgrade !== null) consider(upgradeDueInMs(deployment.upgrade, now))
+  }
+  return due
+}

@@ -1,0 +1,85 @@
+import { createHash } from 'node:crypto'
+import type { Configuration, RoleDefinition } from '../model/definition.ts'
+import type { Release } from '../model/release.ts'
+import { refuse, type Blocker } from './refusal.ts'
+import type { RoleSpec } from './state.ts'
+
+/** How a role of a release runs under a configuration. Its id is the same for the same identity and settings. */
+export function makeSpec(release: Release, role: RoleDefinition, configuration: Configuration): RoleSpec {
+  const settings = { ...role.settings }
+  for (const [name, value] of Object.entries(configuration.roles[role.name]?.settings ?? {})) {
+    if (name in settings) settings[name] = value
+  }
+  const identity = release.identities[role.name] ?? release.digest
+  return {
+    id: `${identity.slice(0, 16)}-${digestOf(settings)}`,
+    package: release.digest,
+    version: release.definition.version,
+    identity,
+    definition: role,
+    settings,
+  }
+}
+
+/** How many instances of a role a configuration asks for. */
+export function instanceCount(role: RoleDefinition, configuration: Configuration): number {
+  if (role.upstreams.length > 0) return role.upstreams.length
+  return configuration.roles[role.name]?.instances ?? role.instances
+}
+
+/** Later words win, role by role, setting by setting. */
+export function mergeConfiguration(base: Configuration, over: Configuration): Configuration {
+  const roles: Record<string, Configuration['roles'][string]> = { ...base.roles }
+  for (const [name, role] of Object.entries(over.roles)) {
+    const settings = { ...roles[name]?.settings, ...role.settings }
+    roles[name] = { ...roles[name], ...role, ...(Object.keys(settings).length > 0 ? { settings } : {}) }
+  }
+  return { roles }
+}
+
+/** What a configuration says that its definition does not know. */
+export function checkConfiguration(
+  roles: Readonly<Record<string, RoleDefinition>>,
+  configuration: Configuration,
+): Blocker[] {
+  const blockers: Blocker[] = []
+  for (const [name, role] of Object.entries(configuration.roles)) {
+    const definition = roles[name]
+    if (definition === undefined) {
+      blockers.push({
+        code: 'invalid_configuration',
+        message: `there is no role "${name}"; roles are ${Object.keys(roles).join(', ')}`,
+      })
+      continue
+    }
+    for (const setting of Object.keys(role.settings ?? {})) {
+      if (setting in definition.settings) continue
+      const known = Object.keys(definition.settings)
+      blockers.push({
+        code: 'invalid_configuration',
+        message: `role ${name} has no setting "${setting}"; ${known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`}`,
+      })
+    }
+  }
+  return blockers
+}
+
+/** The release of a digest; refuses with `package_not_found`. */
+export function requireRelease(releases: { get(digest: string): Release | undefined }, digest: string): Release {
+  return (
+    releases.get(digest) ?? refuse('package_not_found', `there is no package ${digest.slice(0, 12)}…: upload it first`)
+  )
+}
+
+function digestOf(settings: Record<string, string>): string {
+  return createHash('sha256').update(canonicalSettings(settings)).digest('hex').slice(0, 12)
+}
+
+/** One text for equal settings, whatever their order. */
+export function canonicalSettings(settings: Readonly<Record<string, string>>): string {
+  return JSON.stringify(
+    Object.keys(settings)
+      .toSorted()
+      .map(name => [name, settings[name]]),
+  )
+}

@@ -1,0 +1,154 @@
+import type { RollbackCommand, WalkCommand, ChangeUpgradeCommand } from '../../contracts/command.ts'
+import type { Draft } from '../draft.ts'
+import { keepUp } from '../instances.ts'
+import { requireDeployment } from '../lookup.ts'
+import { beginOperation, endOperation } from '../operations.ts'
+import { refuse } from '../refusal.ts'
+import { roleKey, type DeploymentRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
+import { freshClocks, slotOf } from './accept.ts'
+import { waitsForWalk } from './gate.ts'
+
+/** Why a rollback is not allowed now, or null. Allowed exactly while an upgrade is under way and not wholly done. */
+export function rollbackBlockedBy(
+  deployment: Readonly<DeploymentRecord>,
+  roles: readonly Readonly<RoleRecord>[],
+): string | null {
+  const { upgrade } = deployment
+  if (upgrade === null) return 'no upgrade is in progress'
+  if (upgrade.direction === 'back') return 'a rollback is already in progress'
+  const someOld = roles.some(role => {
+    const change = upgrade.roles[role.name]
+    return change !== undefined && role.instances.some(instance => instance.spec !== change.to)
+  })
+  if (someOld || upgrade.phase === 'walking' || upgrade.phase === 'verifying') return null
+  return 'every instance already runs the new version'
+}
+
+/** Accepts the way back: what has not moved stays, what has moved returns, the domain in flight first. */
+export function acceptRollback(draft: Draft, command: RollbackCommand): string {
+  const seen = requireDeployment(draft, command.service, command.slot)
+  const blocked = rollbackBlockedBy(seen, draft.rolesOf(seen.id))
+  if (blocked !== null) {
+    refuse(
+      'rollback_not_allowed',
+      `${blocked}: an ended upgrade is undone by swapping back, or by upgrading to the old package`,
+    )
+  }
+  const deployment = draft.deployments.edit(seen.id)
+  if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${seen.id}`)
+  return beginRollback(draft, deployment, command.mode ?? 'auto', null)
+}
+
+/** Turns the running upgrade around. `reason` says why when nobody asked for it. Answers the rollback's operation. */
+export function beginRollback(
+  draft: Draft,
+  deployment: DeploymentRecord,
+  mode: 'auto' | 'manual',
+  reason: string | null,
+): string {
+  const upgrade = deployment.upgrade
+  if (upgrade === null) refuse('rollback_not_allowed', 'no upgrade is in progress')
+  if (upgrade.walk !== null) {
+    endOperation(draft, upgrade.walk, 'Cancelled', { code: 'superseded', message: 'a rollback took its place' })
+  }
+  endOperation(draft, upgrade.operation, 'RolledBack', {
+    code: 'cancelled',
+    message: reason === null ? 'rolled back on request' : `rolled back: ${reason}`,
+  })
+  const operation = beginOperation(draft, {
+    kind: 'rollback',
+    service: deployment.service,
+    slot: slotOf(draft, deployment),
+    deployments: [deployment.id],
+    step: 'walking',
+    message: `rollback of ${deployment.id} from ${upgrade.to.version} to ${upgrade.from.version}${reason === null ? '' : `: ${reason}`}`,
+  })
+  operation.from = { version: upgrade.to.version, package: upgrade.to.package }
+  operation.to = { version: upgrade.from.version, package: upgrade.from.package }
+  const moved = new Set<number>()
+  for (const [name, { from }] of Object.entries(upgrade.roles)) {
+    const role = draft.roles.edit(roleKey(deployment.id, name))
+    if (role === undefined) continue
+    role.target = from
+    for (const instance of role.instances) {
+      if (instance.spec !== from) moved.add(instance.upgradeDomain)
+      else if (instance.nextSpec !== null && !keepUp(draft, instance)) {
+        // Told to stop already: it comes back as what it was.
+        instance.nextSpec = from
+        moved.add(instance.upgradeDomain)
+      }
+    }
+  }
+  deployment.upgrade = {
+    ...upgrade,
+    operation: operation.id,
+    direction: 'back',
+    mode,
+    domains: backwards(upgrade, moved),
+    position: 0,
+    phase: 'waiting',
+    walk: null,
+    clocks: freshClocks(draft),
+    walked: [],
+  }
+  return operation.id
+}
+
+/** The domain in flight first, then the finished ones, the latest first; untouched domains are not in it. */
+function backwards(upgrade: UpgradeRecord, moved: ReadonlySet<number>): number[] {
+  const walked = [...upgrade.walked].toReversed().map(({ domain }) => domain)
+  return [...new Set(walked)].filter(domain => moved.has(domain))
+}
+
+/** Accepts one walk of the manual modes: the next domain, and only that. */
+export function acceptWalk(draft: Draft, command: WalkCommand): string {
+  const seen = requireDeployment(draft, command.service, command.slot)
+  const deployment = draft.deployments.edit(seen.id)
+  const upgrade = deployment?.upgrade
+  if (deployment === undefined || upgrade == null) {
+    refuse(
+      'no_upgrade',
+      `nothing is being upgraded in ${command.service}/${command.slot}: \`vipswap upgrade PACKAGE --mode manual\` begins`,
+    )
+  }
+  if (!waitsForWalk(upgrade.mode, upgrade.position)) {
+    refuse(
+      'walk_not_allowed',
+      `the upgrade walks by itself (mode ${upgrade.mode}): \`vipswap upgrade set --mode manual\` first`,
+    )
+  }
+  const next = upgrade.domains[upgrade.position]
+  if (upgrade.phase !== 'waiting' || upgrade.walk !== null || next === undefined) {
+    refuse('walk_not_allowed', `domain ${next ?? '?'} is still being walked: wait for it, or \`vipswap rollback\``)
+  }
+  if (command.domain !== undefined && command.domain !== next) {
+    refuse(
+      'walk_not_allowed',
+      `the next domain is ${next}, not ${command.domain}: domains are walked in order, each once`,
+    )
+  }
+  const operation = beginOperation(draft, {
+    kind: 'walk',
+    service: deployment.service,
+    slot: slotOf(draft, deployment),
+    deployments: [deployment.id],
+    step: 'walking',
+    message: `walk of domain ${next} of ${deployment.id}`,
+  })
+  operation.domain = next
+  upgrade.walk = operation.id
+  return operation.id
+}
+
+/** Changes the mode of a running upgrade. Answers the upgrade's own operation. */
+export function acceptChange(draft: Draft, command: ChangeUpgradeCommand): string {
+  const seen = requireDeployment(draft, command.service, command.slot)
+  const upgrade = draft.deployments.edit(seen.id)?.upgrade
+  if (upgrade == null) refuse('no_upgrade', `nothing is being upgraded in ${command.service}/${command.slot}`)
+  if (upgrade.direction === 'back' && command.mode !== 'auto' && command.mode !== 'manual') {
+    refuse('change_not_allowed', 'a rollback walks in mode auto or manual')
+  }
+  upgrade.mode = command.mode
+  draft.event('upgrade-changed', `mode is now ${command.mode}`, { service: seen.service, deployment: seen.id })
+  return upgrade.operation
+}

@@ -1,0 +1,198 @@
+import { startAnchor } from '../anchor.ts'
+import type { Draft } from '../draft.ts'
+import { isReady, pruneSpecs, takeDown } from '../instances.ts'
+import { endOperation, enterStep } from '../operations.ts'
+import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
+import { judge, waitsForWalk } from './gate.ts'
+import { beginRollback } from './rollback.ts'
+
+/** Moves a deployment's upgrade or rollback as far as what is known allows. */
+export function advanceUpgrade(draft: Draft, id: string): void {
+  if (draft.deployments.get(id)?.upgrade == null) return
+  const deployment = draft.deployments.edit(id)
+  if (deployment === undefined) return
+  // Each turn moves at most one phase; a domain has at most four.
+  for (let turn = 0; turn < 100; turn++) {
+    const upgrade = deployment.upgrade
+    if (upgrade === null || !step(draft, deployment, upgrade)) return
+  }
+}
+
+/** One phase forward; false when something must be waited for. */
+function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  switch (upgrade.phase) {
+    case 'preparing':
+      return prepare(draft, deployment, upgrade)
+    case 'waiting':
+      if (upgrade.position >= upgrade.domains.length) {
+        complete(draft, deployment, upgrade)
+        return true
+      }
+      if (upgrade.walk === null && waitsForWalk(upgrade.mode, upgrade.position)) return false
+      beginDomain(draft, deployment, upgrade)
+      return true
+    case 'walking':
+      return finishWalking(draft, deployment, upgrade)
+    case 'verifying':
+      return verify(draft, deployment, upgrade)
+  }
+}
+
+/** The ground before the first domain: the package on every node that will run it. If that fails nothing was stopped. */
+function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  const nodes = new Set(
+    affected(draft, deployment.id, upgrade).flatMap(({ instances }) => instances.map(instance => instance.node)),
+  )
+  nodes.delete('')
+  for (const name of nodes) {
+    const failure = draft.observed.nodes[name]?.packageErrors[upgrade.to.package]
+    if (failure !== undefined) {
+      undo(draft, deployment, upgrade)
+      endOperation(draft, upgrade.operation, 'Failed', { code: 'invalid_package', message: `node ${name}: ${failure}` })
+      return true
+    }
+  }
+  const ready = [...nodes].every(name => draft.observed.nodes[name]?.packages.includes(upgrade.to.package))
+  if (!ready) return false
+  upgrade.phase = 'waiting'
+  enterStep(draft, upgrade.operation, 'walking')
+  if (waitsForWalk(upgrade.mode, 0)) endOperation(draft, upgrade.operation, 'Succeeded')
+  return true
+}
+
+function undo(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
+  for (const [name, { from }] of Object.entries(upgrade.roles)) {
+    const role = draft.roles.edit(roleKey(deployment.id, name))
+    if (role !== undefined) role.target = from
+    pruneSpecs(draft, deployment.id, name)
+  }
+  deployment.upgrade = null
+}
+
+/** The domains that go down together at the current position. */
+function domainsAt(upgrade: UpgradeRecord): readonly number[] {
+  if (upgrade.mode === 'simultaneous') return upgrade.domains
+  const domain = upgrade.domains[upgrade.position]
+  return domain === undefined ? [] : [domain]
+}
+
+/** Starts the current domain: all its instances that are not yet where they belong begin their way down together. */
+function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
+  const domains = domainsAt(upgrade)
+  upgrade.phase = 'walking'
+  upgrade.clocks = { ...upgrade.clocks, domain: startAnchor(draft.now), wait: null, stable: null, retry: null }
+  let count = 0
+  for (const [name, { from, to }] of Object.entries(upgrade.roles)) {
+    const spec = upgrade.direction === 'forward' ? to : from
+    const role = draft.roles.edit(roleKey(deployment.id, name))
+    for (const instance of role?.instances ?? []) {
+      if (!domains.includes(instance.upgradeDomain) || instance.spec === spec || instance.nextSpec === spec) continue
+      takeDown(draft, instance, { kind: 'restart', spec })
+      count += 1
+    }
+  }
+  for (const domain of domains) {
+    upgrade.walked.push({ domain, startedAt: draft.now.wall, endedAt: null, instances: count })
+    draft.event(
+      'domain-started',
+      `${upgrade.direction === 'forward' ? 'upgrade' : 'rollback'}: domain ${domain} goes down`,
+      {
+        service: deployment.service,
+        deployment: deployment.id,
+        operation: upgrade.operation,
+      },
+    )
+  }
+}
+
+function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  const domains = domainsAt(upgrade)
+  const arrived = affected(draft, deployment.id, upgrade).every(({ role, spec }) =>
+    role.instances.every(instance => !domains.includes(instance.upgradeDomain) || hasArrived(instance, spec)),
+  )
+  if (arrived) upgrade.phase = 'verifying'
+  return arrived
+}
+
+/** On its destination and either ready or known to be unable: the gate decides what the latter means. */
+function hasArrived(instance: Readonly<InstanceRecord>, spec: string): boolean {
+  return instance.spec === spec && (isReady(instance) || (instance.stage === 'starting' && instance.hopeless))
+}
+
+function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  const verdict = judge(draft, upgrade, draft.rolesOf(deployment.id))
+  if (verdict.kind === 'wait') return false
+  if (verdict.kind === 'fail') {
+    draft.event('upgrade-unhealthy', verdict.reason, { service: deployment.service, deployment: deployment.id })
+    beginRollback(draft, deployment, 'auto', verdict.reason)
+    return true
+  }
+  for (const domain of domainsAt(upgrade)) {
+    const record = upgrade.walked.findLast(walked => walked.domain === domain)
+    if (record !== undefined) record.endedAt = draft.now.wall
+    draft.event('domain-ended', `domain ${domain} is done`, {
+      service: deployment.service,
+      deployment: deployment.id,
+      operation: upgrade.operation,
+    })
+  }
+  upgrade.position = upgrade.mode === 'simultaneous' ? upgrade.domains.length : upgrade.position + 1
+  if (upgrade.walk !== null) {
+    writeDomains(draft, upgrade.walk, upgrade)
+    endOperation(draft, upgrade.walk, 'Succeeded')
+    upgrade.walk = null
+  }
+  if (upgrade.position >= upgrade.domains.length) complete(draft, deployment, upgrade)
+  else upgrade.phase = 'waiting'
+  return true
+}
+
+function complete(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
+  const forward = upgrade.direction === 'forward'
+  const end = forward ? upgrade.to : upgrade.from
+  Object.assign(deployment, {
+    package: end.package,
+    version: end.version,
+    label: end.label,
+    configuration: end.configuration,
+    breaksData: end.breaksData,
+    upgrade: null,
+  })
+  const hopeless = draft.rolesOf(deployment.id).flatMap(role => role.instances.filter(instance => instance.hopeless))
+  for (const name of Object.keys(upgrade.roles)) pruneSpecs(draft, deployment.id, name)
+  writeDomains(draft, upgrade.operation, upgrade)
+  if (!forward && hopeless.length > 0) {
+    endOperation(draft, upgrade.operation, 'Failed', {
+      code: 'start_failed',
+      message: `${hopeless.map(instance => instance.id).join(', ')} did not start on ${end.version}: a fresh \`vipswap upgrade\` to a version that starts mends it`,
+    })
+  } else {
+    endOperation(draft, upgrade.operation, 'Succeeded')
+  }
+  draft.event(forward ? 'upgrade-completed' : 'rollback-completed', `${deployment.id} runs ${end.version}`, {
+    service: deployment.service,
+    deployment: deployment.id,
+    operation: upgrade.operation,
+  })
+}
+
+function writeDomains(draft: Draft, operation: string, upgrade: UpgradeRecord): void {
+  const record = draft.operations.edit(operation)
+  if (record === undefined || record.status !== 'InProgress') return
+  const domains = record.kind === 'walk' ? upgrade.walked.slice(-1) : upgrade.walked
+  record.receipt = { complete: false, note: null, traffic: [], switchMs: null, domains: structuredClone(domains) }
+}
+
+/** The roles a walk touches, and where their instances are to arrive. */
+function affected(
+  draft: Draft,
+  deployment: string,
+  upgrade: UpgradeRecord,
+): { role: Readonly<RoleRecord>; spec: string; instances: readonly Readonly<InstanceRecord>[] }[] {
+  return Object.entries(upgrade.roles).flatMap(([name, { from, to }]) => {
+    const role = draft.roles.get(roleKey(deployment, name))
+    return role === undefined
+      ? []
+      : [{ role, spec: upgrade.direction === 'forward' ? to : from, instances: role.instances }]
+  })
+}
