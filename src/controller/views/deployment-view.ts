@@ -1,0 +1,162 @@
+import type { ActionName, ActionView, DeploymentView, RoleView, UpgradeStatusView } from '../../contracts/api.ts'
+import type { Command } from '../../contracts/command.ts'
+import type { Moment } from '../../core/clock.ts'
+import { rehearse } from '../../fabric/apply.ts'
+import { Draft } from '../../fabric/draft.ts'
+import { isReady, specOf } from '../../fabric/instances.ts'
+import { rolesOf } from '../../fabric/project.ts'
+import { Refused } from '../../fabric/refusal.ts'
+import type { DeploymentRecord, FabricState, RoleRecord, UpgradeRecord } from '../../fabric/state.ts'
+import { requireUpgradable } from '../../fabric/upgrade/accept.ts'
+import { waitsForWalk } from '../../fabric/upgrade/gate.ts'
+import { rollbackBlockedBy } from '../../fabric/upgrade/rollback.ts'
+import type { Slot } from '../../model/common.ts'
+import type { DeploymentStatus } from '../../model/states.ts'
+import { viewInstance } from './instance-view.ts'
+
+/** The deployment in a slot as the admin API shows it. */
+export function viewDeployment(state: FabricState, deployment: DeploymentRecord, slot: Slot, now: Moment): DeploymentView {
+  const roles = rolesOf(state, deployment.id)
+  const blocked = rollbackBlockedBy(deployment, roles)
+  return {
+    id: deployment.id,
+    service: deployment.service,
+    slot,
+    label: deployment.label,
+    package: deployment.package,
+    version: deployment.version,
+    status: statusOf(deployment, roles),
+    createdAt: new Date(deployment.createdAt).toISOString(),
+    upgradeDomainCount: deployment.upgradeDomainCount,
+    locked: isLocked(state, deployment),
+    rollbackAllowed: blocked === null,
+    ...(blocked === null ? {} : { rollbackBlockedBy: blocked }),
+    ...(deployment.upgrade === null ? {} : { upgradeStatus: viewUpgrade(deployment.upgrade, roles) }),
+    actions: actionsOf(state, deployment, slot, now),
+    roles: roles.map(viewRole),
+    instances: roles.flatMap(role => role.instances.map(instance => viewInstance(state, role, instance))),
+  }
+}
+
+/** Held by an operation that must end before another may begin; a walk does not lock (Cloud Services, "Locked"). */
+function isLocked(state: FabricState, deployment: DeploymentRecord): boolean {
+  return Object.values(state.operations).some(
+    operation =>
+      operation.status === 'InProgress' &&
+      operation.deployments.includes(deployment.id) &&
+      operation.kind !== 'upgrade' &&
+      operation.kind !== 'walk' &&
+      operation.kind !== 'rollback',
+  )
+}
+
+function statusOf(deployment: DeploymentRecord, roles: readonly RoleRecord[]): DeploymentStatus {
+  switch (deployment.state) {
+    case 'pending':
+    case 'deploying':
+      return 'Deploying'
+    case 'suspending':
+      return 'Suspending'
+    case 'suspended':
+      return 'Suspended'
+    case 'starting':
+      return 'Starting'
+    case 'deleting':
+      return 'Deleting'
+    case 'running':
+      return deployment.upgrade !== null || roles.some(role => role.instances.some(instance => instance.next !== null))
+        ? 'RunningTransitioning'
+        : 'Running'
+  }
+}
+
+function viewRole(role: RoleRecord): RoleView {
+  const spec = specOf(role, role.target)
+  return {
+    name: role.name,
+    kind: spec.definition.kind,
+    version: spec.version,
+    instances: role.instances.length,
+    ready: role.instances.filter(isReady).length,
+    endpoints: spec.definition.endpoints.map(({ name, protocol, port, internal }) => ({ name, protocol, port, internal })),
+  }
+}
+
+function viewUpgrade(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): UpgradeStatusView {
+  const type = upgrade.mode === 'simultaneous' ? 'Simultaneous' : upgrade.mode.endsWith('manual') ? 'Manual' : 'Auto'
+  const during = upgrade.phase === 'walking' || upgrade.phase === 'verifying'
+  const waitingFor = waitingOf(upgrade, roles)
+  const current = upgrade.domains[upgrade.position] ?? upgrade.domains.at(-1) ?? 0
+  const together = upgrade.mode === 'simultaneous'
+  return {
+    type,
+    mode: upgrade.mode,
+    direction: upgrade.direction,
+    fromVersion: upgrade.direction === 'forward' ? upgrade.from.version : upgrade.to.version,
+    toVersion: upgrade.direction === 'forward' ? upgrade.to.version : upgrade.from.version,
+    currentUpgradeDomain: current,
+    currentUpgradeDomainState: during ? 'During' : 'Before',
+    domains: upgrade.domains.map((domain, position) => ({
+      domain,
+      state: position < upgrade.position ? 'done' : during && (together || position === upgrade.position) ? 'during' : 'pending',
+      waitingFor: during && position === upgrade.position ? waitingFor : null,
+    })),
+    operationId: upgrade.operation,
+    waitingFor,
+  }
+}
+
+function waitingOf(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): string | null {
+  switch (upgrade.phase) {
+    case 'preparing':
+      return 'the package on every node'
+    case 'waiting':
+      return upgrade.walk === null && waitsForWalk(upgrade.mode, upgrade.position)
+        ? `\`vipswap walk\` of domain ${upgrade.domains[upgrade.position] ?? 0}`
+        : null
+    case 'walking':
+    case 'verifying': {
+      const busy = roles.flatMap(role =>
+        role.instances.filter(instance => !isReady(instance)).map(instance => `${instance.id} (${instance.stage})`),
+      )
+      if (busy.length > 0) return `${busy.join(', ')} to be ReadyRole`
+      return upgrade.mode === 'monitored' ? 'the deployment to stay healthy for the stable duration' : null
+    }
+  }
+}
+
+function actionsOf(
+  state: FabricState,
+  deployment: DeploymentRecord,
+  slot: Slot,
+  now: Moment,
+): Record<ActionName, ActionView> {
+  const about = { service: deployment.service, slot }
+  const ask = (command: Command): ActionView => {
+    const outcome = rehearse(state, command, now)
+    return 'refusal' in outcome
+      ? { allowed: false, code: outcome.refusal.code, reason: outcome.refusal.message }
+      : { allowed: true }
+  }
+  const upgradable = attempt(() => requireUpgradable(new Draft(state, now), deployment))
+  return {
+    swap: ask({ kind: 'swap', service: deployment.service }),
+    upgrade: upgradable,
+    scale: upgradable,
+    walk: ask({ kind: 'walk', ...about }),
+    rollback: ask({ kind: 'rollback', ...about }),
+    suspend: ask({ kind: 'status', ...about, status: 'Suspended' }),
+    start: ask({ kind: 'status', ...about, status: 'Running' }),
+    delete: ask({ kind: 'delete', ...about }),
+  }
+}
+
+function attempt(check: () => void): ActionView {
+  try {
+    check()
+    return { allowed: true }
+  } catch (thrown) {
+    if (thrown instanceof Refused) return { allowed: false, code: thrown.refusal.code, reason: thrown.refusal.message }
+    throw thrown
+  }
+}

@@ -1,0 +1,134 @@
+import type { OperationView, ReceiptView } from '../../contracts/api.ts'
+import type { BrokenCause } from '../../contracts/ledger.ts'
+import { missingAcknowledgements } from '../../fabric/acknowledgements.ts'
+import { isReady } from '../../fabric/instances.ts'
+import { rolesOf } from '../../fabric/project.ts'
+import { brokenOf, receiptSoFar } from '../../fabric/receipts.ts'
+import type { FabricState, OperationRecord, UpgradeRecord } from '../../fabric/state.ts'
+
+/** An operation with its progress in words and percent. */
+export function viewOperation(state: FabricState, operation: OperationRecord): OperationView {
+  const deployment = operation.deployments[0]
+  return {
+    id: operation.id,
+    kind: operation.kind,
+    service: operation.service,
+    ...(operation.slot === null ? {} : { slot: operation.slot }),
+    ...(deployment === undefined ? {} : { deployment }),
+    status: operation.status,
+    startedAt: iso(operation.startedAt),
+    ...(operation.endedAt === null ? {} : { endedAt: iso(operation.endedAt) }),
+    progress: progressOf(state, operation),
+    ...(operation.error === null ? {} : { error: operation.error }),
+  }
+}
+
+function iso(wall: number): string {
+  return new Date(wall).toISOString()
+}
+
+function progressOf(state: FabricState, operation: OperationRecord): OperationView['progress'] {
+  if (operation.status !== 'InProgress') {
+    const done = operation.status === 'Succeeded' ? 100 : 0
+    return { step: 'ended', percent: done, message: operation.error?.message ?? 'done' }
+  }
+  const upgrade = upgradeOf(state, operation)
+  if (upgrade !== null) return walkProgress(state, operation, upgrade)
+  const instances = operation.deployments.flatMap(id => rolesOf(state, id).flatMap(role => role.instances))
+  const ready = instances.filter(isReady).length
+  switch (operation.step) {
+    case 'binding':
+      return { step: 'binding', percent: 5, message: 'the proxy to listen on the addresses' }
+    case 'fetching':
+      return { step: 'fetching', percent: 15, message: 'the package on every node' }
+    case 'starting':
+    case 'scaling':
+    case 'restarting':
+      return {
+        step: operation.step,
+        percent: 20 + Math.round((70 * ready) / Math.max(1, instances.length)),
+        message: `${ready} of ${instances.length} instances ready`,
+      }
+    case 'draining':
+    case 'removing': {
+      const left = instances.filter(instance => instance.next !== null).length
+      return { step: operation.step, percent: 30, message: `${left} instances to finish and stop` }
+    }
+    case 'publishing': {
+      const missing = missingAcknowledgements(state, operation.since)
+      const message = missing.length === 0 ? 'the last table is being published' : `proxy ${missing.join(', ')} to acknowledge the table`
+      return { step: 'publishing', percent: 95, message }
+    }
+    default:
+      return { step: operation.step, percent: 50, message: operation.step }
+  }
+}
+
+function upgradeOf(state: FabricState, operation: OperationRecord): UpgradeRecord | null {
+  if (operation.kind !== 'upgrade' && operation.kind !== 'walk' && operation.kind !== 'rollback') return null
+  return state.deployments[operation.deployments[0] ?? '']?.upgrade ?? null
+}
+
+function walkProgress(state: FabricState, operation: OperationRecord, upgrade: UpgradeRecord): OperationView['progress'] {
+  const deployment = operation.deployments[0] ?? ''
+  const shown = operation.domain === null ? upgrade.domains : [operation.domain]
+  const domains = shown.map(domain => {
+    const here = rolesOf(state, deployment).flatMap(role => {
+      const change = upgrade.roles[role.name]
+      const target = upgrade.direction === 'forward' ? change?.to : change?.from
+      return role.instances
+        .filter(instance => change !== undefined && instance.upgradeDomain === domain)
+        .map(instance => instance.spec === target && isReady(instance))
+    })
+    return { domain, done: here.filter(Boolean).length, total: here.length }
+  })
+  const total = domains.reduce((sum, domain) => sum + domain.total, 0)
+  const done = domains.reduce((sum, domain) => sum + domain.done, 0)
+  const current = upgrade.domains[upgrade.position]
+  return {
+    step: upgrade.phase,
+    percent: total === 0 ? 0 : Math.round((100 * done) / total),
+    message: current === undefined ? upgrade.phase : `domain ${current}: ${upgrade.phase}, ${done} of ${total} instances there`,
+    domains,
+  }
+}
+
+/** What an operation did to the traffic; for one in progress, so far. */
+export function viewReceipt(state: FabricState, operation: OperationRecord): ReceiptView {
+  const receipt = receiptSoFar(state, operation)
+  const sum = (of: (row: (typeof receipt.traffic)[number]) => number): number =>
+    receipt.traffic.reduce((total, row) => total + of(row), 0)
+  const brokenBy: Partial<Record<BrokenCause, number>> = {}
+  for (const row of receipt.traffic) {
+    for (const [cause, count] of Object.entries(row.broken) as [BrokenCause, number][]) { // keys of a Record of that union
+      brokenBy[cause] = (brokenBy[cause] ?? 0) + count
+    }
+  }
+  return {
+    operation: viewOperation(state, operation),
+    from: operation.from,
+    to: operation.to,
+    complete: receipt.complete,
+    note: receipt.note,
+    traffic: receipt.traffic,
+    totals: {
+      arrived: sum(row => row.arrived),
+      answered: sum(row => row.answered),
+      refused: sum(row => row.refused),
+      clientGone: sum(row => row.clientGone),
+      held: sum(row => row.held),
+      heldMaxMs: receipt.traffic.reduce((max, row) => Math.max(max, row.heldMaxMs), 0),
+      replayed: sum(row => row.replayed),
+      open: sum(row => row.open),
+      broken: sum(brokenOf),
+      brokenBy,
+    },
+    domains: receipt.domains.map(({ domain, startedAt, endedAt, instances }) => ({
+      domain,
+      startedAt: iso(startedAt),
+      endedAt: endedAt === null ? null : iso(endedAt),
+      instances,
+    })),
+    switchMs: receipt.switchMs,
+  }
+}

@@ -1,0 +1,61 @@
+import type { EventView, NodeView, ServiceView, VipView } from '../../contracts/api.ts'
+import type { Moment } from '../../core/clock.ts'
+import { faultDomainOf } from '../../fabric/placement.ts'
+import type { FabricEvent, FabricState, ListenerRecord, NodeRecord, ServiceRecord } from '../../fabric/state.ts'
+import type { Slot } from '../../model/common.ts'
+import { viewDeployment } from './deployment-view.ts'
+import { viewOperation } from './operation-view.ts'
+
+/** One service with its two slots, addresses and what is going on. */
+export function viewService(state: FabricState, service: ServiceRecord, now: Moment): ServiceView {
+  const inSlot = (slot: Slot) => {
+    const deployment = state.deployments[service.slots[slot] ?? '']
+    return deployment === undefined ? null : viewDeployment(state, deployment, slot, now)
+  }
+  const running = Object.values(state.operations)
+    .filter(operation => operation.service === service.name && operation.status === 'InProgress')
+    .toSorted((a, b) => b.startedAt - a.startedAt)[0]
+  return {
+    name: service.name,
+    slots: { production: inSlot('production'), staging: inSlot('staging') },
+    vips: service.listeners.flatMap(listener => viewVip(state, listener)),
+    operation: running === undefined ? null : viewOperation(state, running),
+  }
+}
+
+function viewVip(state: FabricState, listener: ListenerRecord): VipView[] {
+  if (listener.slot === null) return []
+  const reports = Object.values(state.observed.proxies).flatMap(proxy => proxy.listeners.filter(seen => seen.key === listener.key))
+  const error = reports.find(report => report.error !== null)?.error ?? null
+  const port = listener.bound
+  const host = listener.host.includes(':') ? `[${listener.host}]` : listener.host
+  return [
+    {
+      slot: listener.slot,
+      role: listener.role,
+      endpoint: listener.endpoint,
+      protocol: listener.protocol,
+      host: listener.host,
+      port,
+      url: port === null ? null : `${listener.protocol}://${host}:${port}`,
+      error,
+    },
+  ]
+}
+
+export function viewNode(state: FabricState, node: NodeRecord): NodeView {
+  const instances = Object.values(state.roles).flatMap(role => role.instances.filter(instance => instance.node === node.name))
+  return {
+    name: node.name,
+    status: state.observed.nodes[node.name]?.online === true ? 'online' : 'offline',
+    faultDomain: faultDomainOf(node),
+    instances: instances.length,
+    host: node.facts.host,
+  }
+}
+
+export function viewEvent(event: FabricEvent): EventView {
+  const { seq, at, kind, message, ...about } = event
+  const known = Object.fromEntries(Object.entries(about).filter(([, value]) => value !== undefined))
+  return { seq, at: new Date(at).toISOString(), kind, ...known, message }
+}
