@@ -1,5 +1,8 @@
 import { Type, type Static } from 'typebox'
-import { Duration, Name, NAME_PATTERN, Port, Size, closed } from './common.ts'
+import { Duration, HostNames, Name, Named, Port, Size, Vips, closed } from './common.ts'
+
+/** IPv6 in brackets. */
+const UPSTREAM = '^([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[1-9]\\d{0,4}$'
 
 const SettingValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
 
@@ -36,7 +39,11 @@ const Probe = Type.Object(
       }),
     ),
     path: Type.Optional(
-      Type.String({ pattern: '^/', description: 'Path asked by GET; any 2xx or 3xx status is healthy.' }),
+      Type.String({
+        pattern: '^/[!-~]*$',
+        patternErrorMessage: 'a path that begins with /, for example /healthz',
+        description: 'Path asked by GET; any 2xx or 3xx status is healthy.',
+      }),
     ),
     endpoint: Type.Optional(Name('Endpoint that is probed. Default: the first.')),
     interval: Type.Optional(Duration('Time between two probes of a ready instance.', '1s')),
@@ -74,7 +81,7 @@ const Role = Type.Object(
     ),
     command: Type.Optional(Command),
     upstreams: Type.Optional(
-      Type.Array(Type.String({ pattern: '^[^:]+:\\d+$' }), {
+      Type.Array(Type.String({ pattern: UPSTREAM, patternErrorMessage: 'host:port, for example 127.0.0.1:3000' }), {
         minItems: 1,
         description: 'host:port of what already runs, instead of a command.',
       }),
@@ -87,7 +94,7 @@ const Role = Type.Object(
     instances: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 10000, default: 1, description: 'How many instances run.' }),
     ),
-    endpoints: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN }), Endpoint)),
+    endpoints: Type.Optional(Named(Endpoint)),
     probe: Type.Optional(Probe),
     startTimeout: Type.Optional(
       Duration('An instance not ready this long after its start is FailedStartingRole.', '30m'),
@@ -97,14 +104,14 @@ const Role = Type.Object(
     startup: Type.Optional(
       Type.Array(Command, { description: 'Commands run in order before the role, each must exit 0.' }),
     ),
-    localStorage: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN }), LocalStorage)),
-    settings: Type.Optional(
-      Type.Record(Type.String({ pattern: NAME_PATTERN }), SettingValue, { description: 'Default values of settings.' }),
-    ),
-    certificates: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN }), Type.String())),
+    localStorage: Type.Optional(Named(LocalStorage)),
+    settings: Type.Optional(Named(SettingValue, { description: 'Default values of settings.' })),
+    certificates: Type.Optional(Named(Type.String())),
     env: Type.Optional(
-      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), {
-        description: 'Further variables.',
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), SettingValue, {
+        ...closed,
+        keyErrorMessage: 'a variable of letters, digits and _',
+        description: "Further variables of the process's environment.",
       }),
     ),
     size: Type.Optional(Type.String({ description: 'A size of the fabric (vipswap.yaml `sizes`).' })),
@@ -119,9 +126,11 @@ const Role = Type.Object(
 /** `service.yaml` as a person writes it. The published JSON Schema is this value. */
 export const ServiceSchema = Type.Object(
   {
+    $schema: Type.Optional(Type.String({ description: 'For editors.' })),
     name: Name("The service's name."),
     version: Type.String({
       pattern: '^[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}$',
+      patternErrorMessage: 'a version such as 1.0.0: letters, digits and . + _ -, at most 64',
       description: 'Label of this package, for example 1.0.0.',
     }),
     upgradeDomainCount: Type.Optional(
@@ -142,23 +151,9 @@ export const ServiceSchema = Type.Object(
         closed,
       ),
     ),
-    vips: Type.Optional(
-      Type.Object(
-        {
-          production: Type.Optional(Type.String({ description: 'Address of the production VIP. Default 127.0.0.1.' })),
-          staging: Type.Optional(
-            Type.String({
-              description: 'Address of the staging VIP, `:+N` adds N to its ports. Default 127.0.0.1:+1.',
-            }),
-          ),
-        },
-        closed,
-      ),
-    ),
-    hostNames: Type.Optional(
-      Type.Object({ production: Type.Optional(Type.String()), staging: Type.Optional(Type.String()) }, closed),
-    ),
-    roles: Type.Record(Type.String({ pattern: NAME_PATTERN }), Role, { minProperties: 1 }),
+    vips: Type.Optional(Vips),
+    hostNames: Type.Optional(HostNames),
+    roles: Named(Role, { minProperties: 1 }),
   },
   { ...closed, $id: 'https://vipswap.dev/schema/service.json', title: 'vipswap service definition' },
 )
@@ -166,13 +161,13 @@ export const ServiceSchema = Type.Object(
 /** `service.config.yaml`: what may change without a new package. */
 export const ConfigurationSchema = Type.Object(
   {
-    roles: Type.Record(
-      Type.String({ pattern: NAME_PATTERN }),
+    $schema: Type.Optional(Type.String({ description: 'For editors.' })),
+    roles: Named(
       Type.Object(
         {
           instances: Type.Optional(Type.Integer({ minimum: 0, maximum: 10000 })),
-          settings: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN }), SettingValue)),
-          certificates: Type.Optional(Type.Record(Type.String({ pattern: NAME_PATTERN }), Type.String())),
+          settings: Type.Optional(Named(SettingValue)),
+          certificates: Type.Optional(Named(Type.String())),
         },
         closed,
       ),

@@ -1,0 +1,39 @@
+import type { VipAddresses } from './definition.ts'
+
+/** `vipswap.yaml` after defaults. Times are milliseconds, sizes bytes. */
+export interface FabricConfig {
+  readonly admin: { readonly host: string; readonly port: number; readonly tokenFile: string | null }
+  readonly workers: number
+  /** For services that have none of their own here; null leaves it to the package. */
+  readonly vips: VipAddresses | null
+  readonly services: Readonly<Record<string, ServiceAddresses>>
+  readonly limits: FabricLimits
+  readonly portRange: { readonly from: number; readonly to: number }
+  readonly packages: { readonly maxBytes: number; readonly maxFiles: number; readonly keep: number }
+  readonly sizes: Readonly<Record<string, { readonly cores: number; readonly memoryBytes: number }>>
+  /** null: no bound. */
+  readonly quota: { readonly cores: number } | null
+  readonly nodeTimeoutMs: number
+  readonly accessLog: boolean
+}
+
+export interface ServiceAddresses {
+  readonly vips?: VipAddresses
+  readonly hostNames?: { readonly production?: string; readonly staging?: string }
+}
+
+/** Field for field the limits of the routing table; a test holds the two together. */
+export interface FabricLimits {
+  readonly holdTimeoutMs: number
+  readonly holdMax: number
+  readonly holdBytes: number
+  readonly maxHeadBytes: number
+  readonly maxHeaders: number
+  readonly connectTimeoutMs: number
+  readonly responseTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly keepAliveTimeoutMs: number
+  readonly headTimeoutMs: number
+  readonly trustedProxies: readonly string[]
+  readonly exposeInstance: boolean
+}

@@ -1,0 +1,109 @@
+import { Type, type Static } from 'typebox'
+import { Duration, HostNames, Named, Port, Size, Vips, closed } from './common.ts'
+
+const count = (minimum: number, maximum: number, fallback: number, description: string) =>
+  Type.Optional(Type.Integer({ minimum, maximum, default: fallback, description }))
+
+const Admin = Type.Object(
+  {
+    host: Type.Optional(
+      Type.String({
+        minLength: 1,
+        default: '127.0.0.1',
+        description: 'Address of the admin API. Any other than loopback needs `tokenFile`.',
+      }),
+    ),
+    port: Type.Optional(Type.Integer({ ...Port('Port of the admin API; 0 takes a free one.'), default: 9090 })),
+    tokenFile: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'File with the bearer token that every call must carry. Default: none.',
+      }),
+    ),
+  },
+  { ...closed, description: 'Where the admin API listens and who may call it.' },
+)
+
+const Limits = Type.Object(
+  {
+    holdTimeout: Type.Optional(Duration('A request waits at most this long for an instance, then 503.', '30s')),
+    holdMax: count(0, 1_000_000, 1000, 'Requests held at once per pool; one more is answered 503.'),
+    holdBytes: Type.Optional(Size('Bytes of request bodies kept while holding.', '16MiB')),
+    maxHead: Type.Optional(Size('A longer request line with fields is answered 431, or 414.', '32KiB')),
+    maxHeaders: count(1, 10_000, 100, 'More header fields are answered 431.'),
+    connectTimeout: Type.Optional(Duration('For connecting to an instance.', '3s')),
+    responseTimeout: Type.Optional(Duration('From the request sent to the head of the answer; then 504.', '60s')),
+    idleTimeout: Type.Optional(Duration('Without a byte either way in the middle of a message.', '60s')),
+    keepAliveTimeout: Type.Optional(Duration('A client connection without a request is closed.', '75s')),
+    headTimeout: Type.Optional(Duration("From the first byte of a request's head to its last; then 408.", '10s')),
+  },
+  { ...closed, description: 'Bounds and clocks of the data plane.' },
+)
+
+const Packages = Type.Object(
+  {
+    maxBytes: Type.Optional(Size('Unpacked bytes of one package; more is refused.', '1GiB')),
+    maxFiles: count(1, 10_000_000, 50_000, 'Files, folders and links of one package; more are refused.'),
+    keep: count(0, 10_000, 10, 'Packages in no use that `gc` keeps, the newest ones.'),
+  },
+  { ...closed, description: 'Bounds of packages and how many are kept.' },
+)
+
+const PortRange = Type.Object(
+  { from: count(1, 65535, 20_000, 'First port.'), to: count(1, 65535, 29_999, 'Last port, included.') },
+  { ...closed, description: "Ports that instances listen on; keep them outside the system's ephemeral range." },
+)
+
+const SizeSchema = Type.Object(
+  {
+    cores: Type.Number({ minimum: 0.01, maximum: 4096, description: 'Processor cores.' }),
+    memory: Type.Optional(Size('Main memory.', '512MiB')),
+  },
+  closed,
+)
+
+const Service = Type.Object(
+  { vips: Type.Optional(Vips), hostNames: Type.Optional(HostNames) },
+  { ...closed, description: 'Goes before what the package asks for.' },
+)
+
+/** `vipswap.yaml`: the fabric's own configuration. Every field is optional. */
+export const FabricSchema = Type.Object(
+  {
+    $schema: Type.Optional(Type.String({ description: 'For editors.' })),
+    admin: Type.Optional(Admin),
+    workers: count(1, 256, 1, 'Processes of the data plane that share the work of the VIPs.'),
+    trustedProxies: Type.Optional(
+      Type.Array(
+        Type.String({
+          pattern: '^[0-9A-Fa-f:.]+(/\\d{1,3})?$',
+          patternErrorMessage: 'an address or a network such as 10.0.0.0/8',
+        }),
+        {
+          default: [],
+          description: 'Whose X-Forwarded-* fields are believed: addresses or networks. Default: nobody.',
+        },
+      ),
+    ),
+    exposeInstance: Type.Optional(
+      Type.Boolean({ default: false, description: 'Answers name deployment, instance and version (X-Vipswap-*).' }),
+    ),
+    vips: Type.Optional(Vips),
+    services: Type.Optional(Named(Service, { description: 'Addresses and host names of single services.' })),
+    limits: Type.Optional(Limits),
+    portRange: Type.Optional(PortRange),
+    packages: Type.Optional(Packages),
+    sizes: Type.Optional(Named(SizeSchema, { description: "What a role's `size` means." })),
+    quota: Type.Optional(
+      Type.Object(
+        { cores: Type.Number({ minimum: 0, maximum: 1_000_000, description: 'Over all services and both slots.' }) },
+        { ...closed, description: 'What all instances together may use. Default: no bound.' },
+      ),
+    ),
+    nodeTimeout: Type.Optional(Duration('A node not heard from for this long is offline.', '5s')),
+    accessLog: Type.Optional(Type.Boolean({ default: false, description: 'One line per request of the data plane.' })),
+  },
+  { ...closed, $id: 'https://vipswap.dev/schema/vipswap.json', title: 'vipswap fabric configuration' },
+)
+
+export type FabricSource = Static<typeof FabricSchema>

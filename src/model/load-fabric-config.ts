@@ -1,0 +1,121 @@
+import { isIP } from 'node:net'
+import { parseDuration } from '../core/duration.ts'
+import { checkSchema } from './check-schema.ts'
+import { parseSize } from './common.ts'
+import type { FabricConfig, FabricLimits, ServiceAddresses } from './fabric-config.ts'
+import { FabricSchema, type FabricSource } from './fabric-schema.ts'
+import { compareFaults, type Fault } from './fault.ts'
+import { Findings, independentOf } from './findings.ts'
+import { parseSource } from './source-file.ts'
+import { parseVipAddress, resolveVips } from './vip-address.ts'
+
+export type LoadedFabricConfig =
+  | { readonly config: FabricConfig; readonly warnings: readonly Fault[] }
+  | { readonly faults: readonly Fault[] }
+
+/** What holds without a `vipswap.yaml`. */
+export const DEFAULT_FABRIC_CONFIG: FabricConfig = resolveConfig({})
+
+/** Reads `vipswap.yaml` (or JSON): every fault with its place, or the configuration with all defaults. */
+export function loadFabricConfig(file: string, text: string): LoadedFabricConfig {
+  const { source, faults: syntax } = parseSource(file, text)
+  if (syntax.length > 0) return { faults: syntax }
+  // Every field is optional, so a file of comments alone is a valid one.
+  if (source.root === null) return { config: DEFAULT_FABRIC_CONFIG, warnings: [] }
+  const checked = checkSchema(source, FabricSchema)
+  // The reader built it by the schema; only parts that were faulty are missing, and all are optional.
+  const sound = (checked.value ?? {}) as FabricSource
+  const findings = new Findings(source)
+  checkConfig(sound, findings)
+  const faults = [...checked.faults, ...independentOf(checked.faults, findings.faults)].sort(compareFaults)
+  return faults.length > 0 ? { faults } : { config: resolveConfig(sound), warnings: findings.warnings }
+}
+
+function checkConfig(source: FabricSource, findings: Findings): void {
+  const addresses = [
+    { path: ['vips'], vips: source.vips },
+    ...Object.entries(source.services ?? {}).map(([name, { vips }]) => ({ path: ['services', name, 'vips'], vips })),
+  ]
+  for (const { path, vips } of addresses) {
+    for (const [slot, written] of Object.entries(vips ?? {})) {
+      if (parseVipAddress(written) !== null) continue
+      const expected = 'write an IP address such as 10.0.0.5, 127.0.0.1:+1000 or [fd00::5]'
+      findings.fault([...path, slot], `found "${written}"`, expected)
+    }
+  }
+  for (const [index, written] of (source.trustedProxies ?? []).entries()) {
+    const [address = '', bits = '0'] = written.split('/')
+    const most = isIP(address) === 6 ? 128 : 32
+    if (isIP(address) !== 0 && Number(bits) <= most) continue
+    findings.fault(
+      ['trustedProxies', String(index)],
+      `found "${written}"`,
+      'write an address or a network such as 10.0.0.0/8',
+    )
+  }
+  const { from, to } = resolvePortRange(source)
+  if (from > to) {
+    findings.fault(
+      ['portRange', 'from'],
+      `found ${from}, which is above ${to}`,
+      'write the lower port here, the higher in to',
+    )
+  }
+}
+
+function resolvePortRange({ portRange }: FabricSource): { from: number; to: number } {
+  return { from: portRange?.from ?? 20_000, to: portRange?.to ?? 29_999 }
+}
+
+function resolveConfig(source: FabricSource): FabricConfig {
+  const { admin = {}, packages = {} } = source
+  return {
+    admin: { host: admin.host ?? '127.0.0.1', port: admin.port ?? 9090, tokenFile: admin.tokenFile ?? null },
+    workers: source.workers ?? 1,
+    vips: source.vips === undefined ? null : resolveVips(source.vips),
+    services: Object.fromEntries(
+      Object.entries(source.services ?? {}).map(([name, service]) => [name, resolveService(service)]),
+    ),
+    limits: resolveLimits(source),
+    portRange: resolvePortRange(source),
+    packages: {
+      maxBytes: parseSize(packages.maxBytes ?? '1GiB'),
+      maxFiles: packages.maxFiles ?? 50_000,
+      keep: packages.keep ?? 10,
+    },
+    sizes: Object.fromEntries(
+      Object.entries(source.sizes ?? {}).map(([name, { cores, memory = '512MiB' }]) => [
+        name,
+        { cores, memoryBytes: parseSize(memory) },
+      ]),
+    ),
+    quota: source.quota ?? null,
+    nodeTimeoutMs: parseDuration(source.nodeTimeout ?? '5s'),
+    accessLog: source.accessLog ?? false,
+  }
+}
+
+function resolveService(service: NonNullable<FabricSource['services']>[string]): ServiceAddresses {
+  const { vips, hostNames } = service
+  return {
+    ...(vips === undefined ? {} : { vips: resolveVips(vips) }),
+    ...(hostNames === undefined ? {} : { hostNames }),
+  }
+}
+
+function resolveLimits({ limits = {}, trustedProxies = [], exposeInstance = false }: FabricSource): FabricLimits {
+  return {
+    holdTimeoutMs: parseDuration(limits.holdTimeout ?? '30s'),
+    holdMax: limits.holdMax ?? 1000,
+    holdBytes: parseSize(limits.holdBytes ?? '16MiB'),
+    maxHeadBytes: parseSize(limits.maxHead ?? '32KiB'),
+    maxHeaders: limits.maxHeaders ?? 100,
+    connectTimeoutMs: parseDuration(limits.connectTimeout ?? '3s'),
+    responseTimeoutMs: parseDuration(limits.responseTimeout ?? '60s'),
+    idleTimeoutMs: parseDuration(limits.idleTimeout ?? '60s'),
+    keepAliveTimeoutMs: parseDuration(limits.keepAliveTimeout ?? '75s'),
+    headTimeoutMs: parseDuration(limits.headTimeout ?? '10s'),
+    trustedProxies,
+    exposeInstance,
+  }
+}

@@ -1,0 +1,87 @@
+import { parseDuration } from '../core/duration.ts'
+import { parseSize } from './common.ts'
+import type { EndpointDefinition, Probe, RoleDefinition, ServiceDefinition } from './definition.ts'
+import type { RoleSource, ServiceSource } from './service-schema.ts'
+import { resolveVips } from './vip-address.ts'
+
+/** What the package holds at a relative path with `/`; `.` is its root. */
+export type PathKind = (path: string) => 'file' | 'directory' | null
+
+/** The value at a path as it was written, so that the setting `1.10` stays `1.10`. */
+export type TextAt = (path: readonly string[]) => string | undefined
+
+/** Fills in every default. Expects what the schema accepted; faults of meaning are looked for afterwards. */
+export function resolveDefinition(source: ServiceSource, textAt: TextAt, kindOf: PathKind): ServiceDefinition {
+  const { name, version, upgradeDomainCount = 5, requires = null, breaksData = false } = source
+  const host = name.toLowerCase()
+  const { production = `${host}.localhost`, staging = `staging.${host}.localhost` } = source.hostNames ?? {}
+  return {
+    name,
+    version,
+    upgradeDomainCount,
+    requires,
+    breaksData,
+    vips: resolveVips(source.vips),
+    hostNames: { production: production.toLowerCase(), staging: staging.toLowerCase() },
+    roles: mapValues(source.roles, (role, key) => resolveRole(key, role, textAt, kindOf)),
+  }
+}
+
+function resolveRole(name: string, role: RoleSource, textAt: TextAt, kindOf: PathKind): RoleDefinition {
+  const endpoints = Object.entries(role.endpoints ?? {}).map(([endpoint, source]): EndpointDefinition => {
+    const { protocol = 'http', port = 0, internal = false, backend = 'h1' } = source
+    return { name: endpoint, protocol, port, internal, backend }
+  })
+  const texts = (key: 'settings' | 'env') =>
+    mapValues(role[key] ?? {}, (value, setting) => textAt(['roles', name, key, setting]) ?? String(value))
+  return {
+    name,
+    kind: role.kind ?? (endpoints.length > 0 ? 'web' : 'worker'),
+    command: role.command ?? null,
+    upstreams: role.upstreams ?? [],
+    path: normalisePath(role.path) ?? (kindOf(name) === 'directory' ? name : '.'),
+    instances: role.instances ?? Math.max(1, role.upstreams?.length ?? 1),
+    endpoints,
+    probe: resolveProbe(role.probe ?? {}, endpoints),
+    startTimeoutMs: parseDuration(role.startTimeout ?? '30m'),
+    drainTimeoutMs: parseDuration(role.drainTimeout ?? '30s'),
+    stopTimeoutMs: parseDuration(role.stopTimeout ?? '30s'),
+    startup: role.startup ?? [],
+    localStorage: Object.entries(role.localStorage ?? {}).map(
+      ([storage, { size = '100MiB', cleanOnRecycle = false }]) => ({
+        name: storage,
+        sizeBytes: parseSize(size),
+        cleanOnRecycle,
+      }),
+    ),
+    settings: texts('settings'),
+    env: texts('env'),
+    size: role.size ?? null,
+    affinity: role.affinity ?? 'none',
+    order: role.order ?? null,
+  }
+}
+
+function resolveProbe(source: NonNullable<RoleSource['probe']>, endpoints: readonly EndpointDefinition[]): Probe {
+  const clock = {
+    intervalMs: parseDuration(source.interval ?? '1s'),
+    timeoutMs: parseDuration(source.timeout ?? '2s'),
+    healthy: source.healthy ?? 1,
+    unhealthy: source.unhealthy ?? 3,
+  }
+  const endpoint = source.endpoint ?? endpoints[0]?.name
+  const kind = source.protocol ?? (source.path !== undefined ? 'http' : 'tcp')
+  if (endpoint === undefined || kind === 'process') return { kind: 'process', ...clock }
+  return kind === 'http' ? { kind, endpoint, path: source.path ?? '/', ...clock } : { kind, endpoint, ...clock }
+}
+
+/** `./web/` → `web`; undefined stays so that the default applies. */
+export function normalisePath(path: string | undefined): string | undefined {
+  if (path === undefined) return undefined
+  const parts = path.split('/').filter(part => part !== '' && part !== '.')
+  return parts.length === 0 ? '.' : parts.join('/')
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, map: (value: T, key: string) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]))
+}

@@ -1,0 +1,87 @@
+import t from 'tap'
+import { DEFAULT_LIMITS } from '../../../src/contracts/routing.ts'
+import { DEFAULT_FABRIC_CONFIG, loadFabricConfig } from '../../../src/model/load-fabric-config.ts'
+
+function messagesOf(text: string): string[] {
+  const result = loadFabricConfig('vipswap.yaml', text)
+  return 'faults' in result ? result.faults.map(fault => fault.message) : []
+}
+
+t.test('every field is optional', async t => {
+  t.strictSame(loadFabricConfig('vipswap.yaml', '# nothing yet\n'), { config: DEFAULT_FABRIC_CONFIG, warnings: [] })
+  t.strictSame(loadFabricConfig('vipswap.yaml', '{}'), { config: DEFAULT_FABRIC_CONFIG, warnings: [] })
+  t.strictSame(DEFAULT_FABRIC_CONFIG.limits, DEFAULT_LIMITS, "the data plane's own defaults are the same")
+  t.match(DEFAULT_FABRIC_CONFIG, {
+    admin: { host: '127.0.0.1', port: 9090, tokenFile: null },
+    workers: 1,
+    vips: null,
+    services: {},
+    portRange: { from: 20_000, to: 29_999 },
+    packages: { maxBytes: 1024 ** 3, maxFiles: 50_000, keep: 10 },
+    quota: null,
+    accessLog: false,
+  })
+})
+
+t.test('what is written is taken', async t => {
+  const result = loadFabricConfig(
+    'vipswap.yaml',
+    `admin: { host: 0.0.0.0, port: 0, tokenFile: /etc/vipswap/token }
+vips: { production: 10.0.0.5, staging: 127.0.0.1:+1000 }
+services:
+  shop: { vips: { production: "[::1]", staging: "[::1]:+7" }, hostNames: { production: shop.example.org } }
+limits: { holdTimeout: 5s, holdBytes: 1MiB, maxHeaders: 20 }
+trustedProxies: [10.0.0.0/8, "::1"]
+exposeInstance: true
+sizes: { small: { cores: 0.5, memory: 256MiB } }
+quota: { cores: 20 }
+nodeTimeout: 1m
+accessLog: true
+`,
+  )
+  t.match(result, {
+    config: {
+      admin: { host: '0.0.0.0', port: 0, tokenFile: '/etc/vipswap/token' },
+      vips: { production: { host: '10.0.0.5', portOffset: 0 }, staging: { host: '127.0.0.1', portOffset: 1000 } },
+      services: {
+        shop: {
+          vips: { production: { host: '::1', portOffset: 0 }, staging: { host: '::1', portOffset: 7 } },
+          hostNames: { production: 'shop.example.org' },
+        },
+      },
+      limits: {
+        holdTimeoutMs: 5000,
+        holdBytes: 1024 * 1024,
+        maxHeaders: 20,
+        trustedProxies: ['10.0.0.0/8', '::1'],
+        exposeInstance: true,
+      },
+      sizes: { small: { cores: 0.5, memoryBytes: 256 * 1024 * 1024 } },
+      quota: { cores: 20 },
+      nodeTimeoutMs: 60_000,
+      accessLog: true,
+    },
+  })
+})
+
+t.test('faults have their place and remedy', async t => {
+  t.strictSame(
+    messagesOf(`admin: { prt: 9090 }
+vips: { production: localhost, staging: 999.0.0.1 }
+trustedProxies: [10.0.0.0/33, everyone]
+portRange: { from: 30000 }
+limits: { holdTimeout: 30 }
+worker: 2
+`),
+    [
+      'vipswap.yaml:1:10 admin.prt: found an unknown key "prt"; write port',
+      'vipswap.yaml:2:21 vips.production: found "localhost"; write an IP address such as 10.0.0.5, 127.0.0.1:+1000 or [fd00::5]',
+      'vipswap.yaml:2:41 vips.staging: found "999.0.0.1"; write an IP address such as 10.0.0.5, 127.0.0.1:+1000 or [fd00::5]',
+      'vipswap.yaml:3:18 trustedProxies.0: found "10.0.0.0/33"; write an address or a network such as 10.0.0.0/8',
+      'vipswap.yaml:3:31 trustedProxies.1: found "everyone"; write an address or a network such as 10.0.0.0/8',
+      'vipswap.yaml:4:20 portRange.from: found 30000, which is above 29999; write the lower port here, the higher in to',
+      'vipswap.yaml:5:24 limits.holdTimeout: found 30; write a duration such as 500ms, 30s, 5m or 1h30m',
+      'vipswap.yaml:6:1 worker: found an unknown key "worker"; write workers',
+    ],
+  )
+})
