@@ -1,0 +1,177 @@
+import type { Clock } from '../core/clock.ts'
+import { VipswapError } from '../core/errors.ts'
+import type { OperationView, PlanView } from '../contracts/api.ts'
+import type { Command } from '../contracts/command.ts'
+import { rehearse } from '../fabric/apply.ts'
+import { instanceKey, type FabricState, type InstanceRecord, type RoleRecord } from '../fabric/state.ts'
+import { rolesOf } from '../fabric/project.ts'
+import { specOf } from '../fabric/instances.ts'
+import { SLOTS, type Slot } from '../model/common.ts'
+import type { PackageStore } from '../packages/package-store.ts'
+import type { ControllerApi, EventFeed, LogOptions, OperationFilter } from './controller-api.ts'
+import type { Peers } from './links/peers.ts'
+import { createControllerMetrics } from './metrics.ts'
+import { planOf } from './plan.ts'
+import type { Reconciler } from './reconciler.ts'
+import { releasesInUse } from './releases.ts'
+import { textQueue } from './text-queue.ts'
+import { viewDeployment } from './views/deployment-view.ts'
+import { viewOperation, viewReceipt } from './views/operation-view.ts'
+import { viewEvent, viewNode, viewService } from './views/service-view.ts'
+
+interface Parts {
+  reconciler: Reconciler
+  peers: Peers
+  packages: PackageStore
+  clock: Clock
+  /** Releases kept besides those in use. */
+  keepPackages: number
+}
+
+/** The controller's verbs, over the reconciler and what is connected to it. */
+export function createController({ reconciler, peers, packages, clock, keepPackages }: Parts): ControllerApi {
+  const metrics = createControllerMetrics(() => reconciler.state)
+  const now = (): FabricState => reconciler.state
+
+  return {
+    services: () => Object.values(now().services).map(service => viewService(now(), service, clock.now())),
+    service: name => {
+      const service = now().services[name]
+      return service === undefined ? null : viewService(now(), service, clock.now())
+    },
+    deployment: (service, slot) => {
+      const deployment = now().deployments[now().services[service]?.slots[slot] ?? '']
+      return deployment === undefined ? null : viewDeployment(now(), deployment, slot, clock.now())
+    },
+    operations: filter => listOperations(now(), filter),
+    operation: id => {
+      const operation = now().operations[id]
+      return operation === undefined ? null : viewOperation(now(), operation)
+    },
+    receipt: id => {
+      const operation = now().operations[id]
+      return operation === undefined || operation.status === 'InProgress' ? null : viewReceipt(now(), operation)
+    },
+    nodes: () => Object.values(now().nodes).map(node => viewNode(now(), node)),
+    ready: () => {
+      const { proxies, agents } = peers.connected
+      if (proxies === 0) return { ready: false, reason: 'no proxy is connected' }
+      if (agents === 0) return { ready: false, reason: 'no agent is connected' }
+      return { ready: true, reason: `${proxies} proxy and ${agents} agents connected` }
+    },
+    addPackage: async (stream, kind) => {
+      const { release, created, warnings } = await packages.addArchive(stream, kind)
+      await reconciler.settle({ kind: 'release-added', release })
+      return { created, digest: release.digest, name: release.definition.name, version: release.definition.version, warnings }
+    },
+    submit: async (command, { idempotencyKey }) => ({
+      operationId: await reconciler.submit(command, idempotencyKey ?? null),
+    }),
+    plan: async command => await Promise.resolve(planCommand(now(), command, clock)),
+    waitOperation: async (id, timeoutMs, signal) => await waitOperation(reconciler, id, timeoutMs, signal),
+    events: after => eventsAfter(reconciler, after),
+    logs: (service, slot, instance, options) => readLogs(now(), peers, { service, slot, instance }, options),
+    instanceAddress: (service, slot, instance, endpoint) => {
+      const found = findInstance(now(), service, slot, instance)
+      if (found?.instance.published == null) return null
+      const { host, ports } = found.instance.published
+      const first = specOf(found.role, found.instance.spec).definition.endpoints[0]?.name
+      const port = ports[endpoint ?? first ?? '']
+      return port === undefined ? null : { host, port }
+    },
+    metrics: async () => await metrics.metrics(),
+    gc: async () => {
+      const removed = await packages.gc({ keep: keepPackages, inUse: releasesInUse(now()) })
+      if (removed.length > 0) await reconciler.settle({ kind: 'releases-removed', digests: removed })
+      return { removed }
+    },
+  }
+}
+
+function listOperations(state: FabricState, { service, status, limit }: OperationFilter): OperationView[] {
+  return Object.values(state.operations)
+    .filter(operation => service === undefined || operation.service === service)
+    .filter(operation => status === undefined || operation.status === status)
+    .toSorted((a, b) => Number(b.id.slice(3)) - Number(a.id.slice(3)))
+    .slice(0, limit ?? 100)
+    .map(operation => viewOperation(state, operation))
+}
+
+function planCommand(state: FabricState, command: Command, clock: Clock): PlanView {
+  return planOf(state, command, rehearse(state, command, clock.now()))
+}
+
+async function waitOperation(
+  reconciler: Reconciler,
+  id: string,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<OperationView> {
+  const current = (): OperationView => {
+    const operation = reconciler.state.operations[id]
+    if (operation === undefined) throw new VipswapError('operation_not_found', `there is no operation "${id}"`)
+    return viewOperation(reconciler.state, operation)
+  }
+  if (current().status !== 'InProgress' || timeoutMs <= 0) return current()
+  await new Promise<void>(resolve => {
+    const finish = (): void => {
+      clearTimeout(timer)
+      reconciler.off('state', look)
+      signal?.removeEventListener('abort', finish)
+      resolve()
+    }
+    const look = (): void => {
+      if (reconciler.state.operations[id]?.status !== 'InProgress') finish()
+    }
+    const timer = setTimeout(finish, timeoutMs)
+    reconciler.on('state', look)
+    signal?.addEventListener('abort', finish)
+  })
+  return current()
+}
+
+function eventsAfter(reconciler: Reconciler, after: number): EventFeed {
+  return {
+    history: reconciler.events.filter(event => event.seq > after).map(viewEvent),
+    subscribe: listener => {
+      const forward = (event: Parameters<typeof viewEvent>[0]): void => listener(viewEvent(event))
+      reconciler.on('event', forward)
+      return () => reconciler.off('event', forward)
+    },
+  }
+}
+
+function findInstance(
+  state: FabricState,
+  service: string,
+  slot: Slot,
+  id: string,
+): { role: RoleRecord; instance: InstanceRecord } | null {
+  const deployment = state.services[service]?.slots[slot] ?? ''
+  for (const role of rolesOf(state, deployment)) {
+    const instance = role.instances.find(candidate => candidate.id === id)
+    if (instance !== undefined) return { role, instance }
+  }
+  return null
+}
+
+function readLogs(
+  state: FabricState,
+  peers: Peers,
+  about: { service: string; slot: Slot; instance: string },
+  { tail, follow, signal }: LogOptions,
+): AsyncIterable<string> {
+  const found = findInstance(state, about.service, about.slot, about.instance)
+  if (found === null) {
+    const known = SLOTS.flatMap(slot =>
+      rolesOf(state, state.services[about.service]?.slots[slot] ?? '').flatMap(role => role.instances.map(({ id }) => `${id} (${slot})`)),
+    )
+    throw new VipswapError('instance_not_found', `there is no instance "${about.instance}" in ${about.slot}; there are ${known.join(', ') || 'none'}`)
+  }
+  const { role, instance } = found
+  const { sink, texts } = textQueue(signal)
+  const cancel = peers.readLog(instance.node, instanceKey(role.deployment, instance.id), { tail, follow }, sink)
+  if (cancel === null) throw new VipswapError('unreachable', `node ${instance.node} of ${instance.id} is not connected`)
+  signal.addEventListener('abort', cancel)
+  return texts
+}

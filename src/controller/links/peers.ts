@@ -1,0 +1,211 @@
+import type { AgentHello, FromAgent, FromProxy, ProxyHello } from '../../contracts/link.ts'
+import type { Assignment } from '../../contracts/assignment.ts'
+import type { RoutingTable } from '../../contracts/routing.ts'
+import type { Clock } from '../../core/clock.ts'
+import type { Logger } from '../../core/logger.ts'
+import { projectAssignments, projectRouting } from '../../fabric/project.ts'
+import type { FabricState } from '../../fabric/state.ts'
+import type { Reconciler } from '../reconciler.ts'
+import type { Connection, LinkHandlers } from './link-server.ts'
+import { LatestPush } from './push.ts'
+
+interface ProxyPeer {
+  hello: ProxyHello
+  connection: Connection
+  push: LatestPush<RoutingTable>
+}
+
+interface AgentPeer {
+  hello: AgentHello
+  connection: Connection
+  push: LatestPush<Assignment>
+}
+
+type LogSink = { onText: (text: string) => void; onEnd: (error: string | null) => void }
+
+/** Everyone connected: turns what they say into inputs, and committed states into what they are told. */
+export class Peers {
+  readonly #proxies = new Map<string, ProxyPeer>()
+  readonly #agents = new Map<string, AgentPeer>()
+  readonly #logs = new Map<string, LogSink>()
+  readonly #reconciler: Reconciler
+  readonly #clock: Clock
+  readonly #log: Logger
+  #nextLog = 1
+
+  constructor(reconciler: Reconciler, clock: Clock, log: Logger) {
+    this.#reconciler = reconciler
+    this.#clock = clock
+    this.#log = log
+    reconciler.on('state', state => this.#publish(state))
+  }
+
+  readonly onHello: LinkHandlers['onHello'] = (hello, connection) => {
+    if (hello.applied !== null && hello.applied.term > this.#reconciler.state.fabric.revision.term) {
+      this.#reconciler.enqueue({ kind: 'term-seen', term: hello.applied.term })
+    }
+    return hello.peer === 'proxy' ? this.#proxyJoined(hello, connection) : this.#agentJoined(hello, connection)
+  }
+
+  /** Asks a node for an instance's log. Returns how to stop; null where the node is not connected. */
+  readLog(node: string, key: string, options: { tail: number; follow: boolean }, sink: LogSink): (() => void) | null {
+    const peer = this.#agents.get(node)
+    if (peer === undefined) return null
+    const request = `log-${this.#nextLog++}`
+    this.#logs.set(request, sink)
+    peer.connection.send({ type: 'log', request, key, ...options })
+    return () => {
+      if (this.#logs.delete(request)) peer.connection.send({ type: 'log-cancel', request })
+    }
+  }
+
+  get connected(): { proxies: number; agents: number } {
+    return { proxies: this.#proxies.size, agents: this.#agents.size }
+  }
+
+  #proxyJoined(hello: ProxyHello, connection: Connection): ReturnType<LinkHandlers['onHello']> {
+    const { incarnation } = hello
+    this.#proxies.get(incarnation)?.connection.close()
+    const peer: ProxyPeer = {
+      hello,
+      connection,
+      push: new LatestPush(table => connection.send({ type: 'table', table }), contentOfTable),
+    }
+    this.#proxies.set(incarnation, peer)
+    this.#log.info({ proxy: hello.id, incarnation }, 'proxy connected')
+    const { id, bootId, predecessors } = hello
+    this.#reconciler.enqueue({ kind: 'proxy-connected', id, incarnation, bootId, predecessors })
+    return {
+      onMessage: message => this.#proxySaid(peer, message as FromProxy), // a proxy's link carries nothing else
+      onClose: () => {
+        if (this.#proxies.get(incarnation) !== peer) return
+        this.#proxies.delete(incarnation)
+        this.#log.warn({ proxy: hello.id, incarnation }, 'proxy disconnected')
+        this.#reconciler.enqueue({ kind: 'proxy-disconnected', incarnation })
+      },
+    }
+  }
+
+  #proxySaid(peer: ProxyPeer, message: FromProxy): void {
+    const { incarnation } = peer.hello
+    switch (message.type) {
+      case 'ack': {
+        const revision = peer.push.acknowledge(message.revision)
+        const status = { ...message.status, revision: peer.push.covered(message.status.revision) }
+        this.#reconciler.enqueue({ kind: 'proxy-acknowledged', incarnation, revision, listeners: message.listeners, status })
+        break
+      }
+      case 'status': {
+        const status = { ...message.status, revision: peer.push.covered(message.status.revision) }
+        this.#reconciler.enqueue({ kind: 'proxy-status', incarnation, status })
+        break
+      }
+      case 'predecessor':
+        if (message.exited) this.#reconciler.enqueue({ kind: 'proxy-exited', incarnation: message.incarnation })
+        break
+      case 'refused':
+        this.#log.warn({ incarnation, applied: message.applied }, 'a proxy refused an older table')
+        this.#reconciler.enqueue({ kind: 'term-seen', term: message.applied.term })
+        break
+      case 'hello':
+        break
+    }
+  }
+
+  #agentJoined(hello: AgentHello, connection: Connection): ReturnType<LinkHandlers['onHello']> {
+    const node = hello.id
+    this.#agents.get(node)?.connection.close()
+    const peer: AgentPeer = {
+      hello,
+      connection,
+      push: new LatestPush(assignment => connection.send({ type: 'assignment', assignment }), contentOfAssignment),
+    }
+    this.#agents.set(node, peer)
+    this.#log.info({ node }, 'agent connected')
+    this.#reconciler.enqueue({ kind: 'agent-connected', node, facts: hello.node })
+    return {
+      onMessage: message => this.#agentSaid(peer, message as FromAgent), // an agent's link carries nothing else
+      onClose: () => {
+        if (this.#agents.get(node) !== peer) return
+        this.#agents.delete(node)
+        this.#log.warn({ node }, 'agent disconnected')
+        this.#reconciler.enqueue({ kind: 'agent-disconnected', node })
+      },
+    }
+  }
+
+  #agentSaid(peer: AgentPeer, message: FromAgent): void {
+    const node = peer.hello.id
+    switch (message.type) {
+      case 'observed': {
+        const { instances, packages, packageErrors } = message
+        const revision = message.revision === null ? null : peer.push.acknowledge(message.revision)
+        this.#reconciler.enqueue({ kind: 'agent-observed', node, revision, instances, packages, packageErrors })
+        break
+      }
+      case 'refused':
+        this.#log.warn({ node, applied: message.applied }, 'an agent refused an older assignment')
+        this.#reconciler.enqueue({ kind: 'term-seen', term: message.applied.term })
+        break
+      case 'log':
+        this.#logs.get(message.request)?.onText(message.text)
+        break
+      case 'log-end':
+        this.#logs.get(message.request)?.onEnd(message.error)
+        this.#logs.delete(message.request)
+        break
+      case 'hello':
+        break
+    }
+  }
+
+  #publish(state: FabricState): void {
+    if (this.#proxies.size > 0) {
+      const table = projectRouting(state, this.#clock.now())
+      for (const [incarnation, peer] of this.#proxies) {
+        // A proxy that the state does not know yet gets its first table once it does.
+        if (state.proxies[incarnation] === undefined || !peer.push.offer(table)) continue
+        const seen = state.observed.proxies[incarnation]
+        if (seen?.status == null) continue
+        const status = { ...seen.status, revision: table.revision }
+        if (sameRevision(seen.acknowledged, table.revision)) continue
+        this.#reconciler.enqueue({
+          kind: 'proxy-acknowledged',
+          incarnation,
+          revision: table.revision,
+          listeners: seen.listeners,
+          status,
+        })
+      }
+    }
+    if (this.#agents.size === 0) return
+    const assignments = projectAssignments(state)
+    for (const [node, peer] of this.#agents) {
+      const assignment = assignments[node]
+      const seen = state.observed.nodes[node]
+      if (assignment === undefined || !peer.push.offer(assignment) || seen === undefined) continue
+      if (sameRevision(seen.revision, assignment.revision)) continue
+      this.#reconciler.enqueue({
+        kind: 'agent-observed',
+        node,
+        revision: assignment.revision,
+        instances: Object.values(seen.instances),
+        packages: seen.packages,
+        packageErrors: seen.packageErrors,
+      })
+    }
+  }
+}
+
+function sameRevision(a: { term: number; n: number } | null, b: { term: number; n: number }): boolean {
+  return a !== null && a.term === b.term && a.n === b.n
+}
+
+/** What tells two tables apart for a proxy: all but the revision and how much is left of a drain. */
+function contentOfTable(table: RoutingTable): string {
+  return JSON.stringify({ ...table, revision: null }, (name, value: unknown) => (name === 'drainMs' ? undefined : value))
+}
+
+function contentOfAssignment(assignment: Assignment): string {
+  return JSON.stringify({ ...assignment, revision: null })
+}

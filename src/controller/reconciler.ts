@@ -1,0 +1,152 @@
+import { EventEmitter } from 'node:events'
+import type { Clock } from '../core/clock.ts'
+import { VipswapError, errorMessage } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Command } from '../contracts/command.ts'
+import { apply, type Applied } from '../fabric/apply.ts'
+import type { Input } from '../fabric/input.ts'
+import { projectWakeIn } from '../fabric/project.ts'
+import type { FabricEvent, FabricState } from '../fabric/state.ts'
+import type { Store } from '../store/store.ts'
+import { changesBetween, KEEP_EVENTS } from './journal.ts'
+
+interface Queued {
+  input: Input
+  done: ((applied: Applied) => void) | null
+  failed: ((error: Error) => void) | null
+}
+
+interface Notices {
+  /** A state was committed, or something new was observed. */
+  state: [FabricState]
+  event: [FabricEvent]
+  /** The journal could not be written: nothing more is accepted. */
+  broken: [Error]
+}
+
+/**
+ * The loop around the pure core: inputs are folded in a batch per turn, what changed is journaled, and only then does
+ * anyone hear of it (design rules 1 and 3).
+ */
+export class Reconciler extends EventEmitter<Notices> {
+  readonly events: FabricEvent[]
+  #state: FabricState
+  #queue: Queued[] = []
+  #running = false
+  #broken: Error | null = null
+  #wake: NodeJS.Timeout | null = null
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #log: Logger
+
+  constructor(options: { state: FabricState; events: FabricEvent[]; store: Store; clock: Clock; log: Logger }) {
+    super()
+    this.setMaxListeners(0)
+    this.#state = options.state
+    this.events = options.events
+    this.#store = options.store
+    this.#clock = options.clock
+    this.#log = options.log
+  }
+
+  /** The committed state, with what was observed since. */
+  get state(): FabricState {
+    return this.#state
+  }
+
+  /** Folds an input in with the next batch. */
+  enqueue(input: Input): void {
+    this.#push({ input, done: null, failed: null })
+  }
+
+  /** Resolves once the input's effect is durable. */
+  async settle(input: Input): Promise<Applied> {
+    return await new Promise((done, failed) => {
+      this.#push({ input, done, failed })
+    })
+  }
+
+  /** Resolves with the operation once the command is durable; rejects with the refusal. */
+  async submit(command: Command, idempotencyKey: string | null): Promise<string> {
+    const { refusal, operation } = await this.settle({ kind: 'command', command, idempotencyKey })
+    if (refusal !== null) throw new VipswapError(refusal.code, refusal.message, { blockers: refusal.blockers })
+    if (operation === null) throw new VipswapError('internal', `command ${command.kind} made no operation`)
+    return operation
+  }
+
+  close(): void {
+    if (this.#wake !== null) clearTimeout(this.#wake)
+    this.#broken = new VipswapError('unreachable', 'the controller is stopping')
+    this.#fail(this.#queue.splice(0), this.#broken)
+  }
+
+  #push(queued: Queued): void {
+    if (this.#broken !== null) {
+      queued.failed?.(this.#broken)
+      return
+    }
+    this.#queue.push(queued)
+    if (this.#running) return
+    this.#running = true
+    setImmediate(() => {
+      void this.#run()
+    })
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0 && this.#broken === null) {
+      const batch = this.#queue.splice(0)
+      try {
+        await this.#turn(batch)
+      } catch (thrown) {
+        const error = thrown instanceof Error ? thrown : new Error(errorMessage(thrown))
+        this.#broken = error
+        this.#log.fatal({ error: error.message, stack: error.stack }, 'a change could not be made durable')
+        this.#fail([...batch, ...this.#queue.splice(0)], error)
+        this.emit('broken', error)
+      }
+    }
+    this.#running = false
+    this.#schedule()
+  }
+
+  async #turn(batch: readonly Queued[]): Promise<void> {
+    const before = this.#state
+    const now = this.#clock.now()
+    let next = before
+    let changed = false
+    const events: FabricEvent[] = []
+    const results = batch.map(queued => {
+      const applied = apply(next, queued.input, now)
+      next = applied.state
+      changed ||= applied.changed
+      events.push(...applied.events)
+      return applied
+    })
+    if (changed) await this.#store.transact(this.#store.sequence, changesBetween(before, next, events))
+    this.#state = next
+    this.events.push(...events)
+    if (this.events.length > KEEP_EVENTS * 2) this.events.splice(0, this.events.length - KEEP_EVENTS)
+    for (const [index, queued] of batch.entries()) {
+      const applied = results[index]
+      if (applied !== undefined) queued.done?.(applied)
+    }
+    this.emit('state', next)
+    for (const event of events) this.emit('event', event)
+    // What this change made possible needs no further word from outside.
+    if (changed) this.#queue.push({ input: { kind: 'tick' }, done: null, failed: null })
+  }
+
+  #fail(queued: readonly Queued[], error: Error): void {
+    for (const { failed } of queued) failed?.(error)
+  }
+
+  #schedule(): void {
+    if (this.#wake !== null) clearTimeout(this.#wake)
+    this.#wake = null
+    if (this.#broken !== null) return
+    const dueMs = projectWakeIn(this.#state, this.#clock.now())
+    if (dueMs === null) return
+    this.#wake = setTimeout(() => this.enqueue({ kind: 'tick' }), Math.min(dueMs + 1, 60_000))
+  }
+}

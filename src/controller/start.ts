@@ -1,0 +1,89 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { createSystemClock } from '../core/clock.ts'
+import type { Logger } from '../core/logger.ts'
+import type { FabricSettings } from '../fabric/state.ts'
+import type { FabricConfig } from '../model/fabric-config.ts'
+import { createPackageStore } from '../packages/package-store.ts'
+import { openLevelStore } from '../store/level-store.ts'
+import type { ControllerApi } from './controller-api.ts'
+import { createController } from './controller.ts'
+import { readJournal } from './journal.ts'
+import { startLinkServer } from './links/link-server.ts'
+import { Peers } from './links/peers.ts'
+import { Reconciler } from './reconciler.ts'
+
+export interface ControllerOptions {
+  /** Where the journal and the packages are kept. */
+  readonly dataDirectory: string
+  /** Holds `controller.sock`; mode 0700. */
+  readonly runDirectory: string
+  readonly config: FabricConfig
+  readonly log: Logger
+}
+
+export interface RunningController {
+  readonly api: ControllerApi
+  /** Resolves with the reason when the journal can no longer be written. */
+  readonly broken: Promise<Error>
+  close(): Promise<void>
+}
+
+/**
+ * Reads the journal, takes a new term and listens for proxies and agents. Rejects with `store_damaged`, `store_locked` or
+ * `already_running`; nothing that runs is touched then.
+ */
+export async function startController(options: ControllerOptions): Promise<RunningController> {
+  const { dataDirectory, runDirectory, config, log } = options
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 })
+  mkdirSync(runDirectory, { recursive: true, mode: 0o700 })
+  const clock = createSystemClock()
+  const store = await openLevelStore({ directory: join(dataDirectory, 'store') })
+  try {
+    const settings = settingsOf(config)
+    const reconciler = new Reconciler({ ...(await readJournal(store, settings)), store, clock, log })
+    const broken = new Promise<Error>(resolve => {
+      reconciler.once('broken', resolve)
+    })
+    await reconciler.settle({ kind: 'restored', settings })
+    const peers = new Peers(reconciler, clock, log)
+    const { maxBytes, maxFiles, keep } = config.packages
+    const packages = await createPackageStore(dataDirectory, { maxBytes, maxFiles })
+    const handlers = { onHello: peers.onHello, openPackage: async (digest: string) => await packages.open(digest) }
+    const links = await startLinkServer(join(runDirectory, 'controller.sock'), handlers, log)
+    const { term, n } = reconciler.state.fabric.revision
+    log.info({ term, revision: n, services: Object.keys(reconciler.state.services) }, 'controller started')
+    return {
+      api: createController({ reconciler, peers, packages, clock, keepPackages: keep }),
+      broken,
+      close: async () => {
+        await links.close()
+        reconciler.close()
+        await store.close()
+      },
+    }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+function settingsOf({ vips, services, limits, portRange }: FabricConfig): FabricSettings {
+  return {
+    vips,
+    services: Object.fromEntries(
+      Object.entries(services).map(([name, { vips: own, hostNames }]) => [
+        name,
+        {
+          vips: own,
+          hostNames:
+            hostNames === undefined
+              ? undefined
+              : { production: hostNames.production ?? `${name}.localhost`, staging: hostNames.staging ?? `staging.${name}.localhost` },
+        },
+      ]),
+    ),
+    limits,
+    portRange,
+  }
+}
