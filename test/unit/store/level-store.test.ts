@@ -32,6 +32,7 @@ async function filled(directory: string, commits: number, reopenAt: number[] = [
     await put(
       store,
       { key: `service/${n % 7}`, value: { n, text: 'ä€😀'.repeat(n % 9) } },
+      { key: `kept/${n}`, value: `since ${n} `.repeat(20) },
       { key: `gone/${n % 3}`, value: n % 2 === 0 ? n : undefined },
     )
     if (reopenAt.includes(n)) {
