@@ -199,6 +199,8 @@ function instancePath(service: string, slot: Slot, instance: string): string {
 }
 
 function query(values: Readonly<Record<string, string | number | undefined>>): string {
-  const pairs = Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, String(value)]]))
-  return pairs.length === 0 ? '' : `?${new URLSearchParams(pairs).toString()}`
+  const pairs = Object.entries(values).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key}=${encode(value)}`],
+  )
+  return pairs.length === 0 ? '' : `?${pairs.join('&')}`
 }

@@ -93,8 +93,11 @@ export function problemError(status: number, body: string): VipswapError {
     // Not a problem document: something else answers at this address.
   }
   const { code, detail, type: _type, title: _title, status: _status, ...details } = problem
-  if (isErrorCode(code)) return new VipswapError(code, String(detail ?? code), details)
-  return new VipswapError('unreachable', `the admin address answered ${status}, and not as vipswap does`, { status })
+  if (isErrorCode(code)) return new VipswapError(code, typeof detail === 'string' ? detail : code, details)
+  return new VipswapError('unreachable', `the admin address answered ${status}, and not as vipswap does`, {
+    status,
+    ...details,
+  })
 }
 
 function failure(thrown: unknown, base: URL, call: Call): VipswapError {
@@ -114,7 +117,7 @@ function isErrorCode(code: unknown): code is ErrorCode {
 
 /** `127.0.0.1:9090` means `http://127.0.0.1:9090`. */
 function parseUrl(text: string): URL {
-  const url = URL.parse(/^[a-z]+:\/\//i.test(text) ? text : `http://${text}`)
-  if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return url
+  const full = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`
+  if (/^https?:/i.test(full) && URL.canParse(full)) return new URL(full)
   throw new VipswapError('usage', `"${text}" is not an admin address; write for example http://127.0.0.1:9090`)
 }
