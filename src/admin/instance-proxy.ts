@@ -1,0 +1,189 @@
+import { createProxyServer } from 'http-proxy'
+import { isIPv6, type Socket } from 'node:net'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { Agent } from 'undici'
+import { VipswapError, errorMessage } from '../core/errors.ts'
+import type { Slot } from '../model/common.ts'
+import { findInstance, type AdminApp, type AdminContext } from './context.ts'
+import { PROBLEM_TYPE, problemOf, toVipswapError } from './problem.ts'
+
+const ROUTE = /^\/v1\/services\/([^/?]+)\/slots\/(production|staging)\/instances\/([^/?]+)\/proxy(\/[^?]*)?(\?.*)?$/
+/** Which endpoint of the instance is meant; absent: its first. */
+const ENDPOINT_HEADER = 'x-vipswap-endpoint'
+/** Meant for one connection (RFC 9110 section 7.6.1), or for this server alone. */
+const NOT_FORWARDED = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'expect',
+  'authorization',
+  ENDPOINT_HEADER,
+])
+/** What an instance answers is not ours: a page of it may not use the admin API as this origin. */
+const SANDBOX = 'sandbox allow-forms allow-modals allow-popups allow-scripts'
+
+interface Target {
+  readonly host: string
+  readonly port: number
+  readonly path: string
+}
+
+/**
+ * The road to one chosen instance, whatever its slot and health: plain requests through undici, WebSocket through
+ * `http-proxy`, which frames bodies wrongly and so never sees one.
+ */
+export interface InstanceProxy {
+  register(app: AdminApp): Promise<void>
+  /** For the server's `upgrade` event, after the caller was let in. */
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void
+  close(): Promise<void>
+}
+
+export function createInstanceProxy({ api, closing }: AdminContext): InstanceProxy {
+  const agent = new Agent({ connect: { timeout: 5000 }, headersTimeout: 0, bodyTimeout: 0 })
+  const tunnels = createProxyServer({ changeOrigin: true, xfwd: true })
+  const sockets = new Set<Socket>()
+
+  const targetOf = (request: IncomingMessage): Target => {
+    const [, service = '', slot, instance = '', path = '/', query = ''] = ROUTE.exec(request.url ?? '') ?? []
+    if (slot !== 'production' && slot !== 'staging') {
+      throw new VipswapError('not_found', 'there is nothing to upgrade to here; only …/instances/{id}/proxy/… takes it')
+    }
+    const place: Slot = slot
+    findInstance(api, decode(service), place, decode(instance))
+    const wanted = request.headers[ENDPOINT_HEADER]
+    const endpoint = typeof wanted === 'string' ? wanted : undefined
+    const address = api.instanceAddress(decode(service), place, decode(instance), endpoint)
+    if (address !== null) return { ...address, path: path + query }
+    const what = endpoint === undefined ? 'an endpoint' : `the endpoint "${endpoint}"`
+    throw new VipswapError('unreachable', `${decode(instance)} does not listen on ${what} now`)
+  }
+
+  const forward = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const target = targetOf(request)
+    const { 'content-length': length, 'transfer-encoding': coding } = request.headers
+    const left = new AbortController()
+    response.once('close', () => left.abort())
+    const answer = await agent.request({
+      origin: `http://${authority(target)}`,
+      path: target.path,
+      // undici's list of methods is open at run time.
+      method: (request.method ?? 'GET') as 'GET',
+      headers: forwarded(request, target),
+      body: length === undefined && coding === undefined ? null : request,
+      signal: AbortSignal.any([left.signal, closing]),
+    })
+    response.writeHead(answer.statusCode, { ...endToEnd(answer.headers), 'content-security-policy': SANDBOX })
+    await pipeline(answer.body, response)
+  }
+
+  return {
+    async register(app) {
+      app.removeAllContentTypeParsers()
+      // Any body is passed on unread.
+      app.addContentTypeParser('*', (_request, _payload, done) => done(null))
+      const path = '/v1/services/:service/slots/:slot/instances/:instance/proxy'
+      for (const url of [path, `${path}/*`]) {
+        app.all(url, (request, reply) => {
+          targetOf(request.raw)
+          reply.hijack()
+          forward(request.raw, reply.raw).catch((error: unknown) => {
+            request.log.debug({ error: errorMessage(error) }, 'an instance did not answer')
+            fail(reply.raw, error)
+          })
+        })
+      }
+    },
+    upgrade(request, socket, head) {
+      const target = targetOf(request)
+      const { 'content-length': length, 'transfer-encoding': coding, upgrade } = request.headers
+      if (coding !== undefined || (length !== undefined && length !== '0')) {
+        throw new VipswapError('invalid_request', 'a request to upgrade may not carry a body')
+      }
+      if (upgrade?.toLowerCase() !== 'websocket' || request.method !== 'GET') {
+        throw new VipswapError('invalid_request', 'only GET with upgrade: websocket is passed on')
+      }
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+      request.url = target.path
+      delete request.headers.authorization
+      delete request.headers[ENDPOINT_HEADER]
+      tunnels.ws(request, socket, head, { target: `http://${authority(target)}` }, (error: Error) => {
+        if (socket.writable && socket.bytesWritten === 0) socket.end(rawProblem(unreachable(error)))
+        else socket.destroy()
+      })
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      await agent.destroy()
+    },
+  }
+}
+
+/** A whole HTTP/1.1 answer for a socket that has no response object, as in an `upgrade` event. */
+export function rawProblem(error: VipswapError): string {
+  const body = JSON.stringify(problemOf(error))
+  return [
+    `HTTP/1.1 ${error.status} ${error.code}`,
+    `content-type: ${PROBLEM_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+    '',
+    body,
+  ].join('\r\n')
+}
+
+function fail(response: ServerResponse, thrown: unknown): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy()
+    return
+  }
+  const error = thrown instanceof VipswapError ? toVipswapError(thrown) : unreachable(thrown)
+  response.writeHead(error.status, { 'content-type': PROBLEM_TYPE, connection: 'close' })
+  response.end(JSON.stringify(problemOf(error)))
+}
+
+function unreachable(thrown: unknown): VipswapError {
+  return new VipswapError('unreachable', `the instance did not answer: ${errorMessage(thrown)}`)
+}
+
+function forwarded(request: IncomingMessage, target: Target): Record<string, string | string[]> {
+  return {
+    ...endToEnd(request.headers),
+    host: authority(target),
+    'x-forwarded-host': request.headers.host ?? '',
+    'x-forwarded-proto': 'http',
+    'x-forwarded-for': request.socket.remoteAddress ?? '',
+  }
+}
+
+function endToEnd(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+  const named = String(headers.connection ?? '')
+    .split(',')
+    .map(name => name.trim().toLowerCase())
+  const kept: Record<string, string | string[]> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined && !NOT_FORWARDED.has(name) && !named.includes(name)) kept[name] = value
+  }
+  return kept
+}
+
+function authority({ host, port }: Target): string {
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    throw new VipswapError('invalid_request', `"${part}" is not a valid part of a path`)
+  }
+}

@@ -1,0 +1,64 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Readable } from 'node:stream'
+import { Type } from 'typebox'
+import { WaitQuery, accept } from '../accept.ts'
+import {
+  CountText,
+  FlagText,
+  InstanceParams,
+  endOf,
+  findInstance,
+  isOn,
+  type AdminApp,
+  type AdminContext,
+} from '../context.ts'
+
+const PATH = '/v1/services/:service/slots/:slot/instances/:instance'
+const LogQuery = Type.Object({ follow: Type.Optional(FlagText), tail: Type.Optional(CountText) })
+const DEFAULT_TAIL_BYTES = 64 * 1024
+/** An error this soon is answered as one; later the text just ends. */
+const FIRST_TEXT_MS = 250
+
+export function instanceRoutes(app: AdminApp, context: AdminContext): void {
+  const { api } = context
+
+  for (const kind of ['reboot', 'reimage'] as const) {
+    app.post(
+      `${PATH}/${kind}`,
+      { schema: { params: InstanceParams, querystring: WaitQuery } },
+      async (request, reply) => {
+        const { service, slot, instance } = request.params
+        findInstance(api, service, slot, instance)
+        return accept(context, { kind, service, slot, instance }, request, reply)
+      },
+    )
+  }
+
+  app.get(
+    `${PATH}/logs`,
+    { schema: { params: InstanceParams, querystring: LogQuery } },
+    async ({ params, query }, reply) => {
+      const { service, slot, instance } = params
+      findInstance(api, service, slot, instance)
+      const text = api.logs(service, slot, instance, {
+        tail: query.tail === undefined ? DEFAULT_TAIL_BYTES : Number(query.tail),
+        follow: isOn(query.follow),
+        signal: endOf(reply.raw, context.closing),
+      })
+      const stream = Readable.from(await startedEarly(text), { objectMode: false })
+      return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-store').send(stream)
+    },
+  )
+}
+
+/** The same text, once its first piece is there or it has not failed for a moment. */
+async function startedEarly(text: AsyncIterable<string>): Promise<AsyncIterable<Buffer>> {
+  const iterator = text[Symbol.asyncIterator]()
+  const first = iterator.next()
+  await Promise.race([first, delay(FIRST_TEXT_MS)])
+  return (async function* () {
+    for (let piece = await first; piece.done !== true; piece = await iterator.next()) {
+      if (piece.value !== '') yield Buffer.from(piece.value)
+    }
+  })()
+}

@@ -1,0 +1,69 @@
+import { PassThrough, Transform, pipeline, type Readable } from 'node:stream'
+import { VipswapError } from '../../core/errors.ts'
+import type { AdminApp, AdminContext } from '../context.ts'
+
+const KINDS = { 'application/gzip': 'gzip', 'application/zip': 'zip' } as const
+type MediaType = keyof typeof KINDS
+
+/** Uploads. Their bodies are streamed to the controller, never held whole. */
+export async function packageRoutes(app: AdminApp, { api, maxPackageBytes }: AdminContext): Promise<void> {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(Object.keys(KINDS), (_request: unknown, _payload: unknown, done: (error: null) => void) =>
+    done(null),
+  )
+
+  app.post('/v1/packages', async (request, reply) => {
+    const kind = KINDS[mediaType(request.headers['content-type'])]
+    if (Number(request.headers['content-length'] ?? 0) > maxPackageBytes) {
+      // Not read to its end: the connection cannot be used again.
+      reply.header('connection', 'close')
+      throw tooLarge(maxPackageBytes)
+    }
+    const limited = limit(request.raw, maxPackageBytes)
+    try {
+      const { created, ...answer } = await api.addPackage(limited, kind)
+      reply.code(created ? 201 : 200)
+      return answer
+    } catch (error) {
+      if (!request.raw.readableEnded) reply.header('connection', 'close')
+      throw error
+    } finally {
+      limited.destroy()
+    }
+  })
+}
+
+function mediaType(header: string | undefined): MediaType {
+  const type = (header ?? '').split(';')[0]?.trim().toLowerCase()
+  if (type === 'application/gzip' || type === 'application/zip') return type
+  throw new VipswapError('unsupported_media_type', 'send the package as application/gzip (.tar.gz) or application/zip')
+}
+
+/** The same bytes, failing with `package_too_large` past the limit. The request itself stays open for the answer. */
+function limit(source: Readable, maxBytes: number): Readable {
+  let seen = 0
+  const counter = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      seen += chunk.length
+      if (seen > maxBytes) done(tooLarge(maxBytes))
+      else done(null, chunk)
+    },
+  })
+  // `pipe` leaves the request alone when the counter fails, so that the refusal can still be answered.
+  source.pipe(counter)
+  source.once('error', error => counter.destroy(error))
+  source.once('close', () => {
+    if (!source.readableEnded) counter.destroy(new VipswapError('cancelled', 'the upload was broken off'))
+  })
+  return pipeline(counter, new PassThrough(), () => {
+    source.unpipe(counter)
+    source.resume()
+  })
+}
+
+function tooLarge(maxBytes: number): VipswapError {
+  return new VipswapError(
+    'package_too_large',
+    `the package is larger than ${maxBytes} bytes; leave out what is built or installed`,
+  )
+}

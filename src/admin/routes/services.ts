@@ -1,0 +1,28 @@
+import { ServiceParams, findService, type AdminApp, type AdminContext } from '../context.ts'
+import { WaitQuery, accept } from '../accept.ts'
+import { SwapBody } from '../../contracts/api.ts'
+
+export function serviceRoutes(app: AdminApp, context: AdminContext): void {
+  const { api } = context
+  app.get('/v1/services', () => ({ services: api.services() }))
+  app.get('/v1/services/:service', { schema: { params: ServiceParams } }, ({ params }) =>
+    findService(api, params.service),
+  )
+  app.delete(
+    '/v1/services/:service',
+    { schema: { params: ServiceParams, querystring: WaitQuery } },
+    async (request, reply) => {
+      const { name } = findService(api, request.params.service)
+      return accept(context, { kind: 'deleteService', service: name }, request, reply)
+    },
+  )
+  app.post(
+    '/v1/services/:service/swap',
+    { schema: { params: ServiceParams, querystring: WaitQuery, body: SwapBody } },
+    async (request, reply) => {
+      const { name } = findService(api, request.params.service)
+      return accept(context, { kind: 'swap', service: name, ...request.body }, request, reply)
+    },
+  )
+  app.get('/v1/nodes', () => ({ nodes: api.nodes() }))
+}

@@ -1,0 +1,26 @@
+import type { AdminApp, AdminContext } from '../context.ts'
+
+const POINTER = `vipswap controller
+
+  GET /v1/services      what runs
+  GET /v1/events        the timeline (server-sent events)
+  GET /v1/operations    what was done and is being done
+  GET /metrics          Prometheus
+  GET /healthz /readyz
+
+The command line does the same: vipswap status, vipswap --help
+`
+
+/** How the controller itself is. Asked often, so its log stays quiet about it. */
+export function systemRoutes(app: AdminApp, { api }: AdminContext): void {
+  app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(POINTER))
+  app.get('/healthz', () => ({ ok: true }))
+  app.get('/readyz', (_request, reply) => {
+    const state = api.ready()
+    return reply.code(state.ready ? 200 : 503).send(state)
+  })
+  app.get('/metrics', async (_request, reply) =>
+    reply.type('text/plain; version=0.0.4; charset=utf-8').send(await api.metrics()),
+  )
+  app.post('/v1/gc', () => api.gc())
+}

@@ -1,0 +1,167 @@
+import { fastify, type FastifyBaseLogger } from 'fastify'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { IncomingMessage } from 'node:http'
+import { isIPv6, type AddressInfo, type Socket } from 'node:net'
+import { VipswapError, systemCode } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { ControllerApi } from '../controller/controller-api.ts'
+import { checkExposure, createGuard } from './access.ts'
+import type { AdminApp, AdminContext } from './context.ts'
+import { createInstanceProxy, rawProblem, type InstanceProxy } from './instance-proxy.ts'
+import { sendProblem, toVipswapError } from './problem.ts'
+import { eventRoutes } from './routes/events.ts'
+import { instanceRoutes } from './routes/instances.ts'
+import { operationRoutes } from './routes/operations.ts'
+import { packageRoutes } from './routes/packages.ts'
+import { serviceRoutes } from './routes/services.ts'
+import { slotRoutes } from './routes/slots.ts'
+import { systemRoutes } from './routes/system.ts'
+import { compileValidator } from './validation.ts'
+
+export interface AdminOptions {
+  readonly api: ControllerApi
+  /** Default 127.0.0.1. Any other than a loopback address needs `token`. */
+  readonly host?: string
+  /** 0 takes a free one. */
+  readonly port: number
+  readonly token?: string
+  /** Further names in `Host` that mean this controller. */
+  readonly hostNames?: readonly string[]
+  /** Largest package as uploaded; default 1 GiB. */
+  readonly maxPackageBytes?: number
+  /** Default 15 s. */
+  readonly heartbeatMs?: number
+  readonly log: Logger
+}
+
+export interface Admin {
+  readonly host: string
+  readonly port: number
+  /** `http://127.0.0.1:9090` */
+  readonly url: string
+  /** Ends event streams, waits and tunnels, lets running calls finish for up to a second, and closes. */
+  close(): Promise<void>
+}
+
+const JSON_LIMIT_BYTES = 1024 * 1024
+const CLOSE_GRACE_MS = 1000
+
+/**
+ * Serves the admin API (contract.md section 3). Rejects with `usage` where an address is open to other machines without
+ * a token, and with `port_in_use`.
+ */
+export async function startAdmin(options: AdminOptions): Promise<Admin> {
+  const { app, close } = buildAdmin(options)
+  const host = options.host ?? '127.0.0.1'
+  try {
+    await app.listen({ host, port: options.port })
+  } catch (error) {
+    await close()
+    if (systemCode(error) !== 'EADDRINUSE') throw error
+    throw new VipswapError(
+      'port_in_use',
+      `the admin address ${host}:${options.port} is in use; stop what listens there, or choose another with --admin`,
+      {},
+      { cause: error },
+    )
+  }
+  // Listening on TCP, so the address is not a path.
+  const { port } = app.server.address() as AddressInfo
+  return { host, port, url: `http://${isIPv6(host) ? `[${host}]` : host}:${port}`, close }
+}
+
+/** The API without a listener, for `inject`. */
+export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () => Promise<void> } {
+  const access = { host: options.host ?? '127.0.0.1', token: options.token, hostNames: options.hostNames }
+  checkExposure(access)
+  const guard = createGuard(access)
+  const closing = new AbortController()
+  const context: AdminContext = {
+    api: options.api,
+    closing: closing.signal,
+    maxPackageBytes: options.maxPackageBytes ?? 1024 ** 3,
+    heartbeatMs: options.heartbeatMs ?? 15_000,
+  }
+  const proxy = createInstanceProxy(context)
+  const log: FastifyBaseLogger = options.log.child({ part: 'admin' })
+  const app: AdminApp = fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit: JSON_LIMIT_BYTES,
+    routerOptions: { maxParamLength: 500 },
+    // Uploads take as long as they take.
+    requestTimeout: 0,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error, _request, reply) => {
+      void sendProblem(reply, toVipswapError(error))
+    },
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  app.setValidatorCompiler(compileValidator)
+
+  app.addHook('onRequest', async (request, reply) => {
+    guard(request.raw)
+    reply.header('x-content-type-options', 'nosniff')
+    reply.header('cache-control', 'no-store')
+  })
+  // Every body may be left out; what is then missing in it is told like any other fault.
+  app.addHook('preValidation', async request => {
+    if (request.body === undefined || request.body === null) request.body = {}
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+    try {
+      done(null, text === '' ? {} : JSON.parse(String(text)))
+    } catch (error) {
+      done(new VipswapError('invalid_request', `body: this is not JSON: ${String(error)}`))
+    }
+  })
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = toVipswapError(thrown)
+    if (error.status >= 500) request.log.error({ err: error.cause ?? error, code: error.code }, 'a call failed')
+    return sendProblem(reply, error)
+  })
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      reply,
+      new VipswapError('not_found', `there is no call ${request.method} ${request.url}; GET / lists some`),
+    ),
+  )
+
+  systemRoutes(app, context)
+  serviceRoutes(app, context)
+  slotRoutes(app, context)
+  operationRoutes(app, context)
+  eventRoutes(app, context)
+  instanceRoutes(app, context)
+  void app.register(async inner => packageRoutes(inner, context))
+  void app.register(async inner => proxy.register(inner))
+  app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
+    upgrade(guard, proxy, request, socket, head)
+  })
+
+  const close = async (): Promise<void> => {
+    closing.abort()
+    await proxy.close()
+    const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
+    await app.close()
+    clearTimeout(late)
+  }
+  return { app, close }
+}
+
+function upgrade(
+  guard: (request: IncomingMessage) => void,
+  proxy: InstanceProxy,
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): void {
+  socket.on('error', () => socket.destroy())
+  try {
+    guard(request)
+    proxy.upgrade(request, socket, head)
+  } catch (error) {
+    socket.end(rawProblem(toVipswapError(error)))
+  }
+}
