@@ -62,13 +62,19 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
     addPackage: async (stream, kind) => {
       const { release, created, warnings } = await packages.addArchive(stream, kind)
       await reconciler.settle({ kind: 'release-added', release })
-      return { created, digest: release.digest, name: release.definition.name, version: release.definition.version, warnings }
+      return {
+        created,
+        digest: release.digest,
+        name: release.definition.name,
+        version: release.definition.version,
+        warnings,
+      }
     },
     submit: async (command, { idempotencyKey }) => ({
       operationId: await reconciler.submit(command, idempotencyKey ?? null),
     }),
-    plan: async command => await Promise.resolve(planCommand(now(), command, clock)),
-    waitOperation: async (id, timeoutMs, signal) => await waitOperation(reconciler, id, timeoutMs, signal),
+    plan: async command => planCommand(now(), command, clock),
+    waitOperation: (id, timeoutMs, signal) => waitOperation(reconciler, id, timeoutMs, signal),
     events: after => eventsAfter(reconciler, after),
     logs: (service, slot, instance, options) => readLogs(now(), peers, { service, slot, instance }, options),
     instanceAddress: (service, slot, instance, endpoint) => {
@@ -79,7 +85,7 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
       const port = ports[endpoint ?? first ?? '']
       return port === undefined ? null : { host, port }
     },
-    metrics: async () => await metrics.metrics(),
+    metrics: () => metrics.metrics(),
     gc: async () => {
       const removed = await packages.gc({ keep: keepPackages, inUse: releasesInUse(now()) })
       if (removed.length > 0) await reconciler.settle({ kind: 'releases-removed', digests: removed })
@@ -164,9 +170,14 @@ function readLogs(
   const found = findInstance(state, about.service, about.slot, about.instance)
   if (found === null) {
     const known = SLOTS.flatMap(slot =>
-      rolesOf(state, state.services[about.service]?.slots[slot] ?? '').flatMap(role => role.instances.map(({ id }) => `${id} (${slot})`)),
+      rolesOf(state, state.services[about.service]?.slots[slot] ?? '').flatMap(role =>
+        role.instances.map(({ id }) => `${id} (${slot})`),
+      ),
     )
-    throw new VipswapError('instance_not_found', `there is no instance "${about.instance}" in ${about.slot}; there are ${known.join(', ') || 'none'}`)
+    throw new VipswapError(
+      'instance_not_found',
+      `there is no instance "${about.instance}" in ${about.slot}; there are ${known.join(', ') || 'none'}`,
+    )
   }
   const { role, instance } = found
   const { sink, texts } = textQueue(signal)

@@ -50,8 +50,10 @@ export function changesBetween(before: FabricState, after: FabricState, events: 
   for (const name of TABLE_NAMES) {
     const [old, now]: Record<string, unknown>[] = [before[name], after[name]]
     if (old === now || old === undefined || now === undefined) continue
-    for (const key of Object.keys(now)) if (old[key] !== now[key]) changes.push({ key: `${TABLES[name]}/${key}`, value: now[key] })
-    for (const key of Object.keys(old)) if (!(key in now)) changes.push({ key: `${TABLES[name]}/${key}`, value: undefined })
+    for (const key of Object.keys(now))
+      if (old[key] !== now[key]) changes.push({ key: `${TABLES[name]}/${key}`, value: now[key] })
+    for (const key of Object.keys(old))
+      if (!(key in now)) changes.push({ key: `${TABLES[name]}/${key}`, value: undefined })
   }
   for (const event of events) {
     changes.push({ key: eventKey(event.seq), value: event })

@@ -6,13 +6,22 @@ import type { Refusal } from '../fabric/refusal.ts'
 import type { FabricState } from '../fabric/state.ts'
 
 /** What a command would do, in words, from its rehearsal. */
-export function planOf(state: FabricState, command: Command, outcome: { draft: Draft } | { refusal: Refusal }): PlanView {
+export function planOf(
+  state: FabricState,
+  command: Command,
+  outcome: { draft: Draft } | { refusal: Refusal },
+): PlanView {
   if ('refusal' in outcome) {
     const nothing = outcome.refusal.code === 'nothing_to_do' || outcome.refusal.code === 'identical_target'
     return { outcome: nothing ? 'none' : 'refused', blockers: outcome.refusal.blockers, warnings: [], steps: [] }
   }
   const { draft } = outcome
-  return { outcome: 'changes', blockers: [], warnings: warningsOf(draft, command), steps: stepsOf(state, draft, command) }
+  return {
+    outcome: 'changes',
+    blockers: [],
+    warnings: warningsOf(draft, command),
+    steps: stepsOf(state, draft, command),
+  }
 }
 
 function warningsOf(draft: Draft, command: Command): string[] {
@@ -23,14 +32,18 @@ function warningsOf(draft: Draft, command: Command): string[] {
   return draft
     .rolesOf(id)
     .filter(role => role.instances.length < 2)
-    .map(role => `role ${role.name} has ${role.instances.length} instance: requests are held while it restarts; \`vipswap scale ${role.name}=2\` first, or deploy to staging and swap`)
+    .map(
+      role =>
+        `role ${role.name} has ${role.instances.length} instance: requests are held while it restarts; \`vipswap scale ${role.name}=2\` first, or deploy to staging and swap`,
+    )
 }
 
 function stepsOf(state: FabricState, draft: Draft, command: Command): string[] {
   const service = draft.services.get(command.service)
   if (service === undefined) return []
   if (command.kind === 'swap') {
-    const label = (id: string | null): string => (id === null ? 'nothing' : `${id} (${state.deployments[id]?.version ?? '?'})`)
+    const label = (id: string | null): string =>
+      id === null ? 'nothing' : `${id} (${state.deployments[id]?.version ?? '?'})`
     return [
       `production will serve ${label(service.slots.production)}`,
       `staging will serve ${label(service.slots.staging)}`,
@@ -44,7 +57,9 @@ function stepsOf(state: FabricState, draft: Draft, command: Command): string[] {
   return [
     `${deployment.id}: ${upgrade.from.version} to ${upgrade.to.version}, mode ${upgrade.mode}, roles ${roles.map(role => role.name).join(', ')}`,
     ...upgrade.domains.map(domain => {
-      const moved = roles.flatMap(role => role.instances.filter(instance => instance.upgradeDomain === domain).map(({ id }) => id))
+      const moved = roles.flatMap(role =>
+        role.instances.filter(instance => instance.upgradeDomain === domain).map(({ id }) => id),
+      )
       const total = roles.reduce((sum, role) => sum + role.instances.length, 0)
       return `domain ${domain}: ${moved.join(', ')} (${total - moved.length} of ${total} keep serving)`
     }),

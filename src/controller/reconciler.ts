@@ -60,8 +60,8 @@ export class Reconciler extends EventEmitter<Notices> {
   }
 
   /** Resolves once the input's effect is durable. */
-  async settle(input: Input): Promise<Applied> {
-    return await new Promise((done, failed) => {
+  settle(input: Input): Promise<Applied> {
+    return new Promise((done, failed) => {
       this.#push({ input, done, failed })
     })
   }

@@ -48,8 +48,11 @@ export async function startController(options: ControllerOptions): Promise<Runni
     await reconciler.settle({ kind: 'restored', settings })
     const peers = new Peers(reconciler, clock, log)
     const { maxBytes, maxFiles, keep } = config.packages
-    const packages = await createPackageStore(dataDirectory, { maxBytes, maxFiles })
-    const handlers = { onHello: peers.onHello, openPackage: async (digest: string) => await packages.open(digest) }
+    const packages = createPackageStore(dataDirectory, { maxBytes, maxFiles })
+    const handlers = {
+      onHello: peers.onHello,
+      openPackage: async (digest: string) => ((await packages.get(digest)) === null ? null : packages.open(digest)),
+    }
     const links = await startLinkServer(join(runDirectory, 'controller.sock'), handlers, log)
     const { term, n } = reconciler.state.fabric.revision
     log.info({ term, revision: n, services: Object.keys(reconciler.state.services) }, 'controller started')
@@ -79,7 +82,10 @@ function settingsOf({ vips, services, limits, portRange }: FabricConfig): Fabric
           hostNames:
             hostNames === undefined
               ? undefined
-              : { production: hostNames.production ?? `${name}.localhost`, staging: hostNames.staging ?? `staging.${name}.localhost` },
+              : {
+                  production: hostNames.production ?? `${name}.localhost`,
+                  staging: hostNames.staging ?? `staging.${name}.localhost`,
+                },
         },
       ]),
     ),

@@ -33,7 +33,10 @@ export interface LinkServer {
 /** Listens on the run folder's Unix socket (mode 0600) for proxies and agents. */
 export async function startLinkServer(path: string, handlers: LinkHandlers, log: Logger): Promise<LinkServer> {
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
-    throw new VipswapError('usage', `the socket path ${path} is longer than ${MAX_SOCKET_PATH} bytes: use a shorter --run folder`)
+    throw new VipswapError(
+      'usage',
+      `the socket path ${path} is longer than ${MAX_SOCKET_PATH} bytes: use a shorter --run folder`,
+    )
   }
   await removeStale(path)
   const links = new Set<JsonLines>()

@@ -92,7 +92,13 @@ export class Peers {
       case 'ack': {
         const revision = peer.push.acknowledge(message.revision)
         const status = { ...message.status, revision: peer.push.covered(message.status.revision) }
-        this.#reconciler.enqueue({ kind: 'proxy-acknowledged', incarnation, revision, listeners: message.listeners, status })
+        this.#reconciler.enqueue({
+          kind: 'proxy-acknowledged',
+          incarnation,
+          revision,
+          listeners: message.listeners,
+          status,
+        })
         break
       }
       case 'status': {
@@ -203,7 +209,9 @@ function sameRevision(a: { term: number; n: number } | null, b: { term: number; 
 
 /** What tells two tables apart for a proxy: all but the revision and how much is left of a drain. */
 function contentOfTable(table: RoutingTable): string {
-  return JSON.stringify({ ...table, revision: null }, (name, value: unknown) => (name === 'drainMs' ? undefined : value))
+  return JSON.stringify({ ...table, revision: null }, (name, value: unknown) =>
+    name === 'drainMs' ? undefined : value,
+  )
 }
 
 function contentOfAssignment(assignment: Assignment): string {

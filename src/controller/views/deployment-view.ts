@@ -15,7 +15,12 @@ import type { DeploymentStatus } from '../../model/states.ts'
 import { viewInstance } from './instance-view.ts'
 
 /** The deployment in a slot as the admin API shows it. */
-export function viewDeployment(state: FabricState, deployment: DeploymentRecord, slot: Slot, now: Moment): DeploymentView {
+export function viewDeployment(
+  state: FabricState,
+  deployment: DeploymentRecord,
+  slot: Slot,
+  now: Moment,
+): DeploymentView {
   const roles = rolesOf(state, deployment.id)
   const blocked = rollbackBlockedBy(deployment, roles)
   return {
@@ -78,7 +83,12 @@ function viewRole(role: RoleRecord): RoleView {
     version: spec.version,
     instances: role.instances.length,
     ready: role.instances.filter(isReady).length,
-    endpoints: spec.definition.endpoints.map(({ name, protocol, port, internal }) => ({ name, protocol, port, internal })),
+    endpoints: spec.definition.endpoints.map(({ name, protocol, port, internal }) => ({
+      name,
+      protocol,
+      port,
+      internal,
+    })),
   }
 }
 
@@ -98,7 +108,12 @@ function viewUpgrade(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): Upgr
     currentUpgradeDomainState: during ? 'During' : 'Before',
     domains: upgrade.domains.map((domain, position) => ({
       domain,
-      state: position < upgrade.position ? 'done' : during && (together || position === upgrade.position) ? 'during' : 'pending',
+      state:
+        position < upgrade.position
+          ? 'done'
+          : during && (together || position === upgrade.position)
+            ? 'during'
+            : 'pending',
       waitingFor: during && position === upgrade.position ? waitingFor : null,
     })),
     operationId: upgrade.operation,

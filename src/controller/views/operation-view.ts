@@ -56,7 +56,10 @@ function progressOf(state: FabricState, operation: OperationRecord): OperationVi
     }
     case 'publishing': {
       const missing = missingAcknowledgements(state, operation.since)
-      const message = missing.length === 0 ? 'the last table is being published' : `proxy ${missing.join(', ')} to acknowledge the table`
+      const message =
+        missing.length === 0
+          ? 'the last table is being published'
+          : `proxy ${missing.join(', ')} to acknowledge the table`
       return { step: 'publishing', percent: 95, message }
     }
     default:
@@ -69,7 +72,11 @@ function upgradeOf(state: FabricState, operation: OperationRecord): UpgradeRecor
   return state.deployments[operation.deployments[0] ?? '']?.upgrade ?? null
 }
 
-function walkProgress(state: FabricState, operation: OperationRecord, upgrade: UpgradeRecord): OperationView['progress'] {
+function walkProgress(
+  state: FabricState,
+  operation: OperationRecord,
+  upgrade: UpgradeRecord,
+): OperationView['progress'] {
   const deployment = operation.deployments[0] ?? ''
   const shown = operation.domain === null ? upgrade.domains : [operation.domain]
   const domains = shown.map(domain => {
@@ -88,7 +95,10 @@ function walkProgress(state: FabricState, operation: OperationRecord, upgrade: U
   return {
     step: upgrade.phase,
     percent: total === 0 ? 0 : Math.round((100 * done) / total),
-    message: current === undefined ? upgrade.phase : `domain ${current}: ${upgrade.phase}, ${done} of ${total} instances there`,
+    message:
+      current === undefined
+        ? upgrade.phase
+        : `domain ${current}: ${upgrade.phase}, ${done} of ${total} instances there`,
     domains,
   }
 }
@@ -100,7 +110,8 @@ export function viewReceipt(state: FabricState, operation: OperationRecord): Rec
     receipt.traffic.reduce((total, row) => total + of(row), 0)
   const brokenBy: Partial<Record<BrokenCause, number>> = {}
   for (const row of receipt.traffic) {
-    for (const [cause, count] of Object.entries(row.broken) as [BrokenCause, number][]) { // keys of a Record of that union
+    for (const [cause, count] of Object.entries(row.broken) as [BrokenCause, number][]) {
+      // keys of a Record of that union
       brokenBy[cause] = (brokenBy[cause] ?? 0) + count
     }
   }

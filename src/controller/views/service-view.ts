@@ -25,7 +25,9 @@ export function viewService(state: FabricState, service: ServiceRecord, now: Mom
 
 function viewVip(state: FabricState, listener: ListenerRecord): VipView[] {
   if (listener.slot === null) return []
-  const reports = Object.values(state.observed.proxies).flatMap(proxy => proxy.listeners.filter(seen => seen.key === listener.key))
+  const reports = Object.values(state.observed.proxies).flatMap(proxy =>
+    proxy.listeners.filter(seen => seen.key === listener.key),
+  )
   const error = reports.find(report => report.error !== null)?.error ?? null
   const port = listener.bound
   const host = listener.host.includes(':') ? `[${listener.host}]` : listener.host
@@ -44,7 +46,9 @@ function viewVip(state: FabricState, listener: ListenerRecord): VipView[] {
 }
 
 export function viewNode(state: FabricState, node: NodeRecord): NodeView {
-  const instances = Object.values(state.roles).flatMap(role => role.instances.filter(instance => instance.node === node.name))
+  const instances = Object.values(state.roles).flatMap(role =>
+    role.instances.filter(instance => instance.node === node.name),
+  )
   return {
     name: node.name,
     status: state.observed.nodes[node.name]?.online === true ? 'online' : 'offline',

@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startController } from '../controller/start.ts'
+import { VipswapError, errorMessage } from '../core/errors.ts'
+import { createLogger } from '../core/logger.ts'
+import { onShutdown } from '../core/shutdown.ts'
+import type { FabricConfig } from '../model/fabric-config.ts'
+import { DEFAULT_FABRIC_CONFIG, loadFabricConfig } from '../model/load-fabric-config.ts'
+import { startAdmin } from './server.ts'
+
+// The controller process: the rules' shell with its admin HTTP.
+
+const STOP_DEADLINE_MS = 15_000
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string', default: './.vipswap' },
+    run: { type: 'string' },
+    admin: { type: 'string' },
+    config: { type: 'string' },
+    'token-file': { type: 'string' },
+  },
+})
+const log = createLogger('controller')
+
+try {
+  await run()
+} catch (error) {
+  log.fatal({ code: error instanceof VipswapError ? error.code : undefined }, errorMessage(error))
+  process.exit(error instanceof VipswapError && error.code === 'usage' ? 2 : 1)
+}
+
+async function run(): Promise<void> {
+  const config = readConfig(values.config)
+  const { host, port } = values.admin === undefined ? config.admin : parseAddress(values.admin)
+  const tokenFile = values['token-file'] ?? config.admin.tokenFile
+  const controller = await startController({
+    dataDirectory: values.data,
+    runDirectory: values.run ?? join(values.data, 'run'),
+    config,
+    log,
+  })
+  const admin = await startAdmin({
+    api: controller.api,
+    host,
+    port,
+    ...(tokenFile === null ? {} : { token: readFileSync(tokenFile, 'utf8').trim() }),
+    maxPackageBytes: config.packages.maxBytes,
+    log,
+  })
+  log.info({ url: admin.url }, 'admin HTTP listens')
+  const stop = onShutdown(
+    async () => {
+      await admin.close()
+      await controller.close()
+    },
+    { deadlineMs: STOP_DEADLINE_MS, log },
+  )
+  void controller.broken.then(error => {
+    // What was acknowledged is safe; what was not was never told to anyone. The next start reads the journal again.
+    stop(`the journal cannot be written: ${error.message}`)
+  })
+}
+
+function readConfig(file: string | undefined): FabricConfig {
+  if (file === undefined) return DEFAULT_FABRIC_CONFIG
+  const loaded = loadFabricConfig(file, readFileSync(file, 'utf8'))
+  if ('config' in loaded) return loaded.config
+  throw new VipswapError('usage', loaded.faults.map(fault => fault.message).join('\n'))
+}
+
+function parseAddress(text: string): { host: string; port: number } {
+  const match = /^(.+):(\d+)$/.exec(text)
+  if (match === null) throw new VipswapError('usage', `--admin ${text}: write HOST:PORT, for example 127.0.0.1:9090`)
+  return { host: (match[1] ?? '').replaceAll(/^\[|\]$/g, ''), port: Number(match[2]) }
+}
