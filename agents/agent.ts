@@ -1,0 +1,209 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AssignedInstance, Assignment, InstanceObservation } from '../src/contracts/assignment.ts'
+import type { FromAgent } from '../src/contracts/link.ts'
+import type { Revision } from '../src/contracts/revision.ts'
+import type { Clock } from '../src/core/clock.ts'
+import { errorMessage } from '../src/core/errors.ts'
+import type { Logger } from '../src/core/logger.ts'
+import { endStrays, findInstances } from './adoption.ts'
+import { InstanceFolders } from './folders.ts'
+import { Instance } from './instance.ts'
+import type { InstanceContext } from './launch.ts'
+import { rotateLog } from './logs.ts'
+import { isAssignment, loadAssignment, saveAssignment } from './node-state.ts'
+import { PackageCache } from './package-cache.ts'
+import type { PackageSource } from './package-source.ts'
+import { PortAllocator } from './ports.ts'
+import { judgeAssignment } from './reconciler.ts'
+
+const ROTATE_MS = 500
+/** Until an assignment names the range. */
+const FIRST_RANGE = { from: 20_000, to: 29_999 }
+const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
+
+export interface NodeAgentOptions {
+  readonly name: string
+  /** This node's own folder: DATA/nodes/<name>. */
+  readonly directory: string
+  readonly host: string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly source: PackageSource
+  readonly digestOf: (directory: string) => Promise<string>
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly onChange: () => void
+}
+
+/** All instances of one node, kept as the newest assignment says. Knows nothing of the link. */
+export class NodeAgent {
+  readonly #options: NodeAgentOptions
+  readonly #instances = new Map<string, Instance>()
+  readonly #packages: PackageCache
+  readonly #ports: PortAllocator
+  readonly #context: InstanceContext
+  #assignment: Assignment | null = null
+  #stopping = false
+  #rotation: NodeJS.Timeout | undefined
+
+  constructor(options: NodeAgentOptions) {
+    this.#options = options
+    const { directory, host, clock, log, source, digestOf, environment, onChange } = options
+    mkdirSync(directory, { recursive: true })
+    this.#packages = new PackageCache({ directory: join(directory, 'packages'), source, digestOf, onChange })
+    this.#ports = new PortAllocator({
+      file: join(directory, 'ports.json'),
+      host,
+      range: FIRST_RANGE,
+      seed: options.name,
+    })
+    const trash = join(directory, 'trash')
+    this.#context = { host, clock, log, packages: this.#packages, ports: this.#ports, trash, environment, onChange }
+  }
+
+  get applied(): Revision | null {
+    return this.#assignment?.revision ?? null
+  }
+
+  /** Takes over what is on this machine and goes on as last told. With `stopping` nothing is started any more. */
+  async start({ stopping }: { stopping: boolean }): Promise<void> {
+    const { log } = this.#options
+    this.#stopping = stopping
+    rmSync(this.#context.trash, { recursive: true, force: true })
+    const { assignment, damaged } = loadAssignment(this.#stateFile)
+    if (damaged) log.error({ file: this.#stateFile }, 'the state file was damaged and is set aside; instances go on')
+    const found = findInstances(this.#instanceDirectory)
+    const strays = await endStrays(this.#instanceDirectory, found)
+    if (strays.length > 0) log.warn({ strays }, 'ended processes that no record names')
+    for (const { key, folders, record } of found) {
+      const instance = new Instance(key, folders, this.#context, record)
+      // Without any assignment an instance goes on as it was started.
+      if (assignment === null && record !== null) instance.want(record.assigned)
+      this.#admit(instance)
+    }
+    if (assignment !== null) this.#adjust(assignment)
+    for (const instance of this.#instances.values()) this.#begin(instance)
+    this.#rotation = setInterval(() => void this.#rotate(), ROTATE_MS)
+    this.#rotation.unref()
+  }
+
+  /** Takes a whole assignment; answers a refusal to send, or null if it was applied. */
+  apply(assignment: unknown): Extract<FromAgent, { type: 'refused' }> | null {
+    const { log } = this.#options
+    if (!isAssignment(assignment)) {
+      log.warn('the controller sent an assignment that is none')
+      return null
+    }
+    const known = { node: this.#options.name, fabric: this.#assignment?.fabric ?? null, applied: this.applied }
+    const verdict = judgeAssignment(known, assignment)
+    switch (verdict.kind) {
+      case 'foreign':
+        log.error({ reason: verdict.reason }, 'refused an assignment')
+        return null
+      case 'older':
+        log.warn({ revision: assignment.revision, applied: verdict.applied }, 'refused an older assignment')
+        return { type: 'refused', revision: assignment.revision, applied: verdict.applied }
+      case 'apply':
+        saveAssignment(this.#stateFile, assignment)
+        this.#adjust(assignment)
+        this.#options.onChange()
+        return null
+    }
+  }
+
+  observed(): Extract<FromAgent, { type: 'observed' }> {
+    const instances: InstanceObservation[] = []
+    for (const instance of this.#instances.values()) {
+      const observation = instance.observe()
+      if (observation !== null) instances.push(observation)
+    }
+    const { verified, errors } = this.#packages
+    return { type: 'observed', revision: this.applied, instances, packages: verified, packageErrors: errors }
+  }
+
+  /** The log file of an instance, or null if this node does not have it. */
+  logOf(key: string): string | null {
+    return this.#instances.get(key)?.folders.log ?? null
+  }
+
+  /** Begins to stop every instance; `isStopped` says when none is left. */
+  stopAll(): void {
+    this.#stopping = true
+    for (const instance of this.#instances.values()) instance.stopAll()
+  }
+
+  get isStopped(): boolean {
+    return [...this.#instances.values()].every(instance => instance.isStopped)
+  }
+
+  #adjust(assignment: Assignment): void {
+    this.#assignment = assignment
+    this.#ports.setRange(assignment.portRange)
+    const wanted = new Map<string, AssignedInstance>()
+    for (const assigned of assignment.instances) {
+      if (SAFE_NAME.test(assigned.deployment) && SAFE_NAME.test(assigned.instance)) wanted.set(assigned.key, assigned)
+      else this.#options.log.error({ key: assigned.key }, 'refused an instance whose name cannot be a folder')
+    }
+    for (const instance of this.#instances.values()) instance.want(wanted.get(instance.key) ?? null)
+    for (const [key, assigned] of wanted) {
+      if (this.#instances.has(key)) continue
+      const folders = new InstanceFolders(join(this.#instanceDirectory, assigned.deployment, assigned.instance))
+      const instance = new Instance(key, folders, this.#context, null)
+      instance.want(assigned)
+      this.#admit(instance)
+      if (this.#rotation !== undefined) this.#begin(instance)
+    }
+    this.#packages.prefetch(assignment.packages)
+    this.#tidyPackages()
+  }
+
+  #admit(instance: Instance): void {
+    this.#instances.set(instance.key, instance)
+    if (this.#stopping) instance.stopAll()
+  }
+
+  #begin(instance: Instance): void {
+    instance.run().then(
+      () => {
+        this.#instances.delete(instance.key)
+        this.#tidyPackages()
+        this.#options.onChange()
+      },
+      (error: unknown) => {
+        // A defect in one runner: nothing it runs is lost, and the next agent takes it over.
+        this.#options.log.fatal({ instance: instance.key, error }, 'an instance runner failed')
+        process.exit(70)
+      },
+    )
+  }
+
+  #tidyPackages(): void {
+    if (this.#assignment === null) return
+    const keep = new Set(this.#assignment.packages)
+    for (const instance of this.#instances.values()) for (const digest of instance.packages) keep.add(digest)
+    this.#packages.retain(keep).catch((error: unknown) => {
+      this.#options.log.warn({ error: errorMessage(error) }, 'could not remove a package')
+    })
+  }
+
+  async #rotate(): Promise<void> {
+    clearInterval(this.#rotation)
+    for (const { key, folders } of this.#instances.values()) {
+      try {
+        await rotateLog(folders.log)
+      } catch (error) {
+        this.#options.log.warn({ instance: key, error: errorMessage(error) }, 'could not rotate a log')
+      }
+    }
+    this.#rotation = setInterval(() => void this.#rotate(), ROTATE_MS)
+    this.#rotation.unref()
+  }
+
+  get #stateFile(): string {
+    return join(this.#options.directory, 'agent.json')
+  }
+
+  get #instanceDirectory(): string {
+    return join(this.#options.directory, 'instances')
+  }
+}

@@ -1,0 +1,130 @@
+import { cp, mkdir, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import type { AssignedInstance } from '../src/contracts/assignment.ts'
+
+/**
+ * The folders of one instance, after Azure's three drives: `role/<incarnation>` is E (the package's files), `system` is D
+ * (temporary and home), `storage/<name>` is C (local storage).
+ */
+export class InstanceFolders {
+  readonly root: string
+
+  constructor(root: string) {
+    this.root = root
+  }
+
+  get home(): string {
+    return join(this.root, 'system', 'home')
+  }
+
+  get temporary(): string {
+    return join(this.root, 'system', 'tmp')
+  }
+
+  get log(): string {
+    return join(this.root, 'logs', 'output.log')
+  }
+
+  get record(): string {
+    return join(this.root, 'run', 'process.json')
+  }
+
+  exitFile(token: string): string {
+    return join(this.root, 'run', `exit-${token}`)
+  }
+
+  storage(name: string): string {
+    return join(this.root, 'storage', name)
+  }
+
+  /** The package's copy of one incarnation. */
+  files(incarnation: number): string {
+    return join(this.root, 'role', String(incarnation))
+  }
+
+  /** Folders that exist whatever becomes of the start: logs and records. */
+  async ensureBase(): Promise<void> {
+    await mkdir(dirname(this.log), { recursive: true })
+    await mkdir(dirname(this.record), { recursive: true })
+  }
+
+  /**
+   * Lays out one incarnation: cleans as asked, once, and copies the package. Its role folder appears by rename at the end,
+   * so its presence means that all this is done. Without cleaning and with the same package the role's files are kept.
+   */
+  async prepare(assigned: AssignedInstance, packageDirectory: string): Promise<void> {
+    const { incarnation, clean, spec } = assigned
+    await this.ensureBase()
+    const role = join(this.root, 'role')
+    await mkdir(role, { recursive: true })
+    const names = await readdir(role)
+    if (!names.includes(String(incarnation))) {
+      if (clean !== 'none') {
+        await rm(join(this.root, 'system'), { recursive: true, force: true })
+        await Promise.all(names.map(async name => rm(join(role, name), { recursive: true, force: true })))
+      }
+      if (clean === 'all') await rm(join(this.root, 'storage'), { recursive: true, force: true })
+      const kept = clean === 'none' ? await this.#latestWith(spec.package) : null
+      await writeFile(this.#label(incarnation), spec.package)
+      if (kept === null) {
+        const fresh = join(role, `new-${incarnation}`)
+        await rm(fresh, { recursive: true, force: true })
+        await cp(packageDirectory, fresh, { recursive: true, verbatimSymlinks: true })
+        await rename(fresh, this.files(incarnation))
+      } else {
+        await rename(this.files(kept), this.files(incarnation))
+      }
+    }
+    for (const path of [this.home, this.temporary, ...spec.localStorage.map(({ name }) => this.storage(name))]) {
+      await mkdir(path, { recursive: true })
+    }
+  }
+
+  /** Empties the local storage that is to be clean at every start of a process. */
+  async recycle(assigned: AssignedInstance): Promise<void> {
+    for (const { name, cleanOnRecycle } of assigned.spec.localStorage) {
+      if (cleanOnRecycle) await rm(this.storage(name), { recursive: true, force: true })
+      await mkdir(this.storage(name), { recursive: true })
+    }
+  }
+
+  /** Removes what earlier incarnations and attempts left. */
+  async removeOld(incarnation: number, token: string): Promise<void> {
+    const role = join(this.root, 'role')
+    for (const name of await readdir(role)) {
+      if (name === String(incarnation) || name === `${incarnation}.package`) continue
+      await rm(join(role, name), { recursive: true, force: true })
+    }
+    const run = dirname(this.record)
+    for (const name of await readdir(run)) {
+      if (name.startsWith('exit-') && !name.startsWith(`exit-${token}`)) await rm(join(run, name), { force: true })
+    }
+  }
+
+  /** Takes everything away at once (by rename into `trash`), then deletes it; the path is free when this settles. */
+  async remove(trash: string): Promise<void> {
+    await mkdir(trash, { recursive: true })
+    const grave = join(trash, randomBytes(8).toString('hex'))
+    await rename(this.root, grave).catch(ignoreMissing)
+    await rmdir(dirname(this.root)).catch(() => {})
+    await rm(grave, { recursive: true, force: true, maxRetries: 3 })
+  }
+
+  #label(incarnation: number): string {
+    return join(this.root, 'role', `${incarnation}.package`)
+  }
+
+  async #latestWith(digest: string): Promise<number | null> {
+    const names = await readdir(join(this.root, 'role'))
+    const incarnations = names.filter(name => /^\d+$/.test(name)).map(Number)
+    const latest = incarnations.toSorted((a, b) => b - a)[0]
+    if (latest === undefined) return null
+    const label = await readFile(this.#label(latest), 'utf8').catch(() => '')
+    return label === digest ? latest : null
+  }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
+}

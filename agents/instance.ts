@@ -1,0 +1,348 @@
+import type { AssignedInstance, InstanceObservation, ObservedState } from '../src/contracts/assignment.ts'
+import { VipswapError, errorMessage } from '../src/core/errors.ts'
+import type { InstanceFolders } from './folders.ts'
+import type { Ended, KeptProcess } from './kept-process.ts'
+import { launch, type InstanceContext, type Launched } from './launch.ts'
+import { adopt } from './adoption.ts'
+import { appendNote } from './logs.ts'
+import { groupMembers } from './process-table.ts'
+import { startProber, type Health, type ProbeTrack } from './prober.ts'
+import type { ProbeResult } from './probe.ts'
+import { decideStep, reasonToStop, type StopReason } from './reconciler.ts'
+import { decideRestart, FRESH_RESTARTS, type RestartState } from './restart-policy.ts'
+import { writeRecord, type RunRecord } from './run-record.ts'
+import { portOwner } from './sockets.ts'
+import { Bell } from './bell.ts'
+
+const STOP_WORDS: Record<StopReason, string> = {
+  'node-stopping': 'the node is stopping',
+  removed: 'no longer assigned to this node',
+  asked: 'asked to stop',
+  replaced: 'a newer incarnation is due',
+  'start-timeout': 'not ready within startTimeout',
+}
+
+interface Running {
+  readonly process: KeptProcess
+  expired: boolean
+  ended: Ended | null
+  close(): void
+}
+
+/** Runs one instance: one loop that takes the next step towards what is wanted, woken by whatever changes. */
+export class Instance {
+  readonly key: string
+  readonly folders: InstanceFolders
+  readonly #context: InstanceContext
+  readonly #bell = new Bell()
+  /** undefined until an assignment was heard, null when it does not name this instance. */
+  #wanted: AssignedInstance | null | undefined
+  #stopAll = false
+  #running: Running | null = null
+  #launching: { readonly incarnation: number; readonly abort: AbortController } | null = null
+  #record: RunRecord | null
+  #restarts: RestartState = FRESH_RESTARTS
+  #notBefore = 0
+  /** Shown instead of what it is doing until it is ready again. */
+  #sticky: 'failed' | 'cycling' | null = null
+  #state: ObservedState = 'stopped'
+  #since: number
+  #detail = ''
+  #atRest = false
+
+  constructor(key: string, folders: InstanceFolders, context: InstanceContext, record: RunRecord | null) {
+    this.key = key
+    this.folders = folders
+    this.#context = context
+    this.#record = record
+    this.#since = context.clock.now().wall
+  }
+
+  /** The package it runs or should run. */
+  get packages(): string[] {
+    return [this.#wanted, this.#record?.assigned].flatMap(assigned => (assigned ? [assigned.spec.package] : []))
+  }
+
+  /** Begins the loop; settles when the instance was removed. Takes over what an earlier agent left running. */
+  async run(): Promise<void> {
+    await this.#takeOver()
+    for (;;) {
+      if (this.#running?.ended) this.#onEnded(this.#running, this.#running.ended)
+      const step = decideStep({
+        wanted: this.#wanted,
+        running: this.#situation(),
+        stopAll: this.#stopAll,
+        delayMs: this.#notBefore - this.#context.clock.now().mono,
+      })
+      switch (step.kind) {
+        case 'stop':
+          await this.#stop(step.reason)
+          break
+        case 'start':
+          await this.#start()
+          break
+        case 'wait':
+          await this.#bell.wait(step.ms)
+          break
+        case 'rest':
+          if (step.stopped) this.#show('stopped', this.#state === 'stopped' ? this.#detail : 'stopped')
+          this.#atRest = true
+          this.#context.onChange()
+          await this.#bell.wait()
+          this.#atRest = false
+          break
+        case 'remove':
+          await this.folders.remove(this.#context.trash).catch((error: unknown) => this.#warn(error))
+          this.#record = null
+          if (this.#wanted === null) return
+      }
+    }
+  }
+
+  /** What should be, from now on; null: nothing, and its folders are to go. */
+  want(wanted: AssignedInstance | null): void {
+    const before = this.#wanted?.incarnation ?? this.#record?.assigned.incarnation
+    if (wanted !== null && before !== undefined && wanted.incarnation > before) {
+      // A planned start owes nothing to earlier deaths.
+      this.#restarts = FRESH_RESTARTS
+      this.#notBefore = 0
+      this.#sticky = null
+    }
+    this.#wanted = wanted
+    this.#reconsider()
+  }
+
+  /** The node stops: ends the process and starts none. `isStopped` says when. */
+  stopAll(): void {
+    this.#stopAll = true
+    this.#reconsider()
+  }
+
+  get isStopped(): boolean {
+    return this.#running === null && this.#launching === null && this.#atRest
+  }
+
+  observe(): InstanceObservation | null {
+    const subject = this.#running || !this.#wanted ? (this.#record?.assigned ?? this.#wanted) : this.#wanted
+    if (!subject) return null
+    const attempt = this.#record?.assigned.incarnation === subject.incarnation ? this.#record.attempt : 0
+    const busy = this.#state === 'preparing' || this.#state === 'starting' || this.#state === 'backoff'
+    return {
+      key: this.key,
+      incarnation: subject.incarnation,
+      attempt,
+      state: busy && this.#sticky !== null ? this.#sticky : this.#state,
+      version: subject.spec.version,
+      host: this.#context.host,
+      ports: this.#running === null ? {} : (this.#record?.ports ?? {}),
+      pid: this.#running?.process.pid ?? null,
+      restarts: Math.max(0, attempt - 1),
+      since: this.#since,
+      detail: this.#detail,
+    }
+  }
+
+  async #takeOver(): Promise<void> {
+    const record = this.#record
+    if (record === null) return
+    if (record.phase === 'startup') this.#state = 'preparing'
+    const found = await adopt(record, this.folders, this.#context.clock.now().bootId)
+    if (found.kind === 'none') return
+    if (found.kind === 'lost') {
+      this.#onDeath(found.text, 0, 'crashed')
+      return
+    }
+    this.note(`taken over by a new agent, pid ${found.process.pid}`)
+    if (found.process.isEnding) this.#state = 'backoff'
+    else {
+      this.#state = record.health
+      this.#since = record.since
+    }
+    this.#watch({ process: found.process, begunAt: this.#context.clock.now().mono }, record.assigned, record.health)
+    // What ended while no agent looked is settled before anything is said about it.
+    if (found.process.isEnding) await found.process.ended
+  }
+
+  async #start(): Promise<void> {
+    const wanted = this.#wanted
+    if (!wanted) return
+    const abort = new AbortController()
+    const { incarnation } = wanted
+    const earlier = this.#record?.assigned.incarnation === incarnation ? this.#record.attempt : 0
+    this.#launching = { incarnation, abort }
+    this.#show('preparing', 'fetching the package, laying out folders, startup commands')
+    try {
+      await this.folders.ensureBase()
+      const launched = await launch(this.#context, {
+        assigned: wanted,
+        attempt: earlier + 1,
+        folders: this.folders,
+        signal: abort.signal,
+        onRecord: record => {
+          this.#record = record
+        },
+      })
+      this.note(`started attempt ${earlier + 1} of incarnation ${incarnation}, pid ${launched.process.pid}`)
+      this.#show('starting', 'started, not probed yet')
+      this.#watch(launched, wanted, 'starting')
+      await this.folders.removeOld(incarnation, this.#record?.token ?? '')
+    } catch (error) {
+      if (this.#running !== null) this.#warn(error)
+      else if (error instanceof VipswapError && error.code === 'cancelled') this.#endRecord()
+      else this.#onDeath(errorMessage(error), 0, 'failed')
+    } finally {
+      this.#launching = null
+    }
+  }
+
+  /** Probes a process and listens for its end. */
+  #watch({ process, begunAt }: Launched, assigned: AssignedInstance, health: Health): void {
+    const { probe, startTimeoutMs } = assigned.spec
+    const ports = this.#record?.ports ?? {}
+    const left = startTimeoutMs - (this.#context.clock.now().mono - begunAt)
+    const expiry = setTimeout(() => {
+      running.expired = true
+      this.#bell.ring()
+    }, left)
+    if (health !== 'starting') clearTimeout(expiry)
+    const prober = startProber({
+      probe,
+      host: this.#context.host,
+      ports,
+      initial: health,
+      vouch: () => vouchFor(process.pid, ports, probe.kind === 'process' ? null : probe.endpoint),
+      onResult: (track, result) => {
+        if (running.ended !== null || process.isEnding) return
+        if (track.health === 'ready') clearTimeout(expiry)
+        this.#onProbe(track, result)
+      },
+    })
+    const running: Running = {
+      process,
+      expired: false,
+      ended: null,
+      close: () => {
+        clearTimeout(expiry)
+        prober.stop()
+      },
+    }
+    this.#running = running
+    process.ended.then(
+      ended => {
+        running.ended = ended
+        this.#bell.ring()
+      },
+      (error: unknown) => this.#warn(error),
+    )
+  }
+
+  #onProbe(track: ProbeTrack, result: ProbeResult): void {
+    const record = this.#record
+    if (record !== null && record.health !== track.health) {
+      const moment = this.#context.clock.now()
+      const readySince = track.health === 'ready' ? (record.readySince ?? moment.mono) : record.readySince
+      this.#writeRecord({ ...record, health: track.health, since: moment.wall, readySince })
+      this.note(track.health === 'ready' ? `ready (${result.detail})` : `probe failed: ${result.detail}`)
+    }
+    if (track.health === 'ready') this.#sticky = null
+    this.#show(track.health, result.ok ? result.detail : `probe failed: ${result.detail}`)
+  }
+
+  async #stop(reason: StopReason): Promise<void> {
+    const running = this.#running
+    if (running === null) return
+    running.close()
+    this.#show('stopping', STOP_WORDS[reason])
+    this.note(`stopping: ${STOP_WORDS[reason]}`)
+    const timeoutMs = (this.#wanted ?? this.#record?.assigned)?.spec.stopTimeoutMs ?? 0
+    const { exit, killed } = await running.process.stop(timeoutMs)
+    const text = killed ? `${exit.text}, did not stop within stopTimeout` : exit.text
+    this.#running = null
+    this.note(text)
+    if (reason === 'start-timeout') this.#onDeath(`${STOP_WORDS[reason]}; ${text}`, 0, 'failed')
+    else {
+      this.#endRecord()
+      this.#show('stopped', text)
+    }
+  }
+
+  #onEnded(running: Running, { exit }: Ended): void {
+    running.close()
+    this.#running = null
+    this.note(exit.text)
+    const since = this.#record?.readySince
+    this.#onDeath(exit.text, since ? this.#context.clock.now().mono - since : 0, 'crashed')
+  }
+
+  /** `failed`: it could not be prepared or did not get ready in time. */
+  #onDeath(text: string, readyForMs: number, how: 'crashed' | 'failed'): void {
+    const now = this.#context.clock.now().mono
+    const decision = decideRestart(this.#restarts, { now, readyForMs, random: Math.random() })
+    this.#restarts = decision.state
+    this.#notBefore = now + decision.delayMs
+    if (how === 'failed') this.#sticky = 'failed'
+    else if (decision.cycling) this.#sticky = 'cycling'
+    this.#endRecord()
+    const again = `starts again in ${Math.round(decision.delayMs)} ms`
+    if (how === 'failed') this.note(text)
+    this.#show('backoff', `${text}; ${again}`)
+  }
+
+  #endRecord(): void {
+    if (this.#record !== null) this.#writeRecord({ ...this.#record, phase: 'ended', pid: null, health: 'starting' })
+  }
+
+  #writeRecord(record: RunRecord): void {
+    this.#record = record
+    try {
+      writeRecord(this.folders.record, record)
+    } catch (error) {
+      // A full disk must not stop what runs; the older record still names the process.
+      this.#warn(error)
+    }
+  }
+
+  #situation(): { incarnation: number; expired: boolean } | null {
+    if (this.#running === null || this.#record === null) return null
+    return { incarnation: this.#record.assigned.incarnation, expired: this.#running.expired }
+  }
+
+  #reconsider(): void {
+    const launching = this.#launching
+    if (launching !== null) {
+      const running = { incarnation: launching.incarnation, expired: false }
+      if (reasonToStop({ wanted: this.#wanted, stopAll: this.#stopAll, running }) !== null) launching.abort.abort()
+    }
+    this.#bell.ring()
+  }
+
+  #show(state: ObservedState, detail: string): void {
+    if (state === this.#state && detail === this.#detail) return
+    if (state !== this.#state) this.#since = this.#context.clock.now().wall
+    this.#state = state
+    this.#detail = detail
+    this.#context.onChange()
+  }
+
+  /** A line of the agent's own in the instance's log. */
+  note(text: string): void {
+    appendNote(this.folders.log, text)
+    this.#context.log.info({ instance: this.key }, text)
+  }
+
+  #warn(error: unknown): void {
+    this.#context.log.warn({ instance: this.key, error: errorMessage(error) }, 'trouble with an instance')
+  }
+}
+
+/** Why an answer on the instance's ports may not be the instance's own; null if it is. */
+function vouchFor(group: number, ports: Readonly<Record<string, number>>, probed: string | null): string | null {
+  if (Object.keys(ports).length === 0) return null
+  const members = groupMembers(group)
+  for (const [name, port] of Object.entries(ports)) {
+    const owner = portOwner(port, members)
+    if (owner === 'stranger') return `port ${port} (${name}) is held by another process, not by this instance`
+    if (owner === 'none' && name === probed) return `nothing listens on port ${port} (${name})`
+  }
+  return null
+}

@@ -1,0 +1,128 @@
+import type { ChildProcess } from 'node:child_process'
+import { readExit, type Exit } from './keeper.ts'
+import { groupMembers, isAlive, readProcess, signalGroup } from './process-table.ts'
+
+const ADOPTED_POLL_MS = 100
+const GROUP_POLL_MS = 15
+/** Members of a group whose main process has ended get this long after SIGTERM. */
+const LEFTOVER_MS = 2000
+
+export interface KeptIdentity {
+  readonly pid: number
+  readonly startTime: string
+  readonly exitFile: string
+}
+
+export interface Ended {
+  readonly exit: Exit
+  /** It had to be killed because it did not stop in time. */
+  readonly killed: boolean
+}
+
+/**
+ * One keeper's process group, started by this agent or adopted from an earlier one. `ended` settles when no non-zombie
+ * member of the group is left. Once the keeper is gone, members that linger are ended too: nothing of an instance stays.
+ */
+export class KeptProcess {
+  readonly pid: number
+  readonly startTime: string
+  readonly ended: Promise<Ended>
+  readonly #exitFile: string
+  #settle: (ended: Ended) => void = () => {}
+  #isOver = false
+  #keeperGone = false
+  #killed = false
+  #poll: NodeJS.Timeout | undefined
+  #kill: NodeJS.Timeout | undefined
+
+  private constructor(identity: KeptIdentity) {
+    this.pid = identity.pid
+    this.startTime = identity.startTime
+    this.#exitFile = identity.exitFile
+    this.ended = new Promise(resolve => {
+      this.#settle = resolve
+    })
+  }
+
+  /** Watches a keeper this process started. */
+  static ofChild(identity: KeptIdentity, child: ChildProcess): KeptProcess {
+    const kept = new KeptProcess(identity)
+    if (child.exitCode !== null || child.signalCode !== null) kept.#onKeeperGone()
+    else child.once('exit', () => kept.#onKeeperGone())
+    return kept
+  }
+
+  /** Watches a keeper an earlier agent of this boot started; it may be gone already. */
+  static adopt(identity: KeptIdentity): KeptProcess {
+    const kept = new KeptProcess(identity)
+    const look = (): void => {
+      if (!isAlive(kept.pid, kept.startTime)) kept.#onKeeperGone()
+    }
+    kept.#poll = setInterval(look, ADOPTED_POLL_MS)
+    look()
+    return kept
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** Its main process has ended; what is left of the group is being ended. */
+  get isEnding(): boolean {
+    return this.#keeperGone
+  }
+
+  /** SIGTERM to the whole group, SIGKILL after `timeoutMs`; settles as `ended` does. */
+  async stop(timeoutMs: number): Promise<Ended> {
+    if (!this.#isOver) {
+      signalGroup(this.pid, 'SIGTERM')
+      this.#killAfter(timeoutMs)
+    }
+    return this.ended
+  }
+
+  /** Stops watching; the process goes on. */
+  forget(): void {
+    clearInterval(this.#poll)
+    clearTimeout(this.#kill)
+  }
+
+  #killAfter(timeoutMs: number): void {
+    if (this.#kill !== undefined) return
+    this.#kill = setTimeout(() => {
+      this.#killed = true
+      signalGroup(this.pid, 'SIGKILL')
+    }, timeoutMs)
+  }
+
+  #onKeeperGone(): void {
+    if (this.#keeperGone) return
+    this.#keeperGone = true
+    clearInterval(this.#poll)
+    const members = groupMembers(this.pid)
+    if (members.length === 0 || isStranger(this.pid, this.startTime)) {
+      this.#finish()
+      return
+    }
+    signalGroup(this.pid, 'SIGTERM')
+    this.#killAfter(LEFTOVER_MS)
+    this.#poll = setInterval(() => {
+      if (groupMembers(this.pid).length === 0) this.#finish()
+    }, GROUP_POLL_MS)
+  }
+
+  #finish(): void {
+    this.#isOver = true
+    this.forget()
+    const lost: Exit = this.#killed
+      ? { code: null, signal: 'SIGKILL', text: 'killed by SIGKILL' }
+      : { code: null, signal: null, text: 'gone without a status (its whole group was killed)' }
+    this.#settle({ exit: readExit(this.#exitFile) ?? lost, killed: this.#killed })
+  }
+}
+
+/** A live process has the pid but another start time: the group of that number is not ours and must not be signalled. */
+function isStranger(pid: number, startTime: string): boolean {
+  const row = readProcess(pid)
+  return row !== null && row.startTime !== startTime
+}

@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { AssignedInstance } from '../src/contracts/assignment.ts'
+import type { Clock } from '../src/core/clock.ts'
+import { VipswapError } from '../src/core/errors.ts'
+import type { Logger } from '../src/core/logger.ts'
+import type { Command } from '../src/model/definition.ts'
+import { roleEnvironment } from './environment.ts'
+import type { InstanceFolders } from './folders.ts'
+import { startKeeper } from './keeper.ts'
+import { KeptProcess } from './kept-process.ts'
+import type { PackageCache } from './package-cache.ts'
+import type { PortAllocator } from './ports.ts'
+import { readProcess } from './process-table.ts'
+import { writeRecord, type RunRecord } from './run-record.ts'
+
+/** What an instance needs of its node. */
+export interface InstanceContext {
+  readonly host: string
+  readonly clock: Clock
+  readonly log: Logger
+  readonly packages: Pick<PackageCache, 'ensure'>
+  readonly ports: Pick<PortAllocator, 'allocate'>
+  /** Where removed folders go before they are deleted. */
+  readonly trash: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Something an observation shows has changed. */
+  readonly onChange: () => void
+}
+
+export interface Launch {
+  readonly assigned: AssignedInstance
+  readonly attempt: number
+  readonly folders: InstanceFolders
+  /** Aborted when the instance is no longer wanted like this. */
+  readonly signal: AbortSignal
+  readonly onRecord: (record: RunRecord) => void
+}
+
+export interface Launched {
+  readonly process: KeptProcess
+  /** Monotonic clock when its start time-out began. */
+  readonly begunAt: number
+}
+
+/**
+ * One attempt: package, folders, ports, startup commands, the role's command under its keeper. Throws what failed, in
+ * words, with nothing left running; `cancelled` if the signal fired.
+ */
+export async function launch(context: InstanceContext, plan: Launch): Promise<Launched> {
+  const { assigned, folders, signal } = plan
+  const { spec } = assigned
+  const packageDirectory = await orAborted(context.packages.ensure(spec.package), signal)
+  const begunAt = context.clock.now().mono
+  const bounded = AbortSignal.any([signal, AbortSignal.timeout(spec.startTimeoutMs)])
+
+  await folders.prepare(assigned, packageDirectory)
+  throwIfAborted(bounded, signal)
+  const roleRoot = join(folders.files(assigned.incarnation), spec.path)
+  if (!existsSync(roleRoot)) {
+    throw new VipswapError('start_failed', `the package has no folder "${spec.path}" for role ${assigned.role}`)
+  }
+  await folders.recycle(assigned)
+  const numbers = await context.ports.allocate(spec.endpoints.length)
+  const ports = Object.fromEntries(spec.endpoints.map(({ name }, index) => [name, numbers[index] ?? 0]))
+  const env = roleEnvironment(assigned, { host: context.host, ports, folders, roleRoot, own: context.environment })
+
+  const run = async (command: Command, phase: 'startup' | 'run'): Promise<KeptProcess> => {
+    throwIfAborted(bounded, signal)
+    const moment = context.clock.now()
+    const token = randomBytes(12).toString('hex')
+    const intent: RunRecord = {
+      schema: 1,
+      assigned,
+      attempt: plan.attempt,
+      phase: 'intent',
+      token,
+      pid: null,
+      startTime: null,
+      bootId: moment.bootId,
+      ports,
+      health: 'starting',
+      since: moment.wall,
+      readySince: null,
+    }
+    const record = (next: RunRecord): void => {
+      writeRecord(folders.record, next)
+      plan.onRecord(next)
+    }
+    record(intent)
+    const exitFile = folders.exitFile(token)
+    const keeper = await startKeeper({ command, cwd: roleRoot, env, output: folders.log, exitFile, token })
+    const startTime = readProcess(keeper.pid)?.startTime ?? ''
+    const kept = KeptProcess.ofChild({ pid: keeper.pid, startTime, exitFile }, keeper.child)
+    record({ ...intent, phase, pid: keeper.pid, startTime })
+    keeper.go()
+    return kept
+  }
+
+  for (const command of spec.startup) {
+    const kept = await run(command, 'startup')
+    const onAbort = (): void => void kept.stop(spec.stopTimeoutMs)
+    bounded.addEventListener('abort', onAbort)
+    const { exit } = await kept.ended
+    bounded.removeEventListener('abort', onAbort)
+    throwIfAborted(bounded, signal)
+    if (exit.code !== 0) throw new VipswapError('start_failed', `startup command ${words(command)} ${exit.text}`)
+  }
+  return { process: await run(spec.command, 'run'), begunAt }
+}
+
+function words(command: Command): string {
+  return JSON.stringify(typeof command === 'string' ? command : command.join(' '))
+}
+
+function throwIfAborted(bounded: AbortSignal, signal: AbortSignal): void {
+  if (signal.aborted) throw new VipswapError('cancelled', 'no longer wanted like this')
+  if (bounded.aborted) throw new VipswapError('timed_out', 'its startup did not end within startTimeout')
+}
+
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(new VipswapError('cancelled', 'no longer wanted like this'))
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
+}

@@ -1,0 +1,185 @@
+import { existsSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { MAX_SOCKET_PATH } from '../src/contracts/link.ts'
+import { createSystemClock } from '../src/core/clock.ts'
+import { VipswapError, errorMessage } from '../src/core/errors.ts'
+import { createId } from '../src/core/ids.ts'
+import { createLogger } from '../src/core/logger.ts'
+import { contentDigest } from '../src/packages/digest.ts'
+import { NodeAgent } from './agent.ts'
+import { ControllerLink } from './link.ts'
+import { LogStreams } from './log-streams.ts'
+import { lockNode } from './node-state.ts'
+import { ControllerPackageSource } from './package-source.ts'
+
+const USAGE =
+  'usage: agents/main.js --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N]'
+const REPORT_MS = 10
+const STOP_POLL_MS = 250
+
+interface Arguments {
+  readonly data: string
+  readonly run: string
+  readonly node: string
+  readonly host: string
+  readonly cores: number
+  readonly faultDomain: number | null
+  readonly upgradeDomain: number | null
+}
+
+/** Throws `usage`. */
+function readArguments(): Arguments {
+  try {
+    const text = { type: 'string' } as const
+    const { values } = parseArgs({
+      options: {
+        data: text,
+        run: text,
+        node: text,
+        host: text,
+        cores: text,
+        'fault-domain': text,
+        'upgrade-domain': text,
+      },
+    })
+    const { data, run, node } = values
+    if (data === undefined || run === undefined || node === undefined)
+      throw new Error('--data, --run and --node are needed')
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(node)) throw new Error(`"${node}" cannot be a node's name`)
+    return {
+      data: resolve(data),
+      run: resolve(run),
+      node,
+      host: values.host ?? '127.0.0.1',
+      cores: readNumber('cores', values.cores) ?? availableParallelism(),
+      faultDomain: readNumber('fault-domain', values['fault-domain']),
+      upgradeDomain: readNumber('upgrade-domain', values['upgrade-domain']),
+    }
+  } catch (error) {
+    throw new VipswapError('usage', `${errorMessage(error)}\n${USAGE}`)
+  }
+}
+
+function readNumber(name: string, text: string | undefined): number | null {
+  if (text === undefined) return null
+  if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a number, not "${text}"`)
+  return Number(text)
+}
+
+async function main(): Promise<void> {
+  const options = readArguments()
+  const log = createLogger(`agent ${options.node}`)
+  const clock = createSystemClock()
+  const { bootId } = clock.now()
+  const directory = join(options.data, 'nodes', options.node)
+  const socketPath = join(options.run, 'controller.sock')
+  const stopFile = join(options.run, 'stop')
+  if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
+    throw new VipswapError('usage', `${socketPath} is longer than ${MAX_SOCKET_PATH} bytes; choose a shorter --run`)
+  }
+  const unlock = lockNode(join(directory, 'agent.lock'), bootId)
+  process.once('exit', unlock)
+
+  let stopping = false
+  let report: NodeJS.Timeout | undefined
+  const onChange = (): void => {
+    if (stopping && agent.isStopped) finish()
+    report ??= setTimeout(() => void sendReport(), REPORT_MS)
+  }
+  const sendReport = async (): Promise<void> => {
+    // A slow controller gets the newest report when it is ready for one, not all of them.
+    await link.drained()
+    report = undefined
+    link.send(agent.observed())
+  }
+  const finish = (): void => {
+    link.send(agent.observed())
+    link.close()
+    log.info('every instance has stopped')
+    setImmediate(() => process.exit(0))
+  }
+
+  const agent = new NodeAgent({
+    name: options.node,
+    directory,
+    host: options.host,
+    clock,
+    log,
+    source: new ControllerPackageSource(socketPath),
+    digestOf: contentDigest,
+    environment: process.env,
+    onChange,
+  })
+  const incarnation = createId('agent')
+  const link = new ControllerLink({
+    socketPath,
+    log,
+    hello: () => ({
+      type: 'hello',
+      peer: 'agent',
+      id: options.node,
+      incarnation,
+      bootId,
+      applied: agent.applied,
+      node: {
+        cores: options.cores,
+        memoryBytes: totalmem(),
+        host: options.host,
+        faultDomain: options.faultDomain,
+        upgradeDomain: options.upgradeDomain,
+      },
+    }),
+    onOpen: onChange,
+    onMessage: message => {
+      switch (message.type) {
+        case 'assignment': {
+          const refusal = agent.apply(message.assignment)
+          if (refusal !== null) link.send(refusal)
+          break
+        }
+        case 'log':
+          void logs.start(message)
+          break
+        case 'log-cancel':
+          logs.cancel(message.request)
+      }
+    },
+    onClose: () => logs.cancelAll(),
+  })
+  const logs = new LogStreams({
+    logOf: key => agent.logOf(key),
+    send: message => link.send(message),
+    drained: async () => link.drained(),
+  })
+
+  const stopInstances = (): void => {
+    if (stopping) return
+    stopping = true
+    log.info('stopping every instance')
+    agent.stopAll()
+    if (agent.isStopped) finish()
+  }
+  const onSignal = (): void => {
+    // Without the stop file this is only the agent's end: instances serve on, and the next agent takes them over.
+    if (existsSync(stopFile)) stopInstances()
+    else process.exit(0)
+  }
+  process.on('SIGTERM', onSignal)
+  process.on('SIGINT', onSignal)
+  process.on('SIGHUP', () => {})
+
+  await agent.start({ stopping: existsSync(stopFile) })
+  link.start()
+  if (existsSync(stopFile)) stopInstances()
+  setInterval(() => {
+    if (existsSync(stopFile)) stopInstances()
+  }, STOP_POLL_MS).unref()
+}
+
+main().catch((error: unknown) => {
+  const usage = error instanceof VipswapError && error.code === 'usage'
+  createLogger('agent').fatal({ error }, errorMessage(error))
+  process.exit(usage ? 2 : 1)
+})

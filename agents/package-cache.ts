@@ -1,0 +1,130 @@
+import { mkdir, readdir, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { backoffDelay } from '../src/core/backoff.ts'
+import { VipswapError, errorMessage } from '../src/core/errors.ts'
+import type { PackageSource } from './package-source.ts'
+
+const DIGEST = /^[0-9a-f]{64}$/
+
+export interface PackageCacheOptions {
+  readonly directory: string
+  readonly source: PackageSource
+  /** The content digest of a directory (src/packages/digest.ts). */
+  readonly digestOf: (directory: string) => Promise<string>
+  /** What is here, or what is wrong, has changed. */
+  readonly onChange: () => void
+}
+
+/** The node's packages by digest. Nothing is answered for, or used, before its content was seen to have that digest. */
+export class PackageCache {
+  readonly #options: PackageCacheOptions
+  readonly #verified = new Set<string>()
+  readonly #errors = new Map<string, string>()
+  readonly #inFlight = new Map<string, Promise<string>>()
+  #wanted: ReadonlySet<string> = new Set()
+  readonly #loops = new Set<string>()
+  readonly #closing = new AbortController()
+
+  constructor(options: PackageCacheOptions) {
+    this.#options = options
+  }
+
+  get verified(): readonly string[] {
+    return [...this.#verified].toSorted()
+  }
+
+  get errors(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#errors)
+  }
+
+  close(): void {
+    this.#closing.abort()
+  }
+
+  /** The package's directory, fetched and verified if need be. Throws what went wrong, which is also in `errors`. */
+  async ensure(digest: string): Promise<string> {
+    if (this.#verified.has(digest)) return this.#path(digest)
+    const running = this.#inFlight.get(digest)
+    if (running !== undefined) return running
+    const promise = this.#obtain(digest)
+    this.#inFlight.set(digest, promise)
+    try {
+      const path = await promise
+      this.#verified.add(digest)
+      this.#errors.delete(digest)
+      return path
+    } catch (error) {
+      this.#errors.set(digest, errorMessage(error))
+      throw error
+    } finally {
+      this.#inFlight.delete(digest)
+      this.#options.onChange()
+    }
+  }
+
+  /** Fetches these ahead, trying again until they are here or no longer wanted. */
+  prefetch(digests: readonly string[]): void {
+    this.#wanted = new Set(digests)
+    for (const digest of digests) void this.#keepTrying(digest)
+  }
+
+  /** Removes every package not in `keep`. */
+  async retain(keep: ReadonlySet<string>): Promise<void> {
+    for (const digest of this.#errors.keys()) if (!keep.has(digest)) this.#errors.delete(digest)
+    const names = await readdir(this.#options.directory).catch(() => [])
+    for (const name of names) {
+      if (keep.has(name) || this.#inFlight.has(name) || name.startsWith('new-')) continue
+      this.#verified.delete(name)
+      await rm(join(this.#options.directory, name), { recursive: true, force: true })
+      this.#options.onChange()
+    }
+  }
+
+  async #keepTrying(digest: string): Promise<void> {
+    if (this.#loops.has(digest) || this.#verified.has(digest)) return
+    this.#loops.add(digest)
+    const { signal } = this.#closing
+    for (let attempt = 0; this.#wanted.has(digest) && !signal.aborted; attempt += 1) {
+      try {
+        await this.ensure(digest)
+        break
+      } catch {
+        const ms = backoffDelay(attempt, { firstMs: 200, capMs: 10_000 }, Math.random())
+        await delay(ms, undefined, { signal, ref: false }).catch(() => {})
+      }
+    }
+    this.#loops.delete(digest)
+  }
+
+  async #obtain(digest: string): Promise<string> {
+    if (!DIGEST.test(digest)) throw new VipswapError('invalid_package', `"${digest}" is not a package digest`)
+    const { directory, source, digestOf } = this.#options
+    const path = this.#path(digest)
+    await mkdir(directory, { recursive: true })
+    const names = await readdir(directory)
+    // Left by an earlier agent: looked at once more, since a power cut may have torn what a rename published.
+    if (names.includes(digest)) {
+      if ((await digestOf(path)) === digest) return path
+      await rm(path, { recursive: true, force: true })
+    }
+    const fresh = join(directory, `new-${digest}`)
+    await rm(fresh, { recursive: true, force: true })
+    await mkdir(fresh)
+    try {
+      await source.fetch(digest, fresh)
+      const found = await digestOf(fresh)
+      if (found !== digest) {
+        throw new VipswapError('invalid_package', `its content has the digest ${found}, not ${digest}: not used`)
+      }
+      await rename(fresh, path)
+      return path
+    } finally {
+      await rm(fresh, { recursive: true, force: true })
+    }
+  }
+
+  #path(digest: string): string {
+    return join(this.#options.directory, digest)
+  }
+}

@@ -1,0 +1,71 @@
+import { connect } from 'node:net'
+import { Client } from 'undici'
+import type { Probe } from '../src/model/definition.ts'
+import { errorMessage } from '../src/core/errors.ts'
+
+export interface ProbeResult {
+  readonly ok: boolean
+  /** For people: `HTTP 200`, `HTTP 503: warming up`, `connect ECONNREFUSED 127.0.0.1:20001`. */
+  readonly detail: string
+}
+
+const BODY_SHOWN = 120
+
+/** Asks once. Never throws: an error is a failed probe. */
+export async function probeOnce(
+  probe: Probe,
+  host: string,
+  ports: Readonly<Record<string, number>>,
+): Promise<ProbeResult> {
+  if (probe.kind === 'process') return { ok: true, detail: 'the process is up' }
+  const port = ports[probe.endpoint]
+  if (port === undefined) return { ok: false, detail: `there is no endpoint ${probe.endpoint} to probe` }
+  try {
+    return probe.kind === 'http'
+      ? await probeHttp(host, port, probe.path, probe.timeoutMs)
+      : await probeTcp(host, port, probe.timeoutMs)
+  } catch (error) {
+    const late = error instanceof Error && error.name === 'TimeoutError'
+    return { ok: false, detail: late ? `no answer within ${probe.timeoutMs} ms` : errorMessage(error) }
+  }
+}
+
+/** A connection of its own each time: that the instance still accepts is part of the question. */
+async function probeHttp(host: string, port: number, path: string, timeoutMs: number): Promise<ProbeResult> {
+  const client = new Client(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, { pipelining: 0 })
+  try {
+    const { statusCode, body } = await client.request({
+      method: 'GET',
+      path,
+      headers: { host, 'user-agent': 'vipswap-probe', accept: '*/*' },
+      reset: true,
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    const ok = statusCode >= 200 && statusCode < 400
+    let shown = ''
+    if (!ok) {
+      for await (const chunk of body) {
+        shown += String(chunk)
+        if (shown.length > BODY_SHOWN) break
+      }
+    }
+    const text = shown.slice(0, BODY_SHOWN).replaceAll(/\s+/g, ' ').trim()
+    return { ok, detail: `HTTP ${statusCode}${text === '' ? '' : `: ${text}`}` }
+  } finally {
+    client.destroy().catch(() => {})
+  }
+}
+
+async function probeTcp(host: string, port: number, timeoutMs: number): Promise<ProbeResult> {
+  return new Promise(resolve => {
+    const socket = connect({ host, port })
+    const finish = (ok: boolean, detail: string): void => {
+      clearTimeout(timer)
+      socket.destroy()
+      resolve({ ok, detail })
+    }
+    const timer = setTimeout(() => finish(false, `no connection within ${timeoutMs} ms`), timeoutMs)
+    socket.once('connect', () => finish(true, `connected to port ${port}`))
+    socket.once('error', error => finish(false, error.message))
+  })
+}

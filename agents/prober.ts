@@ -1,0 +1,68 @@
+import type { Probe } from '../src/model/definition.ts'
+import { probeOnce, type ProbeResult } from './probe.ts'
+
+export type Health = 'starting' | 'ready' | 'unresponsive'
+
+/** Pure: what a row of probe results makes of an instance. */
+export interface ProbeTrack {
+  readonly health: Health
+  /** Results in a row that speak against `health`. */
+  readonly against: number
+}
+
+/** `healthy` successes in a row make it ready, `unhealthy` failures in a row of a ready one unresponsive. */
+export function trackProbe(track: ProbeTrack, ok: boolean, bounds: Pick<Probe, 'healthy' | 'unhealthy'>): ProbeTrack {
+  const isReady = track.health === 'ready'
+  if (ok === isReady) return track.against === 0 ? track : { ...track, against: 0 }
+  const against = track.against + 1
+  if (against < (isReady ? bounds.unhealthy : bounds.healthy)) return { ...track, against }
+  return { health: isReady ? 'unresponsive' : 'ready', against: 0 }
+}
+
+const EAGER_MS = 100
+const FIRST_MS = 25
+
+export interface ProberOptions {
+  readonly probe: Probe
+  readonly host: string
+  readonly ports: Readonly<Record<string, number>>
+  readonly initial: Health
+  /** Asked before an instance becomes ready: is the answer the instance's own? null is yes, a text says why not. */
+  readonly vouch: () => string | null
+  readonly onResult: (track: ProbeTrack, result: ProbeResult) => void
+}
+
+/** Probes until stopped: every min(interval, 100 ms) while starting, every interval afterwards, never two at once. */
+export function startProber(options: ProberOptions): { stop(): void } {
+  const { probe, host, ports, vouch, onResult } = options
+  let track: ProbeTrack = { health: options.initial, against: 0 }
+  let stopped = false
+  let timer: NodeJS.Timeout
+
+  const eager = Math.min(probe.intervalMs, EAGER_MS)
+  const turn = async (): Promise<void> => {
+    const begun = performance.now()
+    let result = await probeOnce(probe, host, ports)
+    if (stopped) return
+    // Not at every success: it reads a good part of /proc.
+    if (result.ok && track.health !== 'ready') {
+      const doubt = vouch()
+      if (doubt !== null) result = { ok: false, detail: doubt }
+    }
+    track = trackProbe(track, result.ok, probe)
+    onResult(track, result)
+    const pause = track.health === 'starting' ? eager : probe.intervalMs
+    if (!stopped) schedule(Math.max(0, pause - (performance.now() - begun)))
+  }
+  const schedule = (ms: number): void => {
+    timer = setTimeout(() => void turn(), ms)
+  }
+  // A worker that only has to be up gets a moment in which a broken start shows.
+  schedule(probe.kind === 'process' || options.initial !== 'starting' ? eager : Math.min(eager, FIRST_MS))
+  return {
+    stop: () => {
+      stopped = true
+      clearTimeout(timer)
+    },
+  }
+}
