@@ -1,0 +1,81 @@
+import { PassThrough } from 'node:stream'
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import t from 'tap'
+import { writeFileAtomic } from '../../../src/core/atomic-file.ts'
+import { backoffDelay } from '../../../src/core/backoff.ts'
+import { createSystemClock } from '../../../src/core/clock.ts'
+import { formatDuration, parseDuration } from '../../../src/core/duration.ts'
+import { jsonLines } from '../../../src/core/json-lines.ts'
+import { tempDir } from '../../support/temp.ts'
+
+t.test('durations read as people write them', async t => {
+  for (const [text, ms] of [
+    ['500ms', 500],
+    ['30s', 30_000],
+    ['5m', 300_000],
+    ['1h30m', 5_400_000],
+    ['0s', 0],
+  ] as const) {
+    t.equal(parseDuration(text), ms, text)
+  }
+  for (const wrong of ['', '30', 's', '1.5s', '-1s', '30 s']) {
+    t.throws(() => parseDuration(wrong), { code: 'invalid_request', message: /500ms, 30s/ }, JSON.stringify(wrong))
+  }
+})
+
+t.test('a duration survives being written and read', async () => {
+  fc.assert(fc.property(fc.nat(100 * 3_600_000), ms => parseDuration(formatDuration(ms)) === ms))
+})
+
+t.test('back-off doubles up to its cap and spreads over its upper half', async t => {
+  const options = { firstMs: 100, capMs: 1000 }
+  t.same(
+    [0, 1, 2, 3, 4, 5000].map(attempt => backoffDelay(attempt, options)),
+    [100, 200, 400, 800, 1000, 1000],
+  )
+  t.equal(backoffDelay(2, options, 0), 200)
+})
+
+t.test('the clock of a machine never runs backwards and names its boot', async t => {
+  const clock = createSystemClock()
+  const [a, b] = [clock.now(), clock.now()]
+  t.ok(b.mono >= a.mono)
+  t.equal(a.bootId, b.bootId)
+  t.not(a.bootId, '')
+})
+
+t.test('a file is replaced whole, with no temporary left', async t => {
+  const directory = tempDir(t)
+  const path = join(directory, 'state.json')
+  writeFileAtomic(path, 'one')
+  writeFileAtomic(path, 'two')
+  t.equal(readFileSync(path, 'utf8'), 'two')
+  t.same(readdirSync(directory), ['state.json'])
+})
+
+t.test('JSON lines arrive whole and in order however they are cut', async t => {
+  const values = [{ text: 'ä€😀' }, [1, 2], 'x']
+  const bytes = Buffer.from(values.map(value => `${JSON.stringify(value)}\n`).join(''))
+  for (const size of [1, 2, 3, 7, bytes.length]) {
+    const stream = new PassThrough()
+    const seen: unknown[] = []
+    const closed = new Promise(resolve => {
+      jsonLines(stream, { onValue: value => seen.push(value), onClose: resolve })
+    })
+    for (let at = 0; at < bytes.length; at += size) stream.write(bytes.subarray(at, at + size))
+    stream.end()
+    await closed
+    t.same(seen, values, `cut every ${size} bytes`)
+  }
+})
+
+t.test('a line that is not JSON closes the stream and says so', async t => {
+  const stream = new PassThrough()
+  const reason = await new Promise<Error | undefined>(resolve => {
+    jsonLines(stream, { onValue: () => t.fail('nothing should arrive'), onClose: resolve })
+    stream.write('{oops\n')
+  })
+  t.match(reason?.message, /not JSON/)
+})
