@@ -1,0 +1,121 @@
+import { createReadStream, mkdirSync, rmSync } from 'node:fs'
+import { mkdtemp, readFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { syncDirectory, writeFileAtomic } from '../core/atomic-file.ts'
+import { VipswapError, systemCode } from '../core/errors.ts'
+import type { Fault } from '../model/fault.ts'
+import type { Release } from '../model/release.ts'
+import { buildRelease } from './build-release.ts'
+import { copyDirectory, removeFolder, unpackArchive, type ArchiveKind } from './ingest.ts'
+import { DEFAULT_PACKAGE_LIMITS, type PackageLimits } from './limits.ts'
+import { writeCanonicalTar } from './pack.ts'
+
+export interface AddedPackage {
+  readonly release: Release
+  readonly warnings: readonly Fault[]
+  /** False where the same content was there before. */
+  readonly created: boolean
+}
+
+export interface PackageStore {
+  /** From a stream or a file. Throws `invalid_package`, `package_too_large`, `invalid_definition`, `invalid_configuration`. */
+  addArchive(source: Readable | string, kind: ArchiveKind): Promise<AddedPackage>
+  addDirectory(path: string): Promise<AddedPackage>
+  get(digest: string): Promise<Release | null>
+  /** The canonical tar. The stream fails with ENOENT where the package is not there. */
+  open(digest: string): Readable
+  /** The one added last comes first. */
+  list(): Promise<readonly Release[]>
+  /** True where it was there. */
+  remove(digest: string): Promise<boolean>
+  /** Removes all that are neither in use nor among the `keep` others added last; answers their digests. */
+  gc(options: { keep: number; inUse: Iterable<string> }): Promise<readonly string[]>
+}
+
+const DIGEST = /^[0-9a-f]{64}$/
+
+/**
+ * Packages under `directory/packages`: `<digest>.tar` (canonical) and `<digest>.json` (its Release). A package is there
+ * when its JSON is: it is written last and removed first, so a crash leaves no half package that counts.
+ * One process at a time: what unfinished ingests of an earlier one left is removed here.
+ */
+export function createPackageStore(directory: string, limits: PackageLimits = DEFAULT_PACKAGE_LIMITS): PackageStore {
+  const folder = join(directory, 'packages')
+  const work = join(folder, 'tmp')
+  rmSync(work, { recursive: true, force: true })
+  mkdirSync(work, { recursive: true, mode: 0o700 })
+  const tarFile = (digest: string) => join(folder, `${digest}.tar`)
+  const jsonFile = (digest: string) => join(folder, `${digest}.json`)
+
+  async function add(unpack: (work: string) => Promise<string>): Promise<AddedPackage> {
+    const mine = await mkdtemp(join(work, 'in-'))
+    try {
+      const root = await unpack(mine)
+      const { release, warnings } = await buildRelease(root)
+      const { digest } = release
+      if ((await get(digest)) !== null) {
+        const now = new Date()
+        await utimes(jsonFile(digest), now, now)
+        return { release, warnings, created: false }
+      }
+      const tar = join(mine, 'package.tar')
+      await writeCanonicalTar(root, tar)
+      await rename(tar, tarFile(digest))
+      syncDirectory(folder)
+      writeFileAtomic(jsonFile(digest), JSON.stringify(release))
+      return { release, warnings, created: true }
+    } finally {
+      await removeFolder(mine)
+    }
+  }
+
+  async function get(digest: string): Promise<Release | null> {
+    if (!DIGEST.test(digest)) return null
+    try {
+      await stat(tarFile(digest))
+      // Written by us and renamed whole.
+      return JSON.parse(await readFile(jsonFile(digest), 'utf8')) as Release
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return null
+      throw error
+    }
+  }
+
+  async function list(): Promise<readonly Release[]> {
+    const found: { release: Release; at: number }[] = []
+    for (const name of await readdir(folder)) {
+      if (!name.endsWith('.json')) continue
+      const release = await get(name.slice(0, -'.json'.length))
+      if (release !== null) found.push({ release, at: (await stat(join(folder, name))).mtimeMs })
+    }
+    const order = found.sort((a, b) => b.at - a.at || (a.release.digest < b.release.digest ? -1 : 1))
+    return order.map(({ release }) => release)
+  }
+
+  async function remove(digest: string): Promise<boolean> {
+    if ((await get(digest)) === null) return false
+    await rm(jsonFile(digest), { force: true })
+    syncDirectory(folder)
+    await rm(tarFile(digest), { force: true })
+    return true
+  }
+
+  return {
+    addArchive: async (source, kind) => add(async mine => unpackArchive(source, kind, mine, limits)),
+    addDirectory: async path => add(async mine => copyDirectory(path, mine, limits)),
+    get,
+    open(digest) {
+      if (!DIGEST.test(digest)) throw new VipswapError('package_not_found', `"${digest}" is no digest of a package`)
+      return createReadStream(tarFile(digest))
+    },
+    list,
+    remove,
+    async gc({ keep, inUse }) {
+      const used = new Set(inUse)
+      const spare = (await list()).filter(({ digest }) => !used.has(digest)).slice(keep)
+      for (const { digest } of spare) await remove(digest)
+      return spare.map(({ digest }) => digest)
+    },
+  }
+}
