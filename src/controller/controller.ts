@@ -60,14 +60,14 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
       return { ready: true, reason: `${proxies} proxy and ${agents} agents connected` }
     },
     addPackage: async (stream, kind) => {
-      const { release, created, warnings } = await packages.addArchive(stream, kind)
+      const { release, created, warnings } = await packages.addArchive(stream, kind === 'gzip' ? 'tar.gz' : 'zip')
       await reconciler.settle({ kind: 'release-added', release })
       return {
         created,
         digest: release.digest,
         name: release.definition.name,
         version: release.definition.version,
-        warnings,
+        warnings: warnings.map(({ message }) => message),
       }
     },
     submit: async (command, { idempotencyKey }) => ({
