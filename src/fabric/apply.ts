@@ -157,6 +157,12 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' }>): void {
     case 'agent-disconnected':
       observe.agentDisconnected(draft, input.node)
       break
+    case 'proxy-reached':
+      observe.proxyReached(draft, input.incarnation, input.revision)
+      break
+    case 'agent-reached':
+      observe.agentReached(draft, input.node, input.revision)
+      break
     case 'tick':
       break
     default:

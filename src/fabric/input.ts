@@ -41,4 +41,7 @@ export type Input =
       readonly packageErrors: Readonly<Record<string, string>>
     }
   | { readonly kind: 'agent-disconnected'; readonly node: string }
+  /** What a peer acknowledged stands for this later revision too: nothing that concerns it differs. */
+  | { readonly kind: 'proxy-reached'; readonly incarnation: string; readonly revision: Revision }
+  | { readonly kind: 'agent-reached'; readonly node: string; readonly revision: Revision }
   | { readonly kind: 'tick' }

@@ -1,5 +1,5 @@
 import type { ListenerStatus, ProxyStatus } from '../contracts/link.ts'
-import type { Revision } from '../contracts/revision.ts'
+import { hasReached, type Revision } from '../contracts/revision.ts'
 import type { Draft } from './draft.ts'
 import type { Input } from './input.ts'
 import type { ObservedNode, ObservedProxy } from './state.ts'
@@ -86,6 +86,19 @@ export function agentObserved(draft: Draft, input: Of<'agent-observed'>): void {
     packages: input.packages,
     packageErrors: input.packageErrors,
   })
+}
+
+/** The table of `revision` equals the one this proxy acknowledged: its word and its counts hold for it. */
+export function proxyReached(draft: Draft, incarnation: string, revision: Revision): void {
+  const seen = draft.observed.proxies[incarnation]
+  if (seen?.acknowledged == null || seen.status === null) return
+  const status = hasReached(seen.status.revision, seen.acknowledged) ? { ...seen.status, revision } : seen.status
+  setProxy(draft, incarnation, { acknowledged: revision, status })
+}
+
+/** The assignment of `revision` equals the one this agent applied. */
+export function agentReached(draft: Draft, node: string, revision: Revision): void {
+  if (draft.observed.nodes[node]?.revision != null) setNode(draft, node, { revision })
 }
 
 export function agentDisconnected(draft: Draft, node: string): void {

@@ -171,34 +171,17 @@ export class Peers {
       for (const [incarnation, peer] of this.#proxies) {
         // A proxy that the state does not know yet gets its first table once it does.
         if (state.proxies[incarnation] === undefined || !peer.push.offer(table)) continue
-        const seen = state.observed.proxies[incarnation]
-        if (seen?.status == null) continue
-        const status = { ...seen.status, revision: table.revision }
-        if (sameRevision(seen.acknowledged, table.revision)) continue
-        this.#reconciler.enqueue({
-          kind: 'proxy-acknowledged',
-          incarnation,
-          revision: table.revision,
-          listeners: seen.listeners,
-          status,
-        })
+        if (sameRevision(state.observed.proxies[incarnation]?.acknowledged ?? null, table.revision)) continue
+        this.#reconciler.enqueue({ kind: 'proxy-reached', incarnation, revision: table.revision })
       }
     }
     if (this.#agents.size === 0) return
     const assignments = projectAssignments(state)
     for (const [node, peer] of this.#agents) {
       const assignment = assignments[node]
-      const seen = state.observed.nodes[node]
-      if (assignment === undefined || !peer.push.offer(assignment) || seen === undefined) continue
-      if (sameRevision(seen.revision, assignment.revision)) continue
-      this.#reconciler.enqueue({
-        kind: 'agent-observed',
-        node,
-        revision: assignment.revision,
-        instances: Object.values(seen.instances),
-        packages: seen.packages,
-        packageErrors: seen.packageErrors,
-      })
+      if (assignment === undefined || !peer.push.offer(assignment)) continue
+      if (sameRevision(state.observed.nodes[node]?.revision ?? null, assignment.revision)) continue
+      this.#reconciler.enqueue({ kind: 'agent-reached', node, revision: assignment.revision })
     }
   }
 }
