@@ -245,7 +245,8 @@ export class Instance {
       this.note(track.health === 'ready' ? `ready (${result.detail})` : `probe failed: ${result.detail}`)
     }
     if (track.health === 'ready') this.#sticky = null
-    this.#show(track.health, result.ok ? result.detail : `probe failed: ${result.detail}`)
+    const detail = result.ok ? result.detail : `probe failed: ${result.detail}`
+    this.#show(track.health, detail, this.#record?.since)
   }
 
   async #stop(reason: StopReason): Promise<void> {
@@ -316,9 +317,9 @@ export class Instance {
     this.#bell.ring()
   }
 
-  #show(state: ObservedState, detail: string): void {
+  #show(state: ObservedState, detail: string, since = this.#context.clock.now().wall): void {
     if (state === this.#state && detail === this.#detail) return
-    if (state !== this.#state) this.#since = this.#context.clock.now().wall
+    if (state !== this.#state) this.#since = since
     this.#state = state
     this.#detail = detail
     this.#context.onChange()

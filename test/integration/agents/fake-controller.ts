@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import * as tar from 'tar'
 import type { Assignment, InstanceObservation } from '../../../src/contracts/assignment.ts'
 import { LINK_PROTOCOL, type AgentHello, type FromAgent, type ToAgent } from '../../../src/contracts/link.ts'
+import type { Revision } from '../../../src/contracts/revision.ts'
 import { jsonLines, type JsonLines } from '../../../src/core/json-lines.ts'
 import { until } from '../../support/until.ts'
 
@@ -65,6 +66,11 @@ export class FakeController {
 
   async assign(assignment: Assignment): Promise<void> {
     await this.send({ type: 'assignment', assignment })
+  }
+
+  /** The revision reported last. */
+  get applied(): Revision | null {
+    return this.last?.revision ?? null
   }
 
   instance(key: string): InstanceObservation | undefined {

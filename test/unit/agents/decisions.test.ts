@@ -1,0 +1,184 @@
+import t from 'tap'
+import { judgeAssignment, decideStep, type InstanceSituation, type Step } from '../../../agents/reconciler.ts'
+import { FRESH_RESTARTS, decideRestart, type RestartState } from '../../../agents/restart-policy.ts'
+import { trackProbe, type Health } from '../../../agents/prober.ts'
+import { describeStatus } from '../../../agents/keeper.ts'
+import { isAlive, readProcess } from '../../../agents/process-table.ts'
+import { variableName } from '../../../agents/environment.ts'
+import { lockNode } from '../../../agents/node-state.ts'
+import { PortAllocator } from '../../../agents/ports.ts'
+import { portOwner } from '../../../agents/sockets.ts'
+import type { Assignment } from '../../../src/contracts/assignment.ts'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { tempDir } from '../../support/temp.ts'
+
+t.test('the next step of an instance follows from what is wanted and what runs', t => {
+  const run = (incarnation: number) => ({ incarnation, desired: 'run' }) as const
+  const stop = (incarnation: number) => ({ incarnation, desired: 'stop' }) as const
+  const live = (incarnation: number, expired = false) => ({ incarnation, expired })
+  const rest = (stopped: boolean): Step => ({ kind: 'rest', stopped })
+  const halt = (reason: Extract<Step, { kind: 'stop' }>['reason']): Step => ({ kind: 'stop', reason })
+  const table: [string, Partial<InstanceSituation>, Step][] = [
+    ['wanted and not there: start', { wanted: run(1) }, { kind: 'start' }],
+    ['wanted, its back-off not over: wait', { wanted: run(1), delayMs: 70 }, { kind: 'wait', ms: 70 }],
+    ['running as wanted: leave it', { wanted: run(1), running: live(1) }, rest(false)],
+    ['a higher incarnation: stop the old one first', { wanted: run(2), running: live(1) }, halt('replaced')],
+    ['a lower incarnation than runs: leave it', { wanted: run(1), running: live(2) }, rest(false)],
+    ['asked to stop', { wanted: stop(1), running: live(1) }, halt('asked')],
+    ['stopped as asked', { wanted: stop(1) }, rest(true)],
+    ['no longer assigned, running: stop', { wanted: null, running: live(1) }, halt('removed')],
+    ['no longer assigned, stopped: remove', { wanted: null }, { kind: 'remove' }],
+    ['not told yet, running: silence stops nothing', { running: live(1) }, rest(false)],
+    ['not told yet, not running: nothing', {}, rest(true)],
+    ['not ready in time: stop', { wanted: run(1), running: live(1, true) }, halt('start-timeout')],
+    ['the node stops, running', { wanted: run(1), running: live(1), stopAll: true }, halt('node-stopping')],
+    ['the node stops, not running: start nothing', { wanted: run(1), stopAll: true }, rest(true)],
+    ['the node stops, not assigned: keep the folders for later', { wanted: null, stopAll: true }, rest(true)],
+  ]
+  for (const [name, part, step] of table) {
+    const situation = { wanted: undefined, running: null, stopAll: false, delayMs: 0, ...part }
+    t.same(decideStep(situation), step, name)
+  }
+  t.end()
+})
+
+t.test('only newer or equal words of the own fabric for the own node are applied', t => {
+  const assignment = (fabric: string, node: string, term: number, n: number): Assignment => ({
+    fabric,
+    node,
+    revision: { term, n },
+    instances: [],
+    packages: [],
+    portRange: { from: 1, to: 2 },
+  })
+  const known = { node: 'n1', fabric: 'f', applied: { term: 2, n: 5 } }
+  const verdict = (
+    fabric: string,
+    node: string,
+    term: number,
+    n: number,
+    of: Parameters<typeof judgeAssignment>[0] = known,
+  ) => judgeAssignment(of, assignment(fabric, node, term, n)).kind
+  t.equal(verdict('f', 'n1', 2, 6), 'apply')
+  t.equal(verdict('f', 'n1', 2, 5), 'apply')
+  t.equal(verdict('f', 'n1', 3, 0), 'apply')
+  t.equal(verdict('f', 'n1', 2, 4), 'older')
+  t.equal(verdict('f', 'n1', 1, 99), 'older')
+  t.equal(verdict('g', 'n1', 9, 9), 'foreign')
+  t.equal(verdict('f', 'n2', 9, 9), 'foreign')
+  t.equal(verdict('g', 'n1', 1, 1, { node: 'n1', fabric: null, applied: null }), 'apply')
+  t.end()
+})
+
+t.test('restarts back off from 100 ms to 30 s, cycle after three deaths, and forget after a stable time', t => {
+  let state: RestartState = FRESH_RESTARTS
+  const delays: number[] = []
+  const cycling: boolean[] = []
+  for (let n = 0; n < 11; n += 1) {
+    const decision = decideRestart(state, { now: n * 1000, readyForMs: 0, random: 1 })
+    state = decision.state
+    delays.push(decision.delayMs)
+    cycling.push(decision.cycling)
+  }
+  t.same(delays, [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000])
+  t.same(cycling.slice(0, 4), [false, false, true, true])
+  const after = decideRestart(state, { now: 60_000, readyForMs: 30_000, random: 1 })
+  t.same([after.delayMs, after.cycling], [100, false])
+  const short = decideRestart(state, { now: 60_000, readyForMs: 29_999, random: 0 })
+  t.same([short.delayMs, short.cycling], [15_000, true], 'chance takes off half at most')
+  const rare = [0, 400_000, 800_000].reduce(
+    (decision, now) => decideRestart(decision.state, { now, readyForMs: 0, random: 1 }),
+    { state: FRESH_RESTARTS, delayMs: 0, cycling: false },
+  )
+  t.notOk(rare.cycling, 'deaths far apart are no loop')
+  t.end()
+})
+
+t.test('probe results in a row change the health, single ones do not', t => {
+  const bounds = { healthy: 2, unhealthy: 3 }
+  const walk = (text: string): Health[] => {
+    let track = { health: 'starting' as Health, against: 0 }
+    return text.split('').map(letter => {
+      track = trackProbe(track, letter === '+', bounds)
+      return track.health
+    })
+  }
+  t.same(walk('-+-+'), ['starting', 'starting', 'starting', 'starting'])
+  t.same(walk('++--+---'), ['starting', ...Array.from({ length: 6 }, () => 'ready'), 'unresponsive'])
+  t.same(walk('++---+-++').slice(-5), ['unresponsive', 'unresponsive', 'unresponsive', 'unresponsive', 'ready'])
+  t.end()
+})
+
+t.test("a shell's status is told as a status or a signal", t => {
+  t.equal(describeStatus(0).text, 'exited with status 0')
+  t.equal(describeStatus(3).code, 3)
+  t.equal(describeStatus(127).text, 'exited with status 127 (command not found)')
+  t.same(describeStatus(137), { code: null, signal: 'SIGKILL', text: 'killed by SIGKILL' })
+  t.equal(describeStatus(255).text, 'exited with status 255')
+  t.end()
+})
+
+t.test('processes of one pid are told apart by their start time', t => {
+  const mine = readProcess(process.pid)
+  t.ok(mine && isAlive(process.pid, mine.startTime))
+  t.notOk(isAlive(process.pid, '1'))
+  t.equal(readProcess(2 ** 22 + 1), null)
+  t.end()
+})
+
+t.test('one agent holds a node; a lock of who is gone is taken over', t => {
+  const path = join(tempDir(t), 'lock')
+  const unlock = lockNode(path, 'boot')
+  t.throws(() => lockNode(path, 'boot'), { code: 'already_running' })
+  unlock()
+  writeFileSync(path, JSON.stringify({ pid: process.pid, startTime: '1', bootId: 'boot' }))
+  lockNode(path, 'boot')
+  t.throws(() => lockNode(path, 'boot'), { code: 'already_running' })
+  lockNode(path, 'another boot')()
+  t.end()
+})
+
+t.test('ports go round, pass by what is taken, and the cursor survives', async t => {
+  const file = join(tempDir(t), 'ports.json')
+  const taken = createServer()
+  taken.listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  t.teardown(() => taken.close())
+  const address = taken.address()
+  const middle = typeof address === 'object' ? (address?.port ?? 0) : 0
+  const range = { from: middle - 1, to: middle + 2 }
+  writeFileSync(file, JSON.stringify({ next: middle - 1 }))
+  const options = { file, host: '127.0.0.1', range, seed: 'n1' }
+  const [[first], [second]] = await Promise.all([
+    new PortAllocator(options).allocate(1),
+    new PortAllocator({ ...options, file: `${file}2` }).allocate(1),
+  ])
+  t.ok(first && second && first !== middle && second !== middle)
+  const ports = new PortAllocator(options)
+  const [a, b] = await Promise.all([ports.allocate(1), ports.allocate(1)])
+  t.not(a[0], b[0], 'two at once get two')
+  t.not(a[0], first, 'an earlier agent is remembered')
+  await t.rejects(ports.allocate(4), { code: 'internal' })
+})
+
+t.test('who listens on a port is told by its socket', { skip: process.platform !== 'linux' }, async t => {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  const port = typeof address === 'object' ? (address?.port ?? 0) : 0
+  t.equal(portOwner(port, [process.pid]), 'owned')
+  t.equal(portOwner(port, [process.ppid]), 'stranger')
+  t.equal(portOwner(port, []), 'stranger')
+  server.close()
+  await once(server, 'close')
+  t.equal(portOwner(port, [process.pid]), 'none')
+})
+
+t.test('names become variables', t => {
+  t.equal(variableName('chat-room.v2'), 'CHAT_ROOM_V2')
+  t.end()
+})
