@@ -1,0 +1,97 @@
+import type { ReceiptView } from '../../src/contracts/api.ts'
+import { checkSwaps } from '../load/checker.ts'
+import type { SwapWindow } from '../load/checker.ts'
+import type { LoadResult } from '../load/load.ts'
+import type { WrkResult } from '../system/wrk.ts'
+import { losses, printRows, summarise } from './summary.ts'
+import type { Phase } from './summary.ts'
+import { quantile, table } from './table.ts'
+
+/** The number that issue and README promise: median of the switch times on one machine. */
+const MEDIAN_SWITCH_MS = 10
+
+/** All that a run of the scenario leaves to be judged. */
+export interface Evidence {
+  readonly load: LoadResult
+  readonly phases: readonly Phase[]
+  /** Swaps whose time is measured, then those made while wrk ran beside, which are judged only. */
+  readonly swaps: readonly SwapWindow[]
+  readonly swapsBesideWrk: readonly SwapWindow[]
+  /** Of all swaps in that order, then of the other operations. */
+  readonly receipts: readonly ReceiptView[]
+  readonly wrk: WrkResult | undefined
+}
+
+export interface Verdict {
+  /** Why the run failed, in words; empty when nothing was lost. */
+  readonly failures: readonly string[]
+  readonly text: string
+  readonly json: object
+}
+
+export function judge(evidence: Evidence): Verdict {
+  const { load, phases, swaps, swapsBesideWrk, receipts, wrk } = evidence
+  const checks = checkSwaps(load.records, [...swaps, ...swapsBesideWrk])
+  const switches = checks
+    .slice(0, swaps.length)
+    .map((check, i) => Math.max(check.lastOldMs, receipts[i]?.switchMs ?? 0))
+  const [median, p90, max] = [quantile(switches, 0.5), quantile(switches, 0.9), quantile(switches, 1)]
+  const violations = checks.flatMap(check => check.violations)
+  const lost = losses(load, phases)
+  const broken = receipts.reduce((sum, receipt) => sum + receipt.totals.broken, 0)
+  const rows = summarise(load.records, phases)
+
+  const failures = [
+    ...lost,
+    ...violations.map(each => `swap ${each.swap + 1}: ${each.rule} on ${each.vip}, ${each.lateMs.toFixed(2)} ms late`),
+    ...checks.flatMap((check, i) => (check.firstNewMs === null ? [`swap ${i + 1}: no new answer was seen`] : [])),
+    ...(broken > 0 ? [`${broken} × broken by the receipts`] : []),
+    ...receipts.filter(each => !each.complete).map(each => `receipt of ${each.operation.id}: ${each.note}`),
+  ]
+  if (median >= MEDIAN_SWITCH_MS) {
+    failures.push(`the median swap took ${median.toFixed(2)} ms, not under ${MEDIAN_SWITCH_MS}`)
+  }
+  if (wrk && wrk.socketErrors + wrk.badStatus > 0) failures.push(`wrk lost some:\n${wrk.output}`)
+
+  const { closes, ...messages } = load.webSockets
+  const closesByCode: Record<string, number> = {}
+  for (const { code } of closes) closesByCode[code] = (closesByCode[code] ?? 0) + 1
+  const summary = table(
+    ['measure', 'value'],
+    [
+      ['requests', load.records.length],
+      ['lost, by the clients', lost.length === 0 ? 0 : `see below (${lost.length} kinds)`],
+      ['broken, by the receipts', broken],
+      ['swaps', swaps.length + swapsBesideWrk.length],
+      ['answers judged around swaps', checks.reduce((sum, check) => sum + check.judged, 0)],
+      ['old answers after new ones', violations.length],
+      ['switch, median ms', median],
+      ['switch, p90 ms', p90],
+      ['switch, max ms', max],
+      ['other operations', receipts.length - checks.length],
+      ['WebSocket messages', `${messages.echoed} of ${messages.sent} echoed`],
+      [
+        'WebSockets closed',
+        Object.entries(closesByCode)
+          .map(([code, n]) => `${n} × ${code}`)
+          .join(', ') || 0,
+      ],
+      ['wrk', wrk ? `${wrk.requests} requests, ${wrk.socketErrors} errors, ${wrk.badStatus} bad` : 'not installed'],
+    ],
+  )
+  return {
+    failures,
+    text: `${printRows(rows)}\n\n${summary}`,
+    json: {
+      failures,
+      rows,
+      switchMs: { median, p90, max, all: switches },
+      violations,
+      webSockets: { ...messages, closes },
+      receipts: receipts.map(({ operation, totals, switchMs, complete }) => {
+        return { kind: operation.kind, id: operation.id, totals, switchMs, complete }
+      }),
+      wrk: wrk ?? null,
+    },
+  }
+}

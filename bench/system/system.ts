@@ -1,0 +1,143 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { createWriteStream, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { OperationView, PackageAnswer, ReceiptView, ServiceView } from '../../src/contracts/api.ts'
+import { errorMessage } from '../../src/core/errors.ts'
+import { projectRoot } from './packages.ts'
+import { descendants, expectGone } from './processes.ts'
+
+/** The real system, as one `vipswap up` of this checkout, driven over its admin HTTP only. */
+export class System {
+  readonly base: string
+  readonly #child: ChildProcess
+  readonly #service: string
+
+  private constructor(child: ChildProcess, base: string, service: string) {
+    this.#child = child
+    this.base = base
+    this.#service = service
+  }
+
+  /** Starts `up` with a package and waits until its production slot answers. What it prints goes to `logFile`. */
+  static async start(options: {
+    packageFolder: string
+    data: string
+    adminPort: number
+    service: string
+    logFile: string
+    timeoutMs: number
+  }): Promise<System> {
+    const admin = `127.0.0.1:${options.adminPort}`
+    const main = join(projectRoot(), 'dist', 'src', 'cli', 'main.js')
+    const child = spawn(
+      process.execPath,
+      [main, 'up', options.packageFolder, '--data', options.data, '--admin', admin],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        // A group of its own: Ctrl-C at the terminal reaches the bench, and the bench ends the system in order.
+        detached: true,
+      },
+    )
+    const log = createWriteStream(options.logFile)
+    child.stdout.pipe(log, { end: false })
+    child.stderr.pipe(log, { end: false })
+    const system = new System(child, `http://${admin}`, options.service)
+    try {
+      await system.#until('production is ready', options.timeoutMs, async () => {
+        const production = (await system.service()).slots.production
+        return production?.instances.length !== 0 && production?.instances.every(each => each.routing === 'in')
+      })
+    } catch (error) {
+      await system.stop(15_000)
+      throw new Error(
+        `the system did not come up: ${errorMessage(error)}\n${readFileSync(options.logFile, 'utf8').slice(-3000)}`,
+        { cause: error },
+      )
+    }
+    return system
+  }
+
+  async service(): Promise<ServiceView> {
+    return this.#call<ServiceView>('GET', `/v1/services/${this.#service}`)
+  }
+
+  async upload(archive: Buffer): Promise<string> {
+    const answer = await this.#call<PackageAnswer>('POST', '/v1/packages', archive, 'application/gzip')
+    return answer.digest
+  }
+
+  /** A mutation of the service that must succeed, waited for; `path` is what follows the service's name. */
+  async change(path: string, body: unknown, timeoutMs = 180_000): Promise<OperationView> {
+    const seconds = Math.ceil(timeoutMs / 1000)
+    const url = `/v1/services/${this.#service}/${path}?wait=${seconds}`
+    const accepted = await this.#call<Partial<OperationView> & { operationId?: string }>('POST', url, body)
+    const id = accepted.id ?? accepted.operationId ?? ''
+    let operation = await this.operation(id)
+    const deadline = Date.now() + timeoutMs
+    while (operation.status === 'InProgress' && Date.now() < deadline) {
+      await delay(50)
+      operation = await this.operation(id)
+    }
+    if (operation.status !== 'Succeeded') {
+      throw new Error(`${path}: ${operation.status}, ${operation.error?.message ?? operation.progress.message}`)
+    }
+    return operation
+  }
+
+  async operation(id: string): Promise<OperationView> {
+    return this.#call<OperationView>('GET', `/v1/operations/${id}`)
+  }
+
+  async receipt(id: string): Promise<ReceiptView> {
+    return this.#call<ReceiptView>('GET', `/v1/operations/${id}/receipt`)
+  }
+
+  /** Ends `up` by SIGINT, waits, and answers what was still there and had to be killed: nothing, if all is well. */
+  async stop(timeoutMs = 60_000): Promise<string[]> {
+    const family = descendants(this.#child.pid ?? 0)
+    const left: string[] = []
+    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+      const exit = once(this.#child, 'exit')
+      this.#child.kill('SIGINT')
+      const inTime = await Promise.race([exit.then(() => true), delay(timeoutMs, false, { ref: false })])
+      if (!inTime) {
+        left.push(`up (${this.#child.pid}) did not end in ${timeoutMs} ms`)
+        this.#child.kill('SIGKILL')
+        await exit
+      }
+    }
+    const remaining = await expectGone(family, 2000)
+    return [...left, ...remaining.map(each => `${each.pid}: ${each.command}`)]
+  }
+
+  async #until(what: string, timeoutMs: number, probe: () => Promise<boolean | undefined>): Promise<void> {
+    const deadline = Date.now() + timeoutMs
+    let last = ''
+    while (Date.now() < deadline) {
+      if (this.#child.exitCode !== null) throw new Error(`up ended with ${this.#child.exitCode}`)
+      try {
+        if (await probe()) return
+      } catch (error) {
+        last = errorMessage(error)
+      }
+      await delay(100)
+    }
+    throw new Error(`waited ${timeoutMs} ms until ${what} ${last}`)
+  }
+
+  async #call<T>(method: string, path: string, body?: unknown, type = 'application/json'): Promise<T> {
+    const payload = body === undefined ? null : Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body)
+    const response = await fetch(this.base + path, {
+      method,
+      body: payload,
+      headers: payload === null ? {} : { 'content-type': type },
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
+    // The contract's own types; the bench trusts the system it measures with no more than its numbers.
+    return JSON.parse(text) as T
+  }
+}
