@@ -51,6 +51,8 @@ function describe(schema: unknown, fault: Fault): string {
         .join('; ')
     case 'anyOf':
       return `${field} must be ${choicesOf(schema)}`
+    case 'enum':
+      return `${field} must be ${choices(params['allowedValues'])}`
     case 'type':
       return `${field === '' ? 'it' : field} must be ${article(String(params['type']))}${suffix(hint)}`
     default:
@@ -73,6 +75,10 @@ function choicesOf(schema: unknown): string {
       return literal === undefined ? article(String(member(branch, 'type'))) : JSON.stringify(literal)
     })
     .join(' or ')
+}
+
+function choices(allowed: unknown): string {
+  return Array.isArray(allowed) ? allowed.map(each => JSON.stringify(each)).join(' or ') : 'something else'
 }
 
 function article(type: string): string {

@@ -12,7 +12,7 @@ const Digest = Type.String({
   pattern: '^[0-9a-f]{64}$',
   description: 'A package, by the digest that POST /v1/packages answered.',
 })
-const Mode = Type.Union(UPGRADE_MODES.map(mode => Type.Literal(mode)))
+const Mode = Type.Enum([...UPGRADE_MODES])
 const Configuration = Type.Object(
   {
     roles: Type.Record(

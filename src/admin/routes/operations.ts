@@ -15,7 +15,7 @@ const STATUSES = [
 const OperationParams = Type.Object({ id: Type.String() })
 const ListQuery = Type.Object({
   service: Type.Optional(Type.String()),
-  status: Type.Optional(Type.Union(STATUSES.map(status => Type.Literal(status)))),
+  status: Type.Optional(Type.Enum([...STATUSES])),
   limit: Type.Optional(CountText),
 })
 const DEFAULT_LIMIT = 100

@@ -1,0 +1,39 @@
+import type { Command } from 'commander'
+import type { PlanView } from '../../contracts/api.ts'
+import { EXIT } from '../exit-codes.ts'
+import type { Session } from '../session.ts'
+import { act, type VerbContext } from '../verb.ts'
+import { upload } from './deploy.ts'
+import { upgradeBody, upgradeOptions, type UpgradeFlags } from './upgrade.ts'
+
+/** `plan swap`, `plan upgrade`: what would happen. Exit status 0 nothing to do, 2 changes, 1 refused. */
+export function planVerbs(program: Command, context: VerbContext): void {
+  const plan = program.command('plan').description('say what would happen, change nothing')
+  act(plan.command('swap').description('what a swap would do'), context, async session => {
+    print(session, await session.client.plan(await session.service(), session.slot, { swap: {} }))
+  })
+  const upgrade = upgradeOptions(plan.command('upgrade <package>').description('what an upgrade would do'))
+  act<UpgradeFlags>(upgrade, context, async (session, flags, [path = '']) => {
+    const options = await upgradeBody(flags)
+    const { digest, name } = await upload(session, path)
+    const service = session.flags.service ?? name
+    print(session, await session.client.plan(service, session.slot, { upgrade: { package: digest, ...options } }))
+  })
+}
+
+const ENDINGS = { none: EXIT.done, changes: EXIT.usage, refused: EXIT.failed } as const satisfies Record<
+  PlanView['outcome'],
+  number
+>
+
+function print(session: Session, plan: PlanView): void {
+  session.exitCode = ENDINGS[plan.outcome]
+  session.result('plan', plan, () =>
+    [
+      ...(plan.outcome === 'none' ? ['nothing to do'] : []),
+      ...plan.blockers.map(each => `refused: ${each.message} [${each.code}]`),
+      ...plan.warnings.map(each => `warning: ${each}`),
+      ...plan.steps.map((step, index) => `${index + 1}. ${step}`),
+    ].join('\n'),
+  )
+}

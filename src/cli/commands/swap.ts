@@ -1,0 +1,32 @@
+import { Argument, type Command } from 'commander'
+import { VipswapError } from '../../core/errors.ts'
+import type { SwapBody } from '../../contracts/api.ts'
+import { finish } from '../finish.ts'
+import { act, type VerbContext } from '../verb.ts'
+
+export function swapVerb(program: Command, context: VerbContext): void {
+  const command = program
+    .command('swap')
+    .description('exchange production and staging; the words do it in two phases')
+    .addArgument(new Argument('[phase]').choices(['prepare', 'commit', 'cancel']))
+    .option('--expect <production,staging>', 'refuse unless the slots hold these deployments ("-" is empty)')
+  act<{ expect?: string }>(command, context, async (session, flags, [phase]) => {
+    const body: SwapBody = {
+      ...(phase === 'prepare' || phase === 'commit' || phase === 'cancel' ? { phase } : {}),
+      ...(flags.expect === undefined ? {} : { expect: parseExpectation(flags.expect) }),
+    }
+    await finish(session, await session.client.swap(await session.service(), body, session.how))
+  })
+}
+
+function parseExpectation(text: string): { production: string | null; staging: string | null } {
+  const [production, staging, ...more] = text.split(',')
+  if (production === undefined || staging === undefined || more.length > 0) {
+    throw new VipswapError(
+      'usage',
+      `--expect "${text}": write two deployment ids, PRODUCTION,STAGING ("-" for an empty slot)`,
+    )
+  }
+  const id = (part: string): string | null => (part === '-' || part === '' ? null : part)
+  return { production: id(production), staging: id(staging) }
+}

@@ -1,0 +1,53 @@
+import { InvalidArgumentError, type Command } from 'commander'
+import { resolve } from 'node:path'
+import { slotTable } from '../print/service.ts'
+import type { GlobalFlags } from '../session.ts'
+import { parseAdminAddress } from '../up/admin-address.ts'
+import { deployIfEmpty } from '../up/deploy-package.ts'
+import { runUp } from '../up/run-up.ts'
+import { count, type VerbContext } from '../verb.ts'
+
+interface Flags extends GlobalFlags {
+  readonly nodes: number
+  readonly data: string
+  readonly config?: string
+  readonly tokenFile?: string
+}
+
+/** `up`: everything on this machine, in the foreground. */
+export function upVerb(program: Command, { terminal, setExitCode }: VerbContext): void {
+  const command = program
+    .command('up [package]')
+    .description('controller, proxy and agents on this machine, in the foreground (--admin HOST:PORT)')
+    .option('--nodes <number>', 'how many agents', nodeCount, 2)
+    .option('--data <dir>', 'where everything is kept; what is there is resumed', './.vipswap')
+    .option('--config <file>', "the fabric's own configuration (vipswap.yaml)")
+    .option('--token-file <file>', 'bearer token of the admin API; needed unless it listens on loopback only')
+  command.action(async () => {
+    const flags = command.optsWithGlobals<Flags>()
+    const [path] = command.args
+    const admin = parseAdminAddress(flags.admin ?? terminal.env['VIPSWAP_ADMIN'] ?? '127.0.0.1:9090')
+    const options = {
+      data: flags.data,
+      nodes: flags.nodes,
+      admin,
+      ...(flags.config === undefined ? {} : { config: resolve(flags.config) }),
+      ...(flags.tokenFile === undefined ? {} : { tokenFile: resolve(flags.tokenFile) }),
+      ...(flags.quiet === undefined ? {} : { quiet: flags.quiet }),
+    }
+    const exitCode = await runUp(options, terminal, async context => {
+      if (path !== undefined) await deployIfEmpty(context, path, 'production')
+      for (const service of await context.client.services())
+        terminal.out(`${service.name}\n${slotTable(service, '  ')}`)
+      terminal.out(`admin ${context.url}`)
+      context.note('ready; Ctrl-C stops everything')
+    })
+    setExitCode(exitCode)
+  })
+}
+
+function nodeCount(text: string): number {
+  const nodes = count(text)
+  if (nodes >= 1 && nodes <= 100) return nodes
+  throw new InvalidArgumentError('write a number from 1 to 100')
+}

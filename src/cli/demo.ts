@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { request } from 'undici'
+import { VipswapError, errorMessage } from '../core/errors.ts'
+import { exitCodeOf } from './exit-codes.ts'
+import { slotTable } from './print/service.ts'
+import { processTerminal } from './terminal.ts'
+import { deployIfEmpty } from './up/deploy-package.ts'
+import { runUp, type UpContext } from './up/run-up.ts'
+
+// What `npm start` runs: two versions of the guestbook on a fabric of its own, gone with Ctrl-C.
+
+const GUESTBOOK = fileURLToPath(new URL('../../../examples/guestbook', import.meta.url))
+const ADMIN = { host: '127.0.0.1', port: 9090 }
+const ANSWER_TIMEOUT_MS = 30_000
+
+const terminal = processTerminal()
+// Short, because socket paths are bounded.
+const data = mkdtempSync(join(tmpdir(), 'vipswap-'))
+try {
+  process.exitCode = await runUp({ data, nodes: 2, admin: ADMIN }, terminal, demonstrate)
+} catch (error) {
+  terminal.err(`vipswap: ${errorMessage(error)}\n`)
+  process.exitCode = exitCodeOf(error)
+} finally {
+  rmSync(data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+}
+
+async function demonstrate(context: UpContext): Promise<void> {
+  const name = await deployIfEmpty(context, join(GUESTBOOK, '1.0.0'), 'production')
+  await deployIfEmpty(context, join(GUESTBOOK, '1.5.0'), 'staging')
+  const service = await context.client.service(name)
+  const urls = service.vips.flatMap(vip => (vip.url === null || vip.protocol !== 'http' ? [] : [vip.url]))
+  await Promise.all(urls.map(async url => untilAnswered(url, context.signal)))
+  if (context.signal.aborted) return
+  terminal.out(`${name}\n${slotTable(service, '  ')}\nadmin ${context.url}\n`)
+  terminal.out(`Try next, in another terminal:
+
+  npx vipswap status
+  npx vipswap swap
+  curl http://127.0.0.1:8080/
+  npx vipswap upgrade examples/guestbook/2.0.0 --mode manual
+  npx vipswap rollback
+
+Ctrl-C stops everything and removes ${data}.`)
+}
+
+async function untilAnswered(url: string, signal: AbortSignal): Promise<void> {
+  const deadline = performance.now() + ANSWER_TIMEOUT_MS
+  let last = ''
+  while (!signal.aborted) {
+    try {
+      const { statusCode, body } = await request(`${url}/`, { signal })
+      await body.dump()
+      if (statusCode === 200) return
+      last = `status ${statusCode}`
+    } catch (error) {
+      last = errorMessage(error)
+    }
+    if (performance.now() > deadline) throw new VipswapError('timed_out', `${url}/ does not answer 200 (${last})`)
+    await delay(100, null, { signal }).catch(() => undefined)
+  }
+}

@@ -1,0 +1,88 @@
+import type { DeploymentView, ServiceView, VipView } from '../../contracts/api.ts'
+import { SLOTS, type Slot } from '../../model/common.ts'
+import { table } from './table.ts'
+
+/** Slots of a service, one line each. */
+export function slotTable(service: ServiceView, indent = ''): string {
+  const rows = SLOTS.map(slot => {
+    const deployment = service.slots[slot]
+    const ready = deployment?.instances.filter(each => each.status === 'ReadyRole').length ?? 0
+    return [
+      slot,
+      deployment?.version ?? '',
+      deployment?.status ?? 'empty',
+      deployment === null ? '' : `${ready}/${deployment.instances.length}`,
+      addresses(service.vips, slot),
+      deployment?.id ?? '',
+      deployment?.label ?? '',
+    ]
+  })
+  return table(['SLOT', 'VERSION', 'STATUS', 'READY', 'ADDRESS', 'DEPLOYMENT', 'LABEL'], rows, indent)
+}
+
+/** Everything of a service: slots, running operation, upgrade, instances. */
+export function serviceText(service: ServiceView): string {
+  const lines = [service.name, slotTable(service, '  ')]
+  const { operation } = service
+  if (operation !== null) {
+    lines.push(
+      `  running: ${operation.kind} ${operation.id}, ${operation.progress.step}: ${operation.progress.message}`,
+    )
+  }
+  for (const vip of service.vips) {
+    if (vip.error !== null) lines.push(`  ${vip.slot} ${vip.role}/${vip.endpoint}: ${vip.error}`)
+  }
+  for (const slot of SLOTS) {
+    const deployment = service.slots[slot]
+    if (deployment !== null) lines.push('', ...deploymentLines(deployment))
+  }
+  return lines.join('\n')
+}
+
+function deploymentLines(deployment: DeploymentView): string[] {
+  const lines: string[] = []
+  const { upgradeStatus: upgrade } = deployment
+  if (upgrade !== undefined) {
+    const domains = upgrade.domains.map(each => `${each.domain} ${each.state}`).join(', ')
+    lines.push(
+      `  ${deployment.slot}: ${upgrade.mode} upgrade ${upgrade.fromVersion} -> ${upgrade.toVersion} (${upgrade.direction}); domains: ${domains}`,
+    )
+    if (upgrade.waitingFor !== null) lines.push(`  waits for ${upgrade.waitingFor}`)
+  }
+  const rows = deployment.instances.map(each => [
+    each.id,
+    each.version,
+    each.status,
+    String(each.upgradeDomain),
+    each.node,
+    each.routing,
+    String(each.inFlight),
+    String(each.restarts),
+    each.detail,
+  ])
+  lines.push(
+    table(
+      [
+        deployment.slot.toUpperCase(),
+        'VERSION',
+        'STATUS',
+        'DOMAIN',
+        'NODE',
+        'ROUTING',
+        'IN-FLIGHT',
+        'RESTARTS',
+        'DETAIL',
+      ],
+      rows,
+      '  ',
+    ),
+  )
+  return lines
+}
+
+function addresses(vips: readonly VipView[], slot: Slot): string {
+  return vips
+    .filter(vip => vip.slot === slot)
+    .map(vip => vip.url ?? `${vip.host}:${vip.port ?? '?'}`)
+    .join(' ')
+}

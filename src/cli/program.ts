@@ -1,0 +1,93 @@
+import { Command, CommanderError, Option } from 'commander'
+import { ERRORS, VipswapError, errorMessage } from '../core/errors.ts'
+import { SLOTS } from '../model/common.ts'
+import { configureVerbs } from './commands/configure.ts'
+import { deployVerb } from './commands/deploy.ts'
+import { historyVerbs } from './commands/history.ts'
+import { lifecycleVerbs } from './commands/lifecycle.ts'
+import { lookVerbs } from './commands/look.ts'
+import { packageVerbs } from './commands/packages.ts'
+import { planVerbs } from './commands/plan.ts'
+import { processVerbs, runProcess } from './commands/processes.ts'
+import { swapVerb } from './commands/swap.ts'
+import { upVerb } from './commands/up.ts'
+import { upgradeVerbs } from './commands/upgrade.ts'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { DEFAULT_ADMIN } from './session.ts'
+import type { Terminal } from './terminal.ts'
+import { duration, type VerbContext } from './verb.ts'
+
+/** Runs one command line (without `node` and the script's name); answers its exit status, never throws. */
+export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const direct = await runProcess(argv, terminal)
+  if (direct !== null) return direct
+  let exitCode: number = EXIT.done
+  const program = createProgram({ terminal, setExitCode: code => (exitCode = code) })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    report(error, argv.includes('--json'), terminal)
+    return exitCodeOf(error)
+  }
+}
+
+export function createProgram(context: VerbContext): Command {
+  const { terminal } = context
+  const program = new Command('vipswap')
+    .description('A front door and a small fabric for services that change without their callers noticing')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: text => terminal.out(text.trimEnd()), writeErr: text => terminal.err(text) })
+    .showHelpAfterError('(vipswap help VERB says more)')
+    .exitOverride()
+    .option('--service <name>', 'which service; needed only where there are several')
+    .addOption(new Option('--slot <slot>', 'which slot, where a verb has one (default: production)').choices(SLOTS))
+    .option('--json', 'results as JSON documents that name their schema')
+    .option('--admin <url>', `where the controller is (default: $VIPSWAP_ADMIN or ${DEFAULT_ADMIN})`)
+    .option('--token <token>', 'bearer token (default: $VIPSWAP_TOKEN)')
+    .option('--idempotency-key <key>', 'makes a retry of the same change safe')
+    .option('--no-wait', 'print the operation and do not wait for its end')
+    .option('--timeout <duration>', 'wait no longer than this, for example 5m', duration)
+    .option('--quiet', 'no progress and no notes')
+  upVerb(program, context)
+  processVerbs(program)
+  deployVerb(program, context)
+  swapVerb(program, context)
+  upgradeVerbs(program, context)
+  configureVerbs(program, context)
+  lifecycleVerbs(program, context)
+  planVerbs(program, context)
+  lookVerbs(program, context)
+  historyVerbs(program, context)
+  packageVerbs(program, context)
+  return program
+}
+
+/** One line that says what was wrong and what to do; what else blocks, a line each. */
+function report(thrown: unknown, json: boolean, terminal: Terminal): void {
+  const error = thrown instanceof VipswapError ? thrown : new VipswapError('internal', errorMessage(thrown))
+  const { code, message, details } = error
+  if (json) terminal.out(JSON.stringify({ schema: 'vipswap.error/1', code, message, ...details }))
+  terminal.err(`vipswap: ${message} [${code}]\n`)
+  for (const line of furtherLines(details)) terminal.err(`  ${line}\n`)
+  if (!(thrown instanceof VipswapError) && thrown instanceof Error && thrown.stack !== undefined) {
+    terminal.err(`${thrown.stack}\n`)
+  }
+}
+
+function furtherLines({ blockers, faults }: Readonly<Record<string, unknown>>): string[] {
+  const lines: string[] = []
+  for (const each of [
+    ...(Array.isArray(blockers) ? blockers : []),
+    ...(Array.isArray(faults) ? faults : []),
+  ] as unknown[]) {
+    if (typeof each === 'string') lines.push(each)
+    else if (typeof each === 'object' && each !== null && 'message' in each) {
+      const code =
+        'code' in each && typeof each.code === 'string' && Object.hasOwn(ERRORS, each.code) ? ` [${each.code}]` : ''
+      lines.push(`${String(each.message)}${code}`)
+    }
+  }
+  return lines
+}

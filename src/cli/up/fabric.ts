@@ -1,0 +1,144 @@
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { writeFileAtomic } from '../../core/atomic-file.ts'
+import type { Programs } from '../programs.ts'
+import { createLayout, type Layout } from './layout.ts'
+import { pidFileNames, readLive } from './pid-file.ts'
+import { isAlive, signalProcess } from './process-identity.ts'
+import { claim } from './single.ts'
+import { supervise, type Part, type PartEvent, type Supervised } from './supervised.ts'
+
+export interface FabricOptions {
+  readonly data: string
+  readonly nodes: number
+  readonly admin: { readonly host: string; readonly port: number }
+  readonly config?: string
+  readonly tokenFile?: string
+  readonly programs: Programs
+  readonly onEvent: (event: PartEvent) => void
+  /** Asked before a controller is started, not when a live one is adopted. Throws if it cannot be. */
+  readonly beforeController?: () => Promise<void>
+}
+
+/** The processes of one machine, kept running. */
+export interface Fabric {
+  readonly layout: Layout
+  readonly parts: readonly Supervised[]
+  /** Ends everything in order; answers the names of what had not ended in time. */
+  stop(): Promise<readonly string[]>
+}
+
+/** Roles get their stop time (30 s by default) and their drain; longer than both. */
+const AGENT_DEADLINE_MS = 75_000
+const DEADLINE_MS = 10_000
+const AGENT_NAME = /^node-(\d+)$/
+
+/**
+ * Starts controller, proxy and agents on a data folder, or adopts those that run on it. Rejects with `already_running`
+ * if another `up` does this.
+ */
+export async function startFabric(options: FabricOptions): Promise<Fabric> {
+  const layout = createLayout(options.data)
+  const release = claim(layout.pids, layout.data)
+  const stopFile = join(layout.run, 'stop')
+  try {
+    // A stop that was cut short: its processes are on their way out, and may not be adopted.
+    await finishOldStop(layout, stopFile)
+    const controller = controllerPart(options, layout)
+    await replaceChanged(layout, controller)
+    if (readLive(layout.pids, controller.name) === null) await options.beforeController?.()
+    const parts = [controller, proxyPart(options, layout), ...agentParts(options, layout)].map(part =>
+      supervise(part, layout, options.onEvent),
+    )
+    return {
+      layout,
+      parts,
+      async stop() {
+        writeFileAtomic(stopFile, 'stop wanted\n')
+        const left = await stopInOrder(parts)
+        if (left.length === 0) rmSync(stopFile, { force: true })
+        release()
+        return left
+      },
+    }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+/** Agents first, because draining needs a proxy, and both a controller. */
+async function stopInOrder(parts: readonly Supervised[]): Promise<string[]> {
+  const agents = parts.filter(each => AGENT_NAME.test(each.part.name))
+  const others = parts.filter(each => !agents.includes(each)).toReversed()
+  const left: string[] = []
+  const ended = await Promise.all(agents.map(async agent => agent.stop(AGENT_DEADLINE_MS)))
+  // A late agent is not killed: the stop file stands, and it has role processes to end.
+  agents.forEach((agent, index) => {
+    if (ended[index] !== true) left.push(agent.part.name)
+  })
+  for (const part of others) {
+    if (await part.stop(DEADLINE_MS)) continue
+    part.kill()
+    if (!(await part.stop(DEADLINE_MS))) left.push(part.part.name)
+  }
+  return left
+}
+
+async function finishOldStop(layout: Layout, stopFile: string): Promise<void> {
+  if (!existsSync(stopFile)) return
+  const names = pidFileNames(layout.pids).filter(name => name !== 'up')
+  const deadline = performance.now() + AGENT_DEADLINE_MS
+  for (const name of names.toSorted(agentsFirst)) {
+    const record = readLive(layout.pids, name)
+    if (record === null) continue
+    signalProcess(record, 'SIGTERM')
+    while (isAlive(record) && performance.now() < deadline) await pause()
+  }
+  rmSync(stopFile, { force: true })
+}
+
+/** A controller with other arguments (address, configuration) is started anew; traffic does not notice. */
+async function replaceChanged(layout: Layout, part: Part): Promise<void> {
+  const record = readLive(layout.pids, part.name)
+  if (record === null || JSON.stringify(record.args) === JSON.stringify(part.args)) return
+  signalProcess(record, 'SIGTERM')
+  const deadline = performance.now() + DEADLINE_MS
+  while (isAlive(record)) {
+    await pause()
+    if (performance.now() > deadline) signalProcess(record, 'SIGKILL')
+  }
+}
+
+function controllerPart({ programs, admin, config, tokenFile }: FabricOptions, { data, run }: Layout): Part {
+  const host = admin.host.includes(':') ? `[${admin.host}]` : admin.host
+  const args = ['--data', data, '--run', run, '--admin', `${host}:${admin.port}`]
+  if (config !== undefined) args.push('--config', config)
+  if (tokenFile !== undefined) args.push('--token-file', tokenFile)
+  return { name: 'controller', script: programs.controller, args }
+}
+
+function proxyPart({ programs }: FabricOptions, { data, run }: Layout): Part {
+  return { name: 'proxy-0', script: programs.proxy, args: ['--data', data, '--run', run, '--id', 'proxy-0'] }
+}
+
+/** As many as wanted, and every further one that lives: taking a node away is a change of its own. */
+function agentParts({ programs, nodes }: FabricOptions, { data, run, pids }: Layout): Part[] {
+  const names = new Set(Array.from({ length: nodes }, (_, index) => `node-${index}`))
+  for (const name of pidFileNames(pids)) if (AGENT_NAME.test(name) && readLive(pids, name) !== null) names.add(name)
+  return [...names].map(name => ({
+    name,
+    script: programs.agent,
+    args: ['--data', data, '--run', run, '--node', name],
+  }))
+}
+
+function agentsFirst(a: string, b: string): number {
+  return Number(AGENT_NAME.test(b)) - Number(AGENT_NAME.test(a)) || (a < b ? 1 : -1)
+}
+
+async function pause(): Promise<void> {
+  await new Promise(resolve => {
+    setTimeout(resolve, 20)
+  })
+}

@@ -1,0 +1,126 @@
+import { spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { backoffDelay } from '../../core/backoff.ts'
+import { readLive, removePidFile, writePidFile, type PidRecord } from './pid-file.ts'
+import { identify, isAlive, signalProcess } from './process-identity.ts'
+
+export interface Part {
+  /** `controller`, `proxy-0`, `node-1`: also the name of its log and pid file. */
+  readonly name: string
+  /** The script node runs. */
+  readonly script: string
+  readonly args: readonly string[]
+}
+
+export type PartEvent =
+  | { readonly kind: 'started' | 'adopted'; readonly name: string; readonly pid: number }
+  | { readonly kind: 'died'; readonly name: string; readonly restartMs: number; readonly how: string }
+
+/** One process that is kept running. */
+export interface Supervised {
+  readonly part: Part
+  /** Deaths in a row, each soon after its start. */
+  readonly quickDeaths: number
+  pid(): number | null
+  /** No more restarts; tells the process to end and resolves true once it has, false after `deadlineMs`. */
+  stop(deadlineMs: number): Promise<boolean>
+  /** SIGKILL. Only after `stop` gave up. */
+  kill(): void
+}
+
+const RESTART = { firstMs: 200, capMs: 5000 }
+/** A process that lived this long begins anew: its next restart is at once. */
+const SETTLED_MS = 10_000
+/** How often an adopted process is looked at; it is nobody's child here, so its end makes no event. */
+const WATCH_MS = 200
+
+/**
+ * Keeps one process running: adopts the live one its pid file names, else starts it, in a session of its own (a
+ * terminal's Ctrl-C does not reach it) with its output appended to `logs/<name>.log`; starts it again when it dies, the
+ * first time at once.
+ */
+export function supervise(
+  part: Part,
+  directories: { readonly logs: string; readonly pids: string },
+  onEvent: (event: PartEvent) => void,
+): Supervised {
+  const { pids } = directories
+  let record: PidRecord | null = null
+  let startedAt = performance.now()
+  let quickDeaths = 0
+  let stopping = false
+  let timer: NodeJS.Timeout | undefined
+  let onGone: (() => void) | undefined
+
+  const died = (how: string): void => {
+    record = null
+    removePidFile(pids, part.name)
+    if (stopping) {
+      onGone?.()
+      return
+    }
+    if (performance.now() - startedAt >= SETTLED_MS) quickDeaths = 0
+    const restartMs = quickDeaths === 0 ? 0 : backoffDelay(quickDeaths - 1, RESTART)
+    quickDeaths += 1
+    onEvent({ kind: 'died', name: part.name, restartMs, how })
+    timer = setTimeout(start, restartMs)
+  }
+
+  const watch = (adopted: PidRecord): void => {
+    timer = setTimeout(() => (isAlive(adopted) ? watch(adopted) : died('it ended')), WATCH_MS)
+  }
+
+  const start = (): void => {
+    startedAt = performance.now()
+    const log = openSync(join(directories.logs, `${part.name}.log`), 'a', 0o600)
+    const child = spawn(process.execPath, [part.script, ...part.args], {
+      detached: true,
+      stdio: ['ignore', log, log],
+    })
+    closeSync(log)
+    child.once('error', error => died(error.message))
+    if (child.pid === undefined) return
+    child.once('exit', (code, signal) => died(signal === null ? `exit status ${code ?? '?'}` : signal))
+    // Even if it died already it is a zombie until this process looks, so its pid is its own; then it has no identity.
+    const identity = identify(child.pid)
+    if (identity !== null) {
+      record = { ...identity, name: part.name, args: [...part.args] }
+      writePidFile(pids, record)
+    }
+    onEvent({ kind: 'started', name: part.name, pid: child.pid })
+  }
+
+  record = readLive(pids, part.name)
+  if (record === null) start()
+  else {
+    onEvent({ kind: 'adopted', name: part.name, pid: record.pid })
+    watch(record)
+  }
+
+  return {
+    part,
+    get quickDeaths() {
+      return quickDeaths
+    },
+    pid: () => record?.pid ?? null,
+    async stop(deadlineMs) {
+      stopping = true
+      if (record === null) {
+        clearTimeout(timer)
+        return true
+      }
+      signalProcess(record, 'SIGTERM')
+      return new Promise<boolean>(resolve => {
+        const deadline = setTimeout(() => resolve(false), deadlineMs)
+        onGone = () => {
+          clearTimeout(deadline)
+          resolve(true)
+        }
+      })
+    },
+    kill() {
+      if (record !== null) signalProcess(record, 'SIGKILL')
+    },
+  }
+}
