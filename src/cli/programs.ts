@@ -11,5 +11,5 @@ export interface Programs {
 export function builtPrograms(): Programs {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
   const at = (path: string): string => fileURLToPath(new URL(`../../${path}.${extension}`, import.meta.url))
-  return { controller: at('src/controller/main'), proxy: at('proxy/main'), agent: at('agents/main') }
+  return { controller: at('src/admin/main'), proxy: at('proxy/main'), agent: at('agents/main') }
 }
