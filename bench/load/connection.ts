@@ -76,9 +76,10 @@ export class Connection {
     })
     const headAt = this.#current?.headAt ?? 0
     this.#current = undefined
-    if (!reader.keepsConnection) this.close()
+    const judged = outcome === 'ok' ? judge(reader, message) : outcome
+    if (!reader.keepsConnection || judged === 'corrupt') this.close()
     return {
-      outcome: outcome === 'ok' ? judge(reader, message) : outcome,
+      outcome: judged,
       status: reader.status,
       version: reader.header('x-version'),
       deployment: reader.header('x-deployment'),

@@ -7,14 +7,21 @@ const version = readFileSync(new URL('version.txt', import.meta.url), 'utf8').tr
 const deployment = process.env.DEPLOYMENT_ID ?? `direct-${version}`
 const instance = process.env.ROLE_INSTANCE_ID ?? String(process.pid)
 const sockets = new Set()
+// For tests that must know when a request has arrived.
+const tell = process.env.TELL === undefined ? () => {} : path => process.stdout.write(`asked ${path}\n`)
+
+let stopping = false
 
 function heads(request) {
   const own = { 'x-version': version, 'x-deployment': deployment, 'x-instance': instance }
+  // server.close() ends only the connections that are idle at that moment.
+  if (stopping && request.headers.upgrade === undefined) own.connection = 'close'
   const nonce = request.headers['x-nonce']
   return nonce === undefined ? own : { ...own, 'x-nonce': nonce }
 }
 
 const server = createServer((request, response) => {
+  tell(request.url)
   const url = new URL(request.url ?? '/', 'http://role')
   const type = { 'content-type': 'application/octet-stream' }
   if (url.pathname === '/echo') {
@@ -52,6 +59,7 @@ server.on('upgrade', (request, socket, first) => {
     `HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: ${accept}\r\n${lines.join('')}\r\n`,
   )
   sockets.add(socket)
+  tell(request.url)
   let pending = first
   const read = chunk => {
     pending = Buffer.concat([pending, chunk])
@@ -89,6 +97,7 @@ function makeFrame(opcode, payload) {
 }
 
 process.on('SIGTERM', () => {
+  stopping = true
   server.close(() => process.exit(0))
   for (const socket of sockets) socket.end(makeFrame(8, Buffer.from([1001 >> 8, 1001 & 255])))
   setTimeout(() => process.exit(0), 8000).unref()
