@@ -1,11 +1,12 @@
 import { createReadStream, createWriteStream } from 'node:fs'
 import { open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
+import { PassThrough, type Duplex, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
 import { VipswapError, errorMessage, systemCode } from '../core/errors.ts'
 import { DEFINITION_FILES } from '../model/load-definition.ts'
+import { damaged } from './damaged.ts'
 import { checkLink } from './entry-guard.ts'
 import type { PackageLimits } from './limits.ts'
 import { readManifest } from './manifest.ts'
@@ -31,10 +32,14 @@ export async function unpackArchive(
     // Its directory is at the end: a stream has to be on the disk first.
     const file = typeof source === 'string' ? source : await spool(source, join(work, 'upload.zip'), limits)
     await unpackInto(root, limits, async sink => readZip(file, sink))
-  } else {
-    const stream = typeof source === 'string' ? createReadStream(source) : source
-    const plain = kind === 'tar' ? stream : gunzip(stream)
+    return findRoot(root)
+  }
+  const stream = typeof source === 'string' ? createReadStream(source) : source
+  try {
+    const plain = through(stream, kind === 'tar' ? new PassThrough() : createGunzip())
     await unpackInto(root, limits, async sink => readTar(plain, limits, sink))
+  } finally {
+    if (typeof source === 'string') stream.destroy()
   }
   return findRoot(root)
 }
@@ -67,13 +72,23 @@ export async function detectKind(path: string): Promise<ArchiveKind | 'directory
   throw new VipswapError('invalid_package', `${path} is no directory, .tar.gz or .zip`)
 }
 
-function gunzip(stream: Readable): Readable {
-  const plain = createGunzip()
-  // Whatever ends either of them ends both; the reader of `plain` sees the error.
-  pipeline(stream, plain).catch((error: unknown) => {
-    plain.destroy(error instanceof Error ? error : new Error(String(error)))
+/**
+ * Reads the caller's stream through another one that is ours to destroy. On a failure the caller's is not destroyed but
+ * read to its end: it may be a request whose answer, the refusal, must still travel on the same connection.
+ */
+function through<T extends Duplex>(stream: Readable, ours: T): T {
+  const fail = (error: Error) => ours.destroy(error)
+  stream.on('error', fail)
+  stream.once('close', () => {
+    if (!stream.readableEnded) fail(new Error('the upload ended early'))
   })
-  return plain
+  ours.on('error', () => {}) // Whoever reads it gets the error; it may come before the reading begins.
+  ours.once('close', () => {
+    stream.unpipe(ours)
+    stream.resume()
+  })
+  if (stream.destroyed && !stream.readableEnded) fail(stream.errored ?? new Error('the upload ended early'))
+  return stream.pipe(ours)
 }
 
 async function spool(stream: Readable, file: string, { maxBytes }: PackageLimits): Promise<string> {
@@ -87,7 +102,11 @@ async function spool(stream: Readable, file: string, { maxBytes }: PackageLimits
       yield chunk
     }
   }
-  await pipeline(stream, bounded, createWriteStream(file, { flags: 'wx', mode: 0o600 }))
+  try {
+    await pipeline(through(stream, new PassThrough()), bounded, createWriteStream(file, { flags: 'wx', mode: 0o600 }))
+  } catch (error) {
+    throw damaged(error)
+  }
   return file
 }
 

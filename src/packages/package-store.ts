@@ -102,7 +102,11 @@ export function createPackageStore(directory: string, limits: PackageLimits = DE
   }
 
   return {
-    addArchive: async (source, kind) => add(async mine => unpackArchive(source, kind, mine, limits)),
+    async addArchive(source, kind) {
+      // An upload may break before its reading begins; that it did is found then.
+      if (typeof source !== 'string') source.on('error', () => {})
+      return add(async mine => unpackArchive(source, kind, mine, limits))
+    },
     addDirectory: async path => add(async mine => copyDirectory(path, mine, limits)),
     get,
     open(digest) {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { VipswapError } from '../../../src/core/errors.ts'
@@ -8,6 +8,7 @@ import { createPackageStore, type PackageStore } from '../../../src/packages/pac
 import { unpackTar } from '../../../src/packages/unpack-tar.ts'
 import { SERVICE, rawTar, rawZip, writeTree, type RawEntry } from '../../support/archives.ts'
 import { tempDir } from '../../support/temp.ts'
+import { until } from '../../support/until.ts'
 
 const LIMITS = { maxBytes: 100_000, maxFiles: 50 }
 const service: RawEntry = { path: 'service.yaml', content: SERVICE }
@@ -125,8 +126,9 @@ t.test('what is larger than allowed is stopped early', async t => {
         }
       })(),
     )
-  await refuses(t, async store => store.addArchive(bomb(10_000), 'tar'), 'package_too_large', /more than 100000 bytes/)
+  await t.rejects(unpackTar(bomb(10_000), join(tempDir(t), 'out'), LIMITS), { code: 'package_too_large' })
   t.ok(produced < 50, `${produced} of 10000 chunks were read`)
+  await refuses(t, async store => store.addArchive(bomb(50), 'tar'), 'package_too_large', /more than 100000 bytes/)
   await refuses(
     t,
     tarOf([service, { path: 'zeros', content: Buffer.alloc(50_000_000) }]),
@@ -179,6 +181,21 @@ t.test('what is no whole archive is refused', async t => {
     })(),
   )
   await refuses(t, async store => store.addArchive(broken, 'tar.gz'), 'invalid_package', /caller went away/)
+  const gone = new PassThrough()
+  gone.write(zip)
+  gone.destroy()
+  await refuses(t, async store => store.addArchive(gone, 'zip'), 'invalid_package', /cannot be read/)
+})
+
+t.test('a refused upload is read to its end, so that the refusal can be answered on its connection', async t => {
+  const store = createPackageStore(tempDir(t), LIMITS)
+  const upload = new PassThrough()
+  upload.write(rawTar([file('../evil')]).subarray(0, -1024))
+  await t.rejects(store.addArchive(upload, 'tar'), { code: 'invalid_package' })
+  t.notOk(upload.destroyed)
+  upload.write(Buffer.alloc(1_000_000))
+  upload.end()
+  await until('it is read', () => upload.readableEnded)
 })
 
 t.test('a faulty definition is refused with every fault', async t => {
