@@ -23,10 +23,10 @@ export function makePackage(folder: string, version: number, port: number): stri
   return folder
 }
 
-/** The first of `count` ports in a row that are free on loopback now, below the range that clients get theirs from. */
+/** The first of `count` ports in a row that are free on loopback now, outside the ranges of clients and of role instances. */
 export async function freePorts(count: number): Promise<number> {
   for (let attempt = 0; attempt < 200; attempt += 1) {
-    const first = 20_000 + Math.floor(Math.random() * 10_000)
+    const first = 10_000 + Math.floor(Math.random() * 9000)
     const free = await Promise.all(Array.from({ length: count }, async (_, i) => isFree(first + i)))
     if (free.every(Boolean)) return first
   }
