@@ -83,7 +83,7 @@ t.test('bad input gets a clear error and changes nothing', async t => {
 async function archiveWith(path: string): Promise<Buffer> {
   const pack = new Pack({ portable: true })
   const entry = new ReadEntry(new Header({ path, mode: 0o644, size: 2, type: 'File', mtime: new Date(0) }))
-  entry.end('x\n')
+  entry.end(Buffer.from('x\n'))
   pack.add(entry)
   pack.end()
   const chunks: Buffer[] = []
