@@ -1,4 +1,5 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AssignedInstance, Assignment, InstanceObservation } from '../src/contracts/assignment.ts'
 import type { FromAgent } from '../src/contracts/link.ts'
@@ -69,7 +70,9 @@ export class NodeAgent {
   async start({ stopping }: { stopping: boolean }): Promise<void> {
     const { log } = this.#options
     this.#stopping = stopping
-    rmSync(this.#context.trash, { recursive: true, force: true })
+    rm(this.#context.trash, { recursive: true, force: true }).catch((error: unknown) => {
+      log.warn({ error: errorMessage(error) }, 'could not empty the trash')
+    })
     const { assignment, damaged } = loadAssignment(this.#stateFile)
     if (damaged) log.error({ file: this.#stateFile }, 'the state file was damaged and is set aside; instances go on')
     const found = findInstances(this.#instanceDirectory)

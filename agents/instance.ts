@@ -2,17 +2,19 @@ import type { AssignedInstance, InstanceObservation, ObservedState } from '../sr
 import { VipswapError, errorMessage } from '../src/core/errors.ts'
 import type { InstanceFolders } from './folders.ts'
 import type { Ended, KeptProcess } from './kept-process.ts'
-import { launch, type InstanceContext, type Launched } from './launch.ts'
+import { launch, type InstanceContext } from './launch.ts'
 import { adopt } from './adoption.ts'
 import { appendNote } from './logs.ts'
-import { groupMembers } from './process-table.ts'
-import { startProber, type Health, type ProbeTrack } from './prober.ts'
+import type { Health, ProbeTrack } from './prober.ts'
 import type { ProbeResult } from './probe.ts'
 import { decideStep, reasonToStop, type StopReason } from './reconciler.ts'
 import { decideRestart, FRESH_RESTARTS, type RestartState } from './restart-policy.ts'
 import { writeRecord, type RunRecord } from './run-record.ts'
-import { portOwner } from './sockets.ts'
+import { Watch } from './watch.ts'
 import { Bell } from './bell.ts'
+
+/** Between attempts to get a package from a controller that does not answer. */
+const UNREACHABLE_MS = 500
 
 const STOP_WORDS: Record<StopReason, string> = {
   'node-stopping': 'the node is stopping',
@@ -20,13 +22,6 @@ const STOP_WORDS: Record<StopReason, string> = {
   asked: 'asked to stop',
   replaced: 'a newer incarnation is due',
   'start-timeout': 'not ready within startTimeout',
-}
-
-interface Running {
-  readonly process: KeptProcess
-  expired: boolean
-  ended: Ended | null
-  close(): void
 }
 
 /** Runs one instance: one loop that takes the next step towards what is wanted, woken by whatever changes. */
@@ -38,7 +33,7 @@ export class Instance {
   /** undefined until an assignment was heard, null when it does not name this instance. */
   #wanted: AssignedInstance | null | undefined
   #stopAll = false
-  #running: Running | null = null
+  #running: Watch | null = null
   #launching: { readonly incarnation: number; readonly abort: AbortController } | null = null
   #record: RunRecord | null
   #restarts: RestartState = FRESH_RESTARTS
@@ -158,7 +153,7 @@ export class Instance {
       this.#state = record.health
       this.#since = record.since
     }
-    this.#watch({ process: found.process, begunAt: this.#context.clock.now().mono }, record.assigned, record.health)
+    this.#watch(found.process, record.assigned, record.health, record.assigned.spec.startTimeoutMs)
     // What ended while no agent looked is settled before anything is said about it.
     if (found.process.isEnding) await found.process.ended
   }
@@ -184,56 +179,34 @@ export class Instance {
       })
       this.note(`started attempt ${earlier + 1} of incarnation ${incarnation}, pid ${launched.process.pid}`)
       this.#show('starting', 'started, not probed yet')
-      this.#watch(launched, wanted, 'starting')
+      const startMs = wanted.spec.startTimeoutMs - (this.#context.clock.now().mono - launched.begunAt)
+      this.#watch(launched.process, wanted, 'starting', startMs)
       await this.folders.removeOld(incarnation, this.#record?.token ?? '')
     } catch (error) {
       if (this.#running !== null) this.#warn(error)
-      else if (error instanceof VipswapError && error.code === 'cancelled') this.#endRecord()
-      else this.#onDeath(errorMessage(error), 0, 'failed')
+      else if (abort.signal.aborted) this.#endRecord()
+      else if (error instanceof VipswapError && error.code === 'unreachable') {
+        // Nothing is wrong with the instance: its package cannot be had just now.
+        this.#notBefore = this.#context.clock.now().mono + UNREACHABLE_MS
+        this.#show('preparing', error.message)
+      } else this.#onDeath(errorMessage(error), 0, 'failed')
     } finally {
       this.#launching = null
     }
   }
 
-  /** Probes a process and listens for its end. */
-  #watch({ process, begunAt }: Launched, assigned: AssignedInstance, health: Health): void {
-    const { probe, startTimeoutMs } = assigned.spec
-    const ports = this.#record?.ports ?? {}
-    const left = startTimeoutMs - (this.#context.clock.now().mono - begunAt)
-    const expiry = setTimeout(() => {
-      running.expired = true
-      this.#bell.ring()
-    }, left)
-    if (health !== 'starting') clearTimeout(expiry)
-    const prober = startProber({
-      probe,
-      host: this.#context.host,
-      ports,
-      initial: health,
-      vouch: () => vouchFor(process.pid, ports, probe.kind === 'process' ? null : probe.endpoint),
-      onResult: (track, result) => {
-        if (running.ended !== null || process.isEnding) return
-        if (track.health === 'ready') clearTimeout(expiry)
-        this.#onProbe(track, result)
-      },
-    })
-    const running: Running = {
+  #watch(process: KeptProcess, assigned: AssignedInstance, health: Health, startMs: number): void {
+    this.#running = new Watch({
       process,
-      expired: false,
-      ended: null,
-      close: () => {
-        clearTimeout(expiry)
-        prober.stop()
-      },
-    }
-    this.#running = running
-    process.ended.then(
-      ended => {
-        running.ended = ended
-        this.#bell.ring()
-      },
-      (error: unknown) => this.#warn(error),
-    )
+      assigned,
+      health,
+      startMs,
+      host: this.#context.host,
+      ports: this.#record?.ports ?? {},
+      onProbe: (track, result) => this.#onProbe(track, result),
+      onEnding: () => this.#show('backoff', 'its main process has ended; what it started is being ended'),
+      onChange: () => this.#bell.ring(),
+    })
   }
 
   #onProbe(track: ProbeTrack, result: ProbeResult): void {
@@ -267,7 +240,7 @@ export class Instance {
     }
   }
 
-  #onEnded(running: Running, { exit }: Ended): void {
+  #onEnded(running: Watch, { exit }: Ended): void {
     running.close()
     this.#running = null
     this.note(exit.text)
@@ -334,16 +307,4 @@ export class Instance {
   #warn(error: unknown): void {
     this.#context.log.warn({ instance: this.key, error: errorMessage(error) }, 'trouble with an instance')
   }
-}
-
-/** Why an answer on the instance's ports may not be the instance's own; null if it is. */
-function vouchFor(group: number, ports: Readonly<Record<string, number>>, probed: string | null): string | null {
-  if (Object.keys(ports).length === 0) return null
-  const members = groupMembers(group)
-  for (const [name, port] of Object.entries(ports)) {
-    const owner = portOwner(port, members)
-    if (owner === 'stranger') return `port ${port} (${name}) is held by another process, not by this instance`
-    if (owner === 'none' && name === probed) return `nothing listens on port ${port} (${name})`
-  }
-  return null
 }

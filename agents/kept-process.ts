@@ -26,9 +26,12 @@ export interface Ended {
 export class KeptProcess {
   readonly pid: number
   readonly startTime: string
+  /** Settles when the main process has ended, before what it left behind has. */
+  readonly ending: Promise<void>
   readonly ended: Promise<Ended>
   readonly #exitFile: string
   #settle: (ended: Ended) => void = () => {}
+  #beginEnding: () => void = () => {}
   #isOver = false
   #keeperGone = false
   #killed = false
@@ -41,6 +44,9 @@ export class KeptProcess {
     this.#exitFile = identity.exitFile
     this.ended = new Promise(resolve => {
       this.#settle = resolve
+    })
+    this.ending = new Promise(resolve => {
+      this.#beginEnding = resolve
     })
   }
 
@@ -81,12 +87,6 @@ export class KeptProcess {
     return this.ended
   }
 
-  /** Stops watching; the process goes on. */
-  forget(): void {
-    clearInterval(this.#poll)
-    clearTimeout(this.#kill)
-  }
-
   #killAfter(timeoutMs: number): void {
     if (this.#kill !== undefined) return
     this.#kill = setTimeout(() => {
@@ -104,6 +104,7 @@ export class KeptProcess {
       this.#finish()
       return
     }
+    this.#beginEnding()
     signalGroup(this.pid, 'SIGTERM')
     this.#killAfter(LEFTOVER_MS)
     this.#poll = setInterval(() => {
@@ -113,7 +114,9 @@ export class KeptProcess {
 
   #finish(): void {
     this.#isOver = true
-    this.forget()
+    clearInterval(this.#poll)
+    clearTimeout(this.#kill)
+    this.#beginEnding()
     const lost: Exit = this.#killed
       ? { code: null, signal: 'SIGKILL', text: 'killed by SIGKILL' }
       : { code: null, signal: null, text: 'gone without a status (its whole group was killed)' }

@@ -93,7 +93,13 @@ export async function launch(context: InstanceContext, plan: Launch): Promise<La
     const keeper = await startKeeper({ command, cwd: roleRoot, env, output: folders.log, exitFile, token })
     const startTime = readProcess(keeper.pid)?.startTime ?? ''
     const kept = KeptProcess.ofChild({ pid: keeper.pid, startTime, exitFile }, keeper.child)
-    record({ ...intent, phase, pid: keeper.pid, startTime })
+    try {
+      record({ ...intent, phase, pid: keeper.pid, startTime })
+    } catch (error) {
+      // Not on record (a full disk): the keeper must not wait for a word that will not come.
+      await kept.stop(0)
+      throw error
+    }
     keeper.go()
     return kept
   }

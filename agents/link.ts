@@ -29,15 +29,6 @@ export class ControllerLink {
     this.#options = options
   }
 
-  get isOpen(): boolean {
-    return this.#lines !== null
-  }
-
-  /** The peer has not taken what was sent: what can wait should. */
-  get isBusy(): boolean {
-    return this.#socket?.writableNeedDrain ?? false
-  }
-
   start(): void {
     this.#dial()
   }
@@ -55,6 +46,11 @@ export class ControllerLink {
       socket.once('drain', resolve)
       socket.once('close', resolve)
     })
+  }
+
+  /** Hangs up and dials again: the controller then says everything once more. */
+  redial(): void {
+    this.#lines?.destroy()
   }
 
   close(): void {
@@ -89,7 +85,7 @@ export class ControllerLink {
     // Errors are the usual case while the controller is away; 'close' follows each.
     dialled.on('error', error => log.debug({ error: error.message }, 'no link'))
     dialled.on('close', () => {
-      if (!opened) this.#redial()
+      if (!opened) this.#dialLater()
     })
     dialled.end()
   }
@@ -110,7 +106,7 @@ export class ControllerLink {
         this.#socket = null
         log.info({ reason: reason?.message }, 'the link is closed')
         onClose()
-        this.#redial()
+        this.#dialLater()
       },
     })
     this.#lines.send(hello())
@@ -118,7 +114,7 @@ export class ControllerLink {
     onOpen()
   }
 
-  #redial(): void {
+  #dialLater(): void {
     if (this.#closed) return
     const ms = backoffDelay(this.#attempt, { firstMs: 50, capMs: 1000 }, Math.random())
     this.#attempt += 1

@@ -11,11 +11,11 @@ import { contentDigest } from '../src/packages/digest.ts'
 import { NodeAgent } from './agent.ts'
 import { ControllerLink } from './link.ts'
 import { LogStreams } from './log-streams.ts'
-import { lockNode } from './node-state.ts'
+import { lockNode } from './node-lock.ts'
 import { ControllerPackageSource } from './package-source.ts'
 
 const USAGE =
-  'usage: agents/main.js --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N]'
+  'usage: agents/main.js --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--replace]'
 const REPORT_MS = 10
 const STOP_POLL_MS = 250
 
@@ -27,6 +27,8 @@ interface Arguments {
   readonly cores: number
   readonly faultDomain: number | null
   readonly upgradeDomain: number | null
+  /** Ask an agent that runs this node to leave, and take its instances over. */
+  readonly replace: boolean
 }
 
 /** Throws `usage`. */
@@ -42,6 +44,7 @@ function readArguments(): Arguments {
         cores: text,
         'fault-domain': text,
         'upgrade-domain': text,
+        replace: { type: 'boolean' },
       },
     })
     const { data, run, node } = values
@@ -56,6 +59,7 @@ function readArguments(): Arguments {
       cores: readNumber('cores', values.cores) ?? availableParallelism(),
       faultDomain: readNumber('fault-domain', values['fault-domain']),
       upgradeDomain: readNumber('upgrade-domain', values['upgrade-domain']),
+      replace: values.replace ?? false,
     }
   } catch (error) {
     throw new VipswapError('usage', `${errorMessage(error)}\n${USAGE}`)
@@ -79,7 +83,7 @@ async function main(): Promise<void> {
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
     throw new VipswapError('usage', `${socketPath} is longer than ${MAX_SOCKET_PATH} bytes; choose a shorter --run`)
   }
-  const unlock = lockNode(join(directory, 'agent.lock'), bootId)
+  const unlock = await lockNode(join(directory, 'agent.lock'), bootId, { replace: options.replace })
   process.once('exit', unlock)
 
   let stopping = false
@@ -135,8 +139,14 @@ async function main(): Promise<void> {
     onMessage: message => {
       switch (message.type) {
         case 'assignment': {
-          const refusal = agent.apply(message.assignment)
-          if (refusal !== null) link.send(refusal)
+          try {
+            const refusal = agent.apply(message.assignment)
+            if (refusal !== null) link.send(refusal)
+          } catch (error) {
+            // Could not be made durable, so it is not applied; the controller says it again after a new hello.
+            log.error({ error: errorMessage(error) }, 'could not apply an assignment')
+            link.redial()
+          }
           break
         }
         case 'log':

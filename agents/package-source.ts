@@ -3,7 +3,7 @@ import { dirname, isAbsolute, relative, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Client } from 'undici'
 import * as tar from 'tar'
-import { VipswapError } from '../src/core/errors.ts'
+import { VipswapError, errorMessage, systemCode } from '../src/core/errors.ts'
 
 /** Where packages come from. `fetch` fills an existing empty directory with the package's files, unverified. */
 export interface PackageSource {
@@ -18,23 +18,35 @@ export class ControllerPackageSource implements PackageSource {
     this.#socketPath = socketPath
   }
 
-  /** Throws `unreachable` where the controller does not answer, `invalid_package` for an archive that leaves its folder. */
+  /**
+   * Throws `unreachable` where the controller does not answer (try again), `package_not_found` where it has none,
+   * `invalid_package` for an archive that leaves its folder.
+   */
   async fetch(digest: string, intoDirectory: string): Promise<void> {
     const client = new Client('http://controller', { socketPath: this.#socketPath })
+    const name = digest.slice(0, 12)
     try {
-      const { statusCode, body } = await client.request({ method: 'GET', path: `/packages/${digest}` })
+      const { statusCode, body } = await client
+        .request({ method: 'GET', path: `/packages/${digest}` })
+        .catch((error: unknown) => {
+          throw unreachable(name, error)
+        })
       if (statusCode !== 200) {
         body.on('error', () => {}).destroy()
-        throw new VipswapError(
-          'unreachable',
-          `the controller answered ${statusCode} for package ${digest.slice(0, 12)}`,
-        )
+        const code = statusCode === 404 ? 'package_not_found' : 'unreachable'
+        throw new VipswapError(code, `the controller answered ${statusCode} for package ${name}`)
       }
-      await unpack(body, intoDirectory)
+      await unpack(body, intoDirectory).catch((error: unknown) => {
+        throw systemCode(error)?.startsWith('UND_ERR') === true ? unreachable(name, error) : error
+      })
     } finally {
       client.destroy().catch(() => {})
     }
   }
+}
+
+function unreachable(name: string, error: unknown): VipswapError {
+  return new VipswapError('unreachable', `cannot get package ${name} from the controller: ${errorMessage(error)}`)
 }
 
 /** Unpacks a tar of files, folders and inward links; anything else in it is refused as a whole. */

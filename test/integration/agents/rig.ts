@@ -72,11 +72,15 @@ export class Rig {
     return join(this.data, 'nodes', 'n1')
   }
 
-  startAgent(options: { env?: Record<string, string> } = {}): ChildProcess {
-    const agent = spawn(process.execPath, [MAIN, '--data', this.data, '--run', this.run, '--node', 'n1'], {
-      env: { PATH: process.env['PATH'] ?? '', VIPSWAP_LOG: process.env['VIPSWAP_LOG'] ?? 'silent', ...options.env },
-      stdio: ['ignore', 'inherit', 'inherit'],
-    })
+  startAgent(options: { env?: Record<string, string>; flags?: string[] } = {}): ChildProcess {
+    const agent = spawn(
+      process.execPath,
+      [MAIN, '--data', this.data, '--run', this.run, '--node', 'n1', ...(options.flags ?? [])],
+      {
+        env: { PATH: process.env['PATH'] ?? '', VIPSWAP_LOG: process.env['VIPSWAP_LOG'] ?? 'silent', ...options.env },
+        stdio: ['ignore', 'inherit', 'inherit'],
+      },
+    )
     this.agents.push(agent)
     return agent
   }

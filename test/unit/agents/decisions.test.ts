@@ -5,13 +5,15 @@ import { trackProbe, type Health } from '../../../agents/prober.ts'
 import { describeStatus } from '../../../agents/keeper.ts'
 import { isAlive, readProcess } from '../../../agents/process-table.ts'
 import { variableName } from '../../../agents/environment.ts'
-import { lockNode } from '../../../agents/node-state.ts'
+import { lockNode } from '../../../agents/node-lock.ts'
 import { PortAllocator } from '../../../agents/ports.ts'
+import { probeOnce } from '../../../agents/probe.ts'
 import { portOwner } from '../../../agents/sockets.ts'
 import type { Assignment } from '../../../src/contracts/assignment.ts'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from '../../support/temp.ts'
 
@@ -129,16 +131,46 @@ t.test('processes of one pid are told apart by their start time', t => {
   t.end()
 })
 
-t.test('one agent holds a node; a lock of who is gone is taken over', t => {
+t.test('one agent holds a node; a lock of who is gone is taken over', async t => {
   const path = join(tempDir(t), 'lock')
-  const unlock = lockNode(path, 'boot')
-  t.throws(() => lockNode(path, 'boot'), { code: 'already_running' })
+  const unlock = await lockNode(path, 'boot')
+  await t.rejects(lockNode(path, 'boot'), { code: 'already_running' })
   unlock()
   writeFileSync(path, JSON.stringify({ pid: process.pid, startTime: '1', bootId: 'boot' }))
-  lockNode(path, 'boot')
-  t.throws(() => lockNode(path, 'boot'), { code: 'already_running' })
-  lockNode(path, 'another boot')()
-  t.end()
+  await lockNode(path, 'boot')
+  await t.rejects(lockNode(path, 'boot'), { code: 'already_running' })
+  const last = await lockNode(path, 'another boot')
+  last()
+  t.notOk(existsSync(path))
+  writeFileSync(path, 'damaged')
+  await lockNode(path, 'boot')
+})
+
+t.test('a probe says what it met', async t => {
+  const server = createHttpServer((request, response) => {
+    if (request.url === '/slow') return
+    const status = Number(request.url?.slice(1))
+    response.writeHead(status, { location: '/' }).end(status === 503 ? 'warming\nup' : '')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.closeAllConnections())
+  const address = server.address()
+  const ports = { http: typeof address === 'object' ? (address?.port ?? 0) : 0 }
+  const clock = { intervalMs: 100, timeoutMs: 150, healthy: 1, unhealthy: 1, endpoint: 'http' }
+  const ask = async (path: string) => probeOnce({ kind: 'http', path, ...clock }, '127.0.0.1', ports)
+  t.same(await ask('/200'), { ok: true, detail: 'HTTP 200' })
+  t.same(await ask('/302'), { ok: true, detail: 'HTTP 302' })
+  t.same(await ask('/404'), { ok: false, detail: 'HTTP 404' })
+  t.same(await ask('/503'), { ok: false, detail: 'HTTP 503: warming up' })
+  t.same(await ask('/slow'), { ok: false, detail: 'no answer within 150 ms' })
+  t.ok((await probeOnce({ kind: 'tcp', ...clock }, '127.0.0.1', ports)).ok)
+  t.notOk((await probeOnce({ kind: 'tcp', ...clock, endpoint: 'other' }, '127.0.0.1', ports)).ok)
+  server.closeAllConnections()
+  server.close()
+  await once(server, 'close')
+  t.match((await ask('/200')).detail, /ECONNREFUSED/)
+  t.match((await probeOnce({ kind: 'tcp', ...clock }, '127.0.0.1', ports)).detail, /ECONNREFUSED/)
 })
 
 t.test('ports go round, pass by what is taken, and the cursor survives', async t => {

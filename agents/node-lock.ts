@@ -1,0 +1,88 @@
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { VipswapError, systemCode } from '../src/core/errors.ts'
+import { isAlive, readProcess } from './process-table.ts'
+
+const HANDOVER_MS = 5000
+const HANDOVER_POLL_MS = 20
+
+interface Holder {
+  readonly pid: number
+  readonly startTime: string
+  readonly bootId: string
+}
+
+/**
+ * One agent per node: takes the lock or throws `already_running`. A lock whose holder (pid, start time, boot) is gone is
+ * taken over. With `replace` a living holder is asked to leave (SIGTERM: its instances go on) and waited for, 5 s at most.
+ * Returns how to give the lock back.
+ */
+export async function lockNode(path: string, bootId: string, { replace = false } = {}): Promise<() => void> {
+  mkdirSync(dirname(path), { recursive: true })
+  const mine = JSON.stringify({ pid: process.pid, startTime: readProcess(process.pid)?.startTime ?? '', bootId })
+  const temporary = `${path}.${process.pid}`
+  const deadline = performance.now() + HANDOVER_MS
+  let asked: number | null = null
+  writeFileSync(temporary, mine)
+  try {
+    for (;;) {
+      if (tryLink(temporary, path)) return () => rmSync(path, { force: true })
+      const text = readText(path)
+      const holder = parse(text)
+      if (holder !== null && holder.bootId === bootId && isAlive(holder.pid, holder.startTime)) {
+        if (!replace || holder.pid === process.pid || performance.now() > deadline) {
+          throw new VipswapError('already_running', `another agent (pid ${holder.pid}) runs this node`)
+        }
+        if (asked !== holder.pid) process.kill(holder.pid, 'SIGTERM')
+        asked = holder.pid
+        await delay(HANDOVER_POLL_MS)
+      } else if (text !== null) {
+        removeStale(path, text)
+      }
+    }
+  } finally {
+    rmSync(temporary, { force: true })
+  }
+}
+
+/** A link either makes the whole file appear or fails: there is no moment in which the lock is empty. */
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to)
+    return true
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false
+    throw error
+  }
+}
+
+/** Removes the lock that was read as stale, and not one that somebody quicker has put in its place meanwhile. */
+function removeStale(path: string, stale: string): void {
+  const aside = `${path}.${process.pid}.stale`
+  try {
+    renameSync(path, aside)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return
+    throw error
+  }
+  if (readText(aside) !== stale) tryLink(aside, path)
+  rmSync(aside, { force: true })
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}
+
+function parse(text: string | null): Holder | null {
+  try {
+    // Written by `lockNode` alone, whole.
+    return text === null ? null : (JSON.parse(text) as Holder)
+  } catch {
+    return null
+  }
+}
