@@ -1,4 +1,4 @@
-import { fastify, type FastifyBaseLogger } from 'fastify'
+import { LogController, fastify, type FastifyBaseLogger } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { IncomingMessage } from 'node:http'
 import { isIPv6, type AddressInfo, type Socket } from 'node:net'
@@ -86,7 +86,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   const log: FastifyBaseLogger = options.log.child({ part: 'admin' })
   const app: AdminApp = fastify({
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: JSON_LIMIT_BYTES,
     routerOptions: { maxParamLength: 500 },
     // Uploads take as long as they take.

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { Type } from 'typebox'
+import { errorMessage } from '../../core/errors.ts'
 import { WaitQuery, accept } from '../accept.ts'
 import {
   CountText,
@@ -34,21 +36,24 @@ export function instanceRoutes(app: AdminApp, context: AdminContext): void {
     )
   }
 
-  app.get(
-    `${PATH}/logs`,
-    { schema: { params: InstanceParams, querystring: LogQuery } },
-    async ({ params, query }, reply) => {
-      const { service, slot, instance } = params
-      findInstance(api, service, slot, instance)
-      const text = api.logs(service, slot, instance, {
-        tail: query.tail === undefined ? DEFAULT_TAIL_BYTES : Number(query.tail),
-        follow: isOn(query.follow),
-        signal: endOf(reply.raw, context.closing),
-      })
-      const stream = Readable.from(await startedEarly(text), { objectMode: false })
-      return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-store').send(stream)
-    },
-  )
+  app.get(`${PATH}/logs`, { schema: { params: InstanceParams, querystring: LogQuery } }, async (request, reply) => {
+    const { params, query } = request
+    const { service, slot, instance } = params
+    findInstance(api, service, slot, instance)
+    const text = api.logs(service, slot, instance, {
+      tail: query.tail === undefined ? DEFAULT_TAIL_BYTES : Number(query.tail),
+      follow: isOn(query.follow),
+      signal: endOf(reply.raw, context.closing),
+    })
+    const stream = Readable.from(await startedEarly(text), { objectMode: false })
+    // Headers first: a log that is silent now is answered, too.
+    reply.hijack()
+    reply.raw.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' })
+    reply.raw.flushHeaders()
+    await pipeline(stream, reply.raw).catch((error: unknown) => {
+      request.log.debug({ error: errorMessage(error) }, 'a log broke off')
+    })
+  })
 }
 
 /** The same text, once its first piece is there or it has not failed for a moment. */

@@ -1,0 +1,253 @@
+import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import type {
+  DeploymentView,
+  EventView,
+  OperationView,
+  PlanView,
+  ReceiptView,
+  ServiceView,
+} from '../../../src/contracts/api.ts'
+import type { Command } from '../../../src/contracts/command.ts'
+import type { ControllerApi } from '../../../src/controller/controller-api.ts'
+import { VipswapError } from '../../../src/core/errors.ts'
+import type { Slot } from '../../../src/model/common.ts'
+
+const AT = '2026-01-02T03:04:05.000Z'
+const allowed = { allowed: true }
+const ACTIONS = {
+  swap: allowed,
+  upgrade: allowed,
+  walk: allowed,
+  rollback: allowed,
+  scale: allowed,
+  suspend: allowed,
+  start: allowed,
+  delete: allowed,
+}
+
+/** A whole controller in memory that decides little: operations run until a test ends them. Records every command. */
+export class FakeController implements ControllerApi {
+  readonly commands: { command: Command; idempotencyKey?: string }[] = []
+  readonly planned: Command[] = []
+  readonly uploads: { kind: string; bytes: number; digest: string }[] = []
+  readonly logSignals: AbortSignal[] = []
+  subscribers = 0
+  /** The next submit is refused with this. */
+  refusal: VipswapError | null = null
+  /** Operations end at once, this way; null leaves them running. */
+  ending: OperationView['status'] | null = null
+  plans: PlanView = { outcome: 'changes', blockers: [], warnings: [], steps: ['exchange the slots'] }
+  isReady = { ready: true, reason: 'all well' }
+  addresses = new Map<string, { host: string; port: number }>()
+  logPieces: string[] = ['one\n', 'two\n']
+  logError: VipswapError | null = null
+
+  readonly #services = new Map<string, ServiceView>()
+  readonly #operations = new Map<string, OperationView>()
+  readonly #keys = new Map<string, string>()
+  readonly #waiting = new Set<() => void>()
+  readonly #listeners = new Set<(event: EventView) => void>()
+  readonly #events: EventView[] = []
+
+  addService(name: string, versions: { production?: string; staging?: string } = { production: '1.0.0' }): void {
+    const slot = (which: Slot): DeploymentView | null => {
+      const version = versions[which]
+      return version === undefined ? null : deployment(name, which, version)
+    }
+    this.#services.set(name, {
+      name,
+      slots: { production: slot('production'), staging: slot('staging') },
+      vips: (['production', 'staging'] as const).map((which, index) => ({
+        slot: which,
+        role: 'web',
+        endpoint: 'http',
+        protocol: 'http',
+        host: '127.0.0.1',
+        port: 8080 + index,
+        url: `http://127.0.0.1:${8080 + index}`,
+        error: null,
+      })),
+      operation: null,
+    })
+  }
+
+  emit(message: string, service?: string): EventView {
+    const event = {
+      seq: this.#events.length + 1,
+      at: AT,
+      kind: 'note',
+      message,
+      ...(service === undefined ? {} : { service }),
+    }
+    this.#events.push(event)
+    for (const listener of this.#listeners) listener(event)
+    return event
+  }
+
+  /** Changes an operation, and wakes who waits for it. */
+  update(id: string, change: Partial<OperationView>): void {
+    const operation = this.#operations.get(id)
+    if (operation === undefined) throw new Error(`no operation ${id}`)
+    const ended = change.status !== undefined && change.status !== 'InProgress' ? { endedAt: AT } : {}
+    this.#operations.set(id, { ...operation, ...change, ...ended })
+    for (const wake of this.#waiting) wake()
+  }
+
+  services = (): readonly ServiceView[] => [...this.#services.values()]
+  service = (name: string): ServiceView | null => this.#services.get(name) ?? null
+  deployment = (service: string, slot: Slot): DeploymentView | null => this.service(service)?.slots[slot] ?? null
+  operations: ControllerApi['operations'] = ({ service, status, limit = Infinity }) =>
+    [...this.#operations.values()]
+      .toReversed()
+      .filter(
+        each => (service === undefined || each.service === service) && (status === undefined || each.status === status),
+      )
+      .slice(0, limit)
+  operation = (id: string): OperationView | null => this.#operations.get(id) ?? null
+  nodes: ControllerApi['nodes'] = () => [
+    { name: 'node-0', status: 'online', faultDomain: 0, instances: 2, host: '127.0.0.1' },
+  ]
+  ready: ControllerApi['ready'] = () => this.isReady
+  metrics: ControllerApi['metrics'] = async () => 'vipswap_up 1\n'
+  gc: ControllerApi['gc'] = async () => ({ removed: ['ab'.repeat(32)] })
+
+  receipt = (id: string): ReceiptView | null => {
+    const operation = this.operation(id)
+    if (operation === null || operation.status === 'InProgress') return null
+    const totals = { arrived: 10, answered: 10, refused: 0, clientGone: 0, held: 1, heldMaxMs: 3, replayed: 0, open: 0 }
+    return {
+      operation,
+      from: { production: '1.0.0' },
+      to: { production: '1.5.0' },
+      complete: true,
+      note: null,
+      traffic: [],
+      totals: { ...totals, broken: 0, brokenBy: {} },
+      domains: [],
+      switchMs: 4.2,
+    }
+  }
+
+  async addPackage(stream: Readable, kind: 'gzip' | 'zip') {
+    const hash = createHash('sha256')
+    let bytes = 0
+    for await (const chunk of stream) {
+      hash.update(chunk as Buffer)
+      bytes += (chunk as Buffer).length
+    }
+    if (bytes === 3) throw new VipswapError('invalid_package', 'this is no package')
+    const digest = hash.digest('hex')
+    const created = !this.uploads.some(each => each.digest === digest)
+    this.uploads.push({ kind, bytes, digest })
+    return { created, digest, name: 'guestbook', version: '1.0.0', warnings: [] }
+  }
+
+  async submit(command: Command, { idempotencyKey }: { idempotencyKey?: string }) {
+    this.commands.push({ command, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) })
+    const before = idempotencyKey === undefined ? undefined : this.#keys.get(idempotencyKey)
+    if (before !== undefined) return { operationId: before }
+    const { refusal } = this
+    this.refusal = null
+    if (refusal !== null) throw refusal
+    const id = `op-${this.#operations.size + 1}`
+    if (idempotencyKey !== undefined) this.#keys.set(idempotencyKey, id)
+    this.#operations.set(id, {
+      id,
+      kind: command.kind === 'swap' || command.kind === 'upgrade' || command.kind === 'create' ? command.kind : 'scale',
+      service: command.service,
+      ...('slot' in command ? { slot: command.slot } : {}),
+      status: 'InProgress',
+      startedAt: AT,
+      progress: { step: 'preparing', percent: 10, message: 'waits for the test' },
+    })
+    if (command.kind === 'create' && this.service(command.service) === null) this.addService(command.service)
+    if (this.ending !== null) this.update(id, { status: this.ending })
+    return { operationId: id }
+  }
+
+  plan: ControllerApi['plan'] = async command => {
+    this.planned.push(command)
+    return this.plans
+  }
+
+  async waitOperation(id: string, timeoutMs: number, signal?: AbortSignal): Promise<OperationView> {
+    const deadline = performance.now() + timeoutMs
+    for (;;) {
+      const operation = this.operation(id)
+      if (operation === null) throw new VipswapError('operation_not_found', `no operation ${id}`)
+      const rest = deadline - performance.now()
+      if (operation.status !== 'InProgress' || rest <= 0 || signal?.aborted === true) return operation
+      await new Promise<void>(resolve => {
+        const wake = (): void => {
+          clearTimeout(timer)
+          this.#waiting.delete(wake)
+          resolve()
+        }
+        const timer = setTimeout(wake, rest)
+        this.#waiting.add(wake)
+        signal?.addEventListener('abort', wake, { once: true })
+      })
+    }
+  }
+
+  events: ControllerApi['events'] = after => ({
+    history: this.#events.filter(each => each.seq > after),
+    subscribe: listener => {
+      this.#listeners.add(listener)
+      this.subscribers += 1
+      return () => {
+        if (this.#listeners.delete(listener)) this.subscribers -= 1
+      }
+    },
+  })
+
+  async *logs(
+    _service: string,
+    _slot: Slot,
+    _instance: string,
+    { follow, signal }: { tail: number; follow: boolean; signal: AbortSignal },
+  ): AsyncGenerator<string> {
+    this.logSignals.push(signal)
+    if (this.logError !== null) throw this.logError
+    yield* this.logPieces
+    if (!follow || signal.aborted) return
+    await new Promise(resolve => signal.addEventListener('abort', resolve, { once: true }))
+  }
+
+  instanceAddress: ControllerApi['instanceAddress'] = (service, slot, instance, endpoint = 'http') =>
+    this.addresses.get(`${service}/${slot}/${instance}/${endpoint}`) ?? null
+}
+
+function deployment(service: string, slot: Slot, version: string): DeploymentView {
+  const instance = (index: number): DeploymentView['instances'][number] => ({
+    id: `web_IN_${index}`,
+    role: 'web',
+    version,
+    status: 'ReadyRole',
+    upgradeDomain: index,
+    faultDomain: 0,
+    node: 'node-0',
+    routing: 'in',
+    inFlight: 0,
+    restarts: 0,
+    pid: 1,
+    detail: '',
+  })
+  return {
+    id: `dep-${slot}`,
+    service,
+    slot,
+    label: '',
+    package: 'ab'.repeat(32),
+    version,
+    status: 'Running',
+    createdAt: AT,
+    upgradeDomainCount: 5,
+    locked: false,
+    rollbackAllowed: false,
+    actions: ACTIONS,
+    roles: [],
+    instances: [instance(0), instance(1)],
+  }
+}
