@@ -1,0 +1,253 @@
+import { compareRevisions } from '../../src/contracts/revision.ts'
+import { DRAIN_GRACE_MS, specOf } from '../../src/fabric/instances.ts'
+import { projectAssignments, projectRouting } from '../../src/fabric/project.ts'
+import {
+  instanceKey,
+  targetKey,
+  type DeploymentRecord,
+  type FabricState,
+  type InstanceRecord,
+  type RoleRecord,
+} from '../../src/fabric/state.ts'
+import { serialise, type SimController } from './sim-controller.ts'
+import type { SimProxy } from './sim-proxy.ts'
+import type { World } from './world.ts'
+
+/** An instance of a state with where it belongs. */
+export interface Placed {
+  readonly key: string
+  readonly role: RoleRecord
+  readonly instance: InstanceRecord
+}
+
+export function placed(state: FabricState, deployment?: string): Placed[] {
+  return Object.values(state.roles)
+    .filter(role => deployment === undefined || role.deployment === deployment)
+    .flatMap(role =>
+      role.instances.map(instance => ({ key: instanceKey(role.deployment, instance.id), role, instance })),
+    )
+}
+
+/** What must hold at every commit, and at every effect, whatever happens. */
+export class Watch {
+  readonly #world: World
+  readonly #controller: SimController
+  /** Highest incarnation ever of each instance key. */
+  readonly #incarnations = new Map<string, number>()
+  /** Since when a target drains, and how long it may. */
+  readonly #drains = new Map<string, { since: number; allowedMs: number }>()
+  /** Incarnations when a deployment's walk began; whether the mode ever let domains overlap. */
+  readonly #walks = new Map<string, { before: Map<string, number>; mayOverlap: boolean }>()
+  /** Instances that had not moved when a rollback began. */
+  readonly #unmoved = new Map<string, Map<string, number>>()
+  #routing = ''
+
+  constructor(world: World, controller: SimController) {
+    this.#world = world
+    this.#controller = controller
+  }
+
+  committed(before: FabricState, after: FabricState): void {
+    if (compareRevisions(after.fabric.revision, before.fabric.revision) <= 0) this.#fail('the revision did not grow')
+    const earlier = new Map(placed(before).map(entry => [entry.key, entry]))
+    const now = placed(after)
+    if (new Set(now.map(({ key }) => key)).size !== now.length) this.#fail('an instance is there twice')
+    for (const entry of now) {
+      this.#incarnation(entry, earlier.has(entry.key))
+      this.#publication(after, entry, earlier.get(entry.key))
+      this.#wayDown(entry, earlier.get(entry.key))
+    }
+    for (const deployment of Object.values(after.deployments)) {
+      this.#walk(before.deployments[deployment.id], deployment, after, before)
+    }
+    this.#operations(before, after)
+    this.#slots(after)
+  }
+
+  #incarnation({ key, instance }: Placed, existed: boolean): void {
+    const highest = this.#incarnations.get(key)
+    if (highest !== undefined && (existed ? instance.incarnation < highest : instance.incarnation <= highest)) {
+      this.#fail(`${key} has incarnation ${instance.incarnation} after ${highest}`)
+    }
+    this.#incarnations.set(key, instance.incarnation)
+  }
+
+  /** What enters the table was seen ready, as this start of this process. */
+  #publication(state: FabricState, { key, instance }: Placed, before: Placed | undefined): void {
+    const { published } = instance
+    const earlier = before?.instance
+    if (published === null) return
+    if (instance.stage !== 'serving' && instance.stage !== 'draining')
+      this.#fail(`${key} is ${instance.stage} and in the table`)
+    if (published.membership !== 'in' || instance.node === '') return
+    const same =
+      earlier?.incarnation === instance.incarnation &&
+      earlier.published?.attempt === published.attempt &&
+      earlier.published.membership === 'in'
+    if (same) return
+    const seen = state.observed.nodes[instance.node]?.instances[key]
+    if (seen?.state !== 'ready' || seen.incarnation !== instance.incarnation || seen.attempt !== published.attempt) {
+      this.#fail(`${key}#${instance.incarnation}.${published.attempt} entered the table and was not seen ready`)
+    }
+  }
+
+  #wayDown({ key, role, instance }: Placed, before: Placed | undefined): void {
+    const target = before === undefined ? '' : targetKey(role.deployment, before.instance)
+    if (instance.stage === 'draining' && before?.instance.stage !== 'draining') {
+      const { drainTimeoutMs } = specOf(role, instance.spec).definition
+      this.#drains.set(targetKey(role.deployment, instance), {
+        since: this.#world.time,
+        allowedMs: drainTimeoutMs + DRAIN_GRACE_MS,
+      })
+    }
+    const left = before?.instance.stage === 'draining' && instance.stage !== 'draining' && instance.stage !== 'serving'
+    if (left && !this.#drainOver(target)) {
+      for (const proxy of this.#controller.liveProxies) {
+        const count = proxy.inFlight.get(target) ?? 0
+        if (count > 0) this.#fail(`${target} left the table with ${count} requests in flight on ${proxy.incarnation}`)
+      }
+    }
+    if (instance.stage !== 'stopping' || before?.instance.stage === 'stopping') return
+    const prefix = `${key}#${instance.incarnation}.`
+    for (const proxy of this.#controller.liveProxies) {
+      const held = [...proxy.targets()].find(candidate => candidate.startsWith(prefix))
+      if (held !== undefined) this.#fail(`${key} is to stop and ${proxy.incarnation} still has ${held} in its table`)
+    }
+  }
+
+  #drainOver(target: string): boolean {
+    const drain = this.#drains.get(target)
+    return drain !== undefined && this.#world.time - drain.since >= drain.allowedMs - 1
+  }
+
+  #walk(before: DeploymentRecord | undefined, after: DeploymentRecord, state: FabricState, old: FabricState): void {
+    const { upgrade } = after
+    const all = placed(state, after.id)
+    if (upgrade === null) {
+      if (before?.upgrade != null && after.state !== 'deleting') {
+        for (const { key, role, instance } of all) {
+          if (instance.spec === role.target && instance.nextSpec === null) continue
+          this.#fail(`the walk of ${after.id} is over and ${key} is on ${instance.spec}, not ${role.target}`)
+        }
+        for (const [key, incarnation] of this.#unmoved.get(after.id) ?? []) {
+          const entry = all.find(candidate => candidate.key === key)
+          if (entry?.instance.incarnation !== incarnation)
+            this.#fail(`the rollback restarted ${key}, which had not moved`)
+        }
+      }
+      this.#walks.delete(after.id)
+      this.#unmoved.delete(after.id)
+      return
+    }
+    const others = Object.values(state.deployments).filter(
+      other => other.service === after.service && other.upgrade !== null,
+    )
+    if (others.length > 1) this.#fail(`service ${after.service} has two walks at a time`)
+    if (upgrade.direction === 'back' && before?.upgrade?.direction === 'forward') {
+      const still = placed(old, after.id).filter(({ role, instance }) => {
+        const from = upgrade.roles[role.name]?.from
+        return from === undefined || (instance.spec === from && instance.stage !== 'stopping')
+      })
+      this.#unmoved.set(after.id, new Map(still.map(({ key, instance }) => [key, instance.incarnation])))
+    }
+    const walk = this.#walks.get(after.id) ?? {
+      before: new Map(placed(old, after.id).map(({ key, instance }) => [key, instance.incarnation])),
+      mayOverlap: false,
+    }
+    this.#walks.set(after.id, walk)
+    if (upgrade.mode === 'simultaneous' || upgrade.mode.startsWith('unmonitored')) walk.mayOverlap = true
+    this.#gate(before, after, state, all)
+    const down = new Set(
+      all
+        .filter(({ key, instance }) => {
+          const restarting =
+            instance.stage === 'draining' || instance.stage === 'retiring' || instance.stage === 'stopping'
+          if (restarting) return instance.next === 'restart'
+          const moved = instance.incarnation > (walk.before.get(key) ?? 0)
+          return instance.stage === 'starting' && moved && !(instance.hopeless && upgrade.direction === 'back')
+        })
+        .map(({ instance }) => instance.upgradeDomain),
+    )
+    if (down.size > 1 && !walk.mayOverlap)
+      this.#fail(`${after.id}: domains ${[...down].join(' and ')} are down together`)
+  }
+
+  /** A gated mode leaves a domain only on what was seen since this controller started. */
+  #gate(before: DeploymentRecord | undefined, after: DeploymentRecord, state: FabricState, all: Placed[]): void {
+    const [was, is] = [before?.upgrade, after.upgrade]
+    if (was == null || is === null || was.direction !== 'forward' || is.direction !== 'forward') return
+    if (is.position <= was.position || is.mode.startsWith('unmonitored')) return
+    for (const { key, role, instance } of all) {
+      if (is.roles[role.name]?.to !== instance.spec) continue
+      if (state.observed.nodes[instance.node]?.instances[key]?.state === 'ready') continue
+      this.#fail(`the walk of ${after.id} went on and ${key} was not seen ready`)
+    }
+  }
+
+  #operations(before: FabricState, after: FabricState): void {
+    if (before.operations === after.operations) return
+    for (const [id, operation] of Object.entries(before.operations)) {
+      const now = after.operations[id]
+      if (operation.endedAt === null || now === operation || now === undefined) continue
+      if (JSON.stringify(now) !== JSON.stringify(operation)) this.#fail(`operation ${id} changed after its end`)
+    }
+  }
+
+  /** Each slot's addresses lead to exactly the deployment in it. */
+  #slots(state: FabricState): void {
+    const table = projectRouting(state, this.#world.now())
+    for (const { key, service, slot, pool } of table.listeners) {
+      if (pool === null) continue
+      const found = table.pools[pool]
+      if (found === undefined) this.#fail(`listener ${key} has no pool ${pool}`)
+      if (slot !== null && found?.deployment !== state.services[service]?.slots[slot]) {
+        this.#fail(`listener ${key} leads to ${found?.deployment}`)
+      }
+    }
+    for (const role of Object.values(state.roles)) {
+      const used = role.instances.flatMap(instance => [instance.spec, instance.nextSpec ?? instance.spec])
+      for (const id of [role.target, ...used]) {
+        if (role.specs[id] === undefined) this.#fail(`role ${role.deployment}/${role.name} lost spec ${id}`)
+      }
+    }
+  }
+
+  // Around a death
+
+  restored(before: FabricState, saved: FabricState): void {
+    if (serialise(before) !== serialise(saved)) this.#fail('what came back is not what was committed')
+    this.#routing = this.#shown(before)
+  }
+
+  takenOver(saved: FabricState, after: FabricState): void {
+    if (Object.keys(saved.proxies).length === 0) return
+    if (this.#shown(after) !== this.#routing) this.#fail('taking over changed what the peers are told')
+  }
+
+  /** What peers are told, without its age. */
+  #shown(state: FabricState): string {
+    const text = JSON.stringify([projectRouting(state, this.#world.now()), projectAssignments(state)])
+    return text.replaceAll(/"revision":\{[^}]*\}|,"drainMs":\d+/g, '')
+  }
+
+  // Effects
+
+  /** An agent is about to stop a process because its assignment says so. */
+  processStops(target: string): void {
+    for (const proxy of this.#controller.liveProxies) {
+      if (proxy.targets().has(target)) this.#fail(`${target} stops while ${proxy.incarnation} has it in its table`)
+      const count = proxy.inFlight.get(target) ?? 0
+      if (count > 0) this.#fail(`${target} stops with ${count} requests in flight on ${proxy.incarnation}`)
+    }
+  }
+
+  /** A proxy applied a table without a target that has requests in flight. */
+  requestsCut(proxy: SimProxy, target: string, count: number): void {
+    if (this.#world.processes.get(target)?.alive !== true || this.#drainOver(target)) return
+    this.#fail(`${proxy.incarnation} had to cut ${count} requests on ${target}, which lives`)
+  }
+
+  #fail(message: string): void {
+    this.#world.fail(message)
+  }
+}

@@ -1,0 +1,169 @@
+import type { Command } from '../../src/contracts/command.ts'
+import type { Slot } from '../../src/model/common.ts'
+import type { Release } from '../../src/model/release.ts'
+import { UPGRADE_MODES } from '../../src/model/states.ts'
+import { digest, endpoint, makeRelease, role } from './releases.ts'
+import type { SimController } from './sim-controller.ts'
+import type { World } from './world.ts'
+
+function shop(version: string, unchanged: Record<string, string> = {}, port = 8080, domains = 3): Release {
+  const roles = [
+    role('web', {
+      instances: 4,
+      endpoints: [endpoint('http', port), endpoint('inner', 0, { internal: true })],
+      settings: { colour: 'red' },
+    }),
+    role('crunch', { kind: 'worker', endpoints: [], instances: 2, settings: { depth: '1' } }),
+  ]
+  return makeRelease('shop', version, roles, { unchanged, upgradeDomainCount: domains })
+}
+
+function blog(version: string): Release {
+  return makeRelease('blog', version, [role('web', { instances: 3, endpoints: [endpoint('http', 0)] })])
+}
+
+/** Packages of the simulated fabric; `bad` crashes at its start, `hang` never gets ready, both until healed. */
+export const RELEASES: readonly Release[] = [
+  shop('1.0.0'),
+  shop('1.1.0', { crunch: '1.0.0' }),
+  shop('1.2.0-bad'),
+  shop('1.3.0-hang', { crunch: '1.0.0' }),
+  shop('2.0.0', {}, 9090),
+  shop('3.0.0', {}, 8080, 4),
+  blog('1.0.0'),
+  blog('1.1.0'),
+  blog('1.2.0-bad'),
+]
+
+const USUAL = ['1.0.0', '1.1.0', '1.0.0', '1.1.0', '1.2.0-bad', '1.3.0-hang', '2.0.0', '3.0.0']
+
+/** Asks for one thing after another, mostly sensible, and repeats what got no answer under the same key. */
+export class Operator {
+  readonly #world: World
+  readonly #controller: SimController
+  #keys = 0
+  readonly #operations = new Map<string, string>()
+
+  constructor(world: World, controller: SimController) {
+    this.#world = world
+    this.#controller = controller
+  }
+
+  /** One random command. */
+  act(): void {
+    const command = this.#random()
+    this.submit(command)
+  }
+
+  submit(command: Command): void {
+    const { random } = this.#world
+    this.#try(command, random.chance(0.5) ? `key-${++this.#keys}` : null, 0)
+  }
+
+  #try(command: Command, key: string | null, tries: number): void {
+    const applied = this.#controller.command(command, key)
+    this.#world.log(
+      `${JSON.stringify(command)} → ${applied === null ? 'no answer' : (applied.operation ?? applied.refusal?.code ?? '?')}`,
+    )
+    const again = (): void =>
+      this.#world.after(this.#world.random.between(100, 900), () => this.#try(command, key, tries + 1))
+    if (applied === null) {
+      if (key !== null && tries < 5) again()
+      return
+    }
+    if (key === null || applied.operation === null) return
+    const earlier = this.#operations.get(key)
+    if (earlier !== undefined && earlier !== applied.operation) {
+      this.#world.fail(`key ${key} answered ${applied.operation} after ${earlier}`)
+    }
+    this.#operations.set(key, applied.operation)
+    if (earlier === undefined && this.#world.random.chance(0.2)) again()
+  }
+
+  #random(): Command {
+    const { random } = this.#world
+    const { state } = this.#controller
+    const service = random.chance(0.75) ? 'shop' : 'blog'
+    const slot: Slot = random.chance(0.6) ? 'production' : 'staging'
+    const release = digest(`${service}@${this.#version(service)}`)
+    const slots = state.services[service]?.slots
+    const deployment = state.deployments[slots?.[slot] ?? '']
+    if (deployment === undefined) {
+      if (random.chance(0.15)) return { kind: 'swap', service }
+      if (random.chance(0.03)) return { kind: 'deleteService', service }
+      return { kind: 'create', service, slot, package: release, replace: random.chance(0.2) }
+    }
+    const { upgrade } = deployment
+    if (upgrade !== null && random.chance(0.75)) {
+      const roll = random.next()
+      if (roll < 0.4) return { kind: 'walk', service, slot }
+      if (roll < 0.75) return { kind: 'rollback', service, slot, mode: random.chance(0.7) ? 'auto' : 'manual' }
+      return { kind: 'changeUpgrade', service, slot, mode: random.pick(UPGRADE_MODES) }
+    }
+    if (state.services[service]?.prepared && random.chance(0.6)) {
+      return { kind: 'swap', service, phase: random.chance(0.6) ? 'commit' : 'cancel' }
+    }
+    const roll = random.next()
+    if (roll < 0.3) {
+      return {
+        kind: 'upgrade',
+        service,
+        slot,
+        package: release,
+        mode: random.pick(UPGRADE_MODES),
+        force: false,
+        overlap: false,
+        restartUnchanged: random.chance(0.2),
+        ...(service === 'shop' && random.chance(0.2) ? { role: random.pick(['web', 'crunch']) } : {}),
+      }
+    }
+    if (roll < 0.5) {
+      if (random.chance(0.2)) return { kind: 'swap', service, phase: 'prepare' }
+      const expect = {
+        production: slots?.production ?? null,
+        staging: random.chance(0.8) ? (slots?.staging ?? null) : 'd0',
+      }
+      return { kind: 'swap', service, ...(random.chance(0.5) ? { expect } : {}) }
+    }
+    if (roll < 0.62) return this.#configure(service, slot)
+    if (roll < 0.7) return { kind: 'status', service, slot, status: random.chance(0.5) ? 'Suspended' : 'Running' }
+    if (roll < 0.78) return { kind: 'delete', service, slot }
+    if (roll < 0.88) return { kind: 'create', service, slot, package: release, replace: true }
+    const kind = random.chance(0.6) ? 'reboot' : 'reimage'
+    return { kind, service, slot, instance: `${random.chance(0.8) ? 'web' : 'crunch'}_IN_${random.between(0, 4)}` }
+  }
+
+  #configure(service: string, slot: Slot): Command {
+    const { random } = this.#world
+    const web = random.chance(0.75)
+      ? { instances: random.between(0, 6) }
+      : { settings: { colour: random.pick(['red', 'green', 'blue']) } }
+    return { kind: 'configure', service, slot, configuration: { roles: { web } } }
+  }
+
+  #version(service: string): string {
+    const { random } = this.#world
+    return service === 'shop' ? random.pick(USUAL) : random.pick(['1.0.0', '1.1.0', '1.2.0-bad'])
+  }
+
+  /** Brings what waits for a person to its end. */
+  finish(): void {
+    const { random } = this.#world
+    const { state } = this.#controller
+    for (const service of Object.values(state.services)) {
+      if (service.prepared !== null) {
+        this.submit({ kind: 'swap', service: service.name, phase: random.chance(0.5) ? 'cancel' : 'commit' })
+        if (this.#controller.state.services[service.name]?.prepared) {
+          this.submit({ kind: 'swap', service: service.name, phase: 'cancel' })
+        }
+      }
+      for (const slot of ['production', 'staging'] as const) {
+        const upgrade = this.#controller.state.deployments[service.slots[slot] ?? '']?.upgrade
+        if (upgrade?.phase !== 'waiting' || upgrade.walk !== null) continue
+        if (upgrade.direction === 'forward' && random.chance(0.15)) {
+          this.submit({ kind: 'rollback', service: service.name, slot })
+        } else this.submit({ kind: 'walk', service: service.name, slot })
+      }
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto'
+import type { EndpointDefinition, RoleDefinition, ServiceDefinition } from '../../src/model/definition.ts'
+import type { Release } from '../../src/model/release.ts'
+
+export function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex')
+}
+
+export function endpoint(name: string, port: number, over: Partial<EndpointDefinition> = {}): EndpointDefinition {
+  return { name, protocol: 'http', port, internal: false, backend: 'h1', ...over }
+}
+
+export function role(name: string, over: Partial<RoleDefinition> = {}): RoleDefinition {
+  return {
+    name,
+    kind: 'web',
+    command: 'node server.js',
+    upstreams: [],
+    path: '.',
+    instances: 2,
+    endpoints: [endpoint('http', 8080)],
+    probe: { kind: 'process', intervalMs: 1000, timeoutMs: 1000, healthy: 1, unhealthy: 3 },
+    startTimeoutMs: 20_000,
+    drainTimeoutMs: 3000,
+    stopTimeoutMs: 5000,
+    startup: [],
+    localStorage: [],
+    settings: {},
+    env: {},
+    size: null,
+    affinity: 'none',
+    order: null,
+    ...over,
+  }
+}
+
+/** A package of `name` at `version`. A role listed in `unchanged` has the identity it had at that version. */
+export function makeRelease(
+  name: string,
+  version: string,
+  roles: readonly RoleDefinition[] = [role('web')],
+  over: Partial<ServiceDefinition> & { unchanged?: Record<string, string> } = {},
+): Release {
+  const { unchanged = {}, ...rest } = over
+  return {
+    digest: digest(`${name}@${version}`),
+    definition: {
+      name,
+      version,
+      upgradeDomainCount: 5,
+      requires: null,
+      breaksData: false,
+      vips: { production: { host: '127.0.0.1', portOffset: 0 }, staging: { host: '127.0.0.1', portOffset: 1 } },
+      hostNames: { production: `${name}.localhost`, staging: `staging.${name}.localhost` },
+      roles: Object.fromEntries(roles.map(definition => [definition.name, definition])),
+      ...rest,
+    },
+    identities: Object.fromEntries(
+      roles.map(({ name: roleName }) => [roleName, digest(`${name}/${roleName}@${unchanged[roleName] ?? version}`)]),
+    ),
+    configuration: null,
+    bytes: 1,
+    files: 1,
+  }
+}
