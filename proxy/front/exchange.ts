@@ -1,5 +1,4 @@
 import '../http1/octets.ts'
-import type { BrokenCause } from '../../src/contracts/ledger.ts'
 import { chooseTarget } from '../balancing/choose.ts'
 import type { Held } from '../hold/hold-queue.ts'
 import {
@@ -12,7 +11,7 @@ import {
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { ANSWERED, ARRIVED, CLIENT_GONE, HELD, REFUSED, REPLAYED, type Row } from '../ledger/ledger.ts'
+import { Account, type Outcome } from '../ledger/account.ts'
 import { isTrusted, routeFor, type Route } from '../routing/snapshot.ts'
 import type { InFlight, TargetState } from '../routing/target.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
@@ -26,8 +25,6 @@ import { RequestBody } from './request-body.ts'
 const JOINED = 16 * 1024
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
-type Outcome = 'answered' | 'refused' | 'client-gone' | BrokenCause
-
 /** One request from its head to the end of its answer: chosen, perhaps held or replayed, sent, answered, counted. */
 export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   readonly head: RequestHead
@@ -38,10 +35,9 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   #state: 'waiting' | 'dialling' | 'sent' | 'answering' | 'tunnel' | 'ended' = 'waiting'
   #route: Route | null = null
   #target: TargetState | null = null
-  #row: Row | null = null
+  readonly #account: Account
   #upstream: UpstreamConnection | null = null
   #tunnel: Tunnel | null = null
-  #arrived = false
   #heldBytes = 0
   #tried: Set<TargetState> | null = null
   /** Something of the request was written to the present instance. */
@@ -56,6 +52,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
     this.#caller = caller
     this.head = head
     this.body = new RequestBody(caller.stream)
+    this.#account = new Account(plane.ledger)
   }
 
   get method(): string {
@@ -88,14 +85,15 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
     const site = snapshot.sites.get(this.#caller.address)
     const route = site === undefined ? null : routeFor(site, this.head.hostName)
     if (route === null) {
-      if (site !== undefined) this.#route = site.first
-      this.#arrive('', '')
+      if (site !== undefined) this.#account.vip = site.first.listener.key
+      this.#arrive(null)
       const detail =
         site === undefined ? 'this address is served no more' : `no service here is called ${this.head.hostName}`
       this.#answerOwn('refused', { status: site === undefined ? 503 : 421, error: 'destination_not_found', detail })
       return
     }
     this.#route = route
+    this.#account.vip = route.listener.key
     const now = performance.now()
     const target = route.pool === null ? null : chooseTarget(route.pool.ready, this.#tried, now)
     if (target === null) {
@@ -103,11 +101,11 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
       return
     }
     this.#plane.hold.remove(this)
-    if (this.heldSince > 0) this.#emptyRow().heldFor(now - this.heldSince)
+    if (this.heldSince > 0) this.#account.heldFor(now - this.heldSince)
     target.inFlight++
     target.open.add(this)
     this.#target = target
-    this.#arrive(target.deployment, target.version)
+    this.#arrive(target)
     const idle = this.#tried === null ? takeIdle(target, now) : null
     this.#since = now
     if (idle === null) {
@@ -130,7 +128,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   }
 
   expire(): void {
-    this.#emptyRow().heldFor(performance.now() - this.heldSince)
+    this.#account.heldFor(performance.now() - this.heldSince)
     const detail = 'nothing became ready in time'
     this.#answerOwn('hold-expired', { status: 503, error: 'destination_unavailable', detail })
   }
@@ -357,7 +355,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
       // All instances refused: wait for the next table if something is expected to become ready.
       if (!untried) {
         if (pool?.pool.expecting !== true) return false
-        this.#row?.add(REPLAYED)
+        this.#account.replayed()
         this.#releaseTarget()
         tried.clear()
         this.#hold(performance.now())
@@ -365,7 +363,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
       }
     } else if (this.#resent) return false
     if (!this.#plane.budget.take(performance.now())) return false
-    this.#row?.add(REPLAYED)
+    this.#account.replayed()
     this.#releaseTarget()
     if (this.#sent) this.#resent = true
     this.#sent = false
@@ -374,7 +372,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   }
 
   #nothingReady(route: Route, now: number): void {
-    this.#arrive('', '')
+    this.#arrive(null)
     const reason = route.listener.reason
     if (route.pool === null) {
       const detail = reason ?? 'nothing is deployed here'
@@ -392,7 +390,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
     if (this.heldSince === 0) {
       this.heldSince = now
       this.#heldBytes = this.head.fields.length + this.head.target.length + this.body.size
-      this.#emptyRow().add(HELD)
+      this.#account.held()
     }
     if (!this.#plane.hold.add(this, this.#plane.snapshot.limits)) {
       const detail = 'too many requests wait for an instance'
@@ -400,24 +398,8 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
     }
   }
 
-  #emptyRow(): Row {
-    return this.#plane.ledger.row(this.#route?.listener.key ?? '', '', '')
-  }
-
-  /** The row of the present choice; counts the arrival at the first one. */
-  #arrive(deployment: string, version: string): void {
-    const vip = this.#route?.listener.key ?? ''
-    const target = this.#target
-    let row = target?.lastRow ?? null
-    if (row === null || row.vip !== vip || target === null) {
-      row = this.#plane.ledger.row(vip, deployment, version)
-      if (target !== null) target.lastRow = row
-    }
-    this.#row = row
-    if (this.#arrived) return
-    this.#arrived = true
-    row.add(ARRIVED)
-    this.#plane.budget.onRequest()
+  #arrive(target: TargetState | null): void {
+    if (this.#account.chosen(target)) this.#plane.budget.onRequest()
   }
 
   #writeBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null): void {
@@ -463,12 +445,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
     this.#state = 'ended'
     this.#plane.hold.remove(this)
     this.#plane.leaveGate(this)
-    if (!this.#arrived) this.#arrive('', '')
-    const row = this.#row
-    if (outcome === 'answered') row?.add(ANSWERED)
-    else if (outcome === 'refused') row?.add(REFUSED)
-    else if (outcome === 'client-gone') row?.add(CLIENT_GONE)
-    else row?.broken(outcome)
+    this.#account.ended(outcome)
     this.#releaseTarget()
   }
 }

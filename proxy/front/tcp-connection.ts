@@ -3,14 +3,12 @@ import { chooseTarget } from '../balancing/choose.ts'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { SocketStream } from '../connections/socket-stream.ts'
 import type { Held } from '../hold/hold-queue.ts'
-import { ANSWERED, ARRIVED, CLIENT_GONE, HELD, REFUSED, REPLAYED } from '../ledger/ledger.ts'
+import { Account, type Outcome } from '../ledger/account.ts'
 import type { InFlight, TargetState } from '../routing/target.ts'
-import { Tunnel, type TunnelOutcome } from '../tunnel/tunnel.ts'
+import { Tunnel } from '../tunnel/tunnel.ts'
 import type { GateWaiter, Plane } from './plane.ts'
 
 const KEPT = 64 * 1024
-
-type Outcome = TunnelOutcome | 'refused' | 'connect-failed' | 'no-instance' | 'hold-expired' | 'hold-full'
 
 /** A connection to a tcp endpoint: chosen for and counted as one request is, then a tunnel until either side ends it. */
 export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
@@ -23,9 +21,8 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
   #early: Buffer[] = []
   #earlyBytes = 0
   #halfClosed = false
-  #vip = ''
+  readonly #account: Account
   #target: TargetState | null = null
-  #arrived = false
   #over = false
   #tried = new Set<TargetState>()
   #upstream: SocketStream | null = null
@@ -36,6 +33,7 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
     this.#plane = plane
     this.address = address
     this.#onClosed = onClosed
+    this.#account = new Account(plane.ledger)
     this.stream = SocketStream.accepted(accepted, this)
   }
 
@@ -51,7 +49,7 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
     }
     const { snapshot } = this.#plane
     const route = snapshot.sites.get(this.address)?.first
-    if (route !== undefined) this.#vip = route.listener.key
+    if (route !== undefined) this.#account.vip = route.listener.key
     const pool = route?.pool ?? null
     const now = performance.now()
     const target = pool === null ? null : chooseTarget(pool.ready, this.#tried, now)
@@ -60,14 +58,14 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
       this.#dial(target, now)
       return
     }
-    this.#arrive('', '')
+    this.#arrive(null)
     if (pool === null) this.#end('refused')
     else if (!pool.pool.expecting) this.#end(target === null ? 'no-instance' : 'connect-failed')
     else {
       this.#tried.clear()
       if (this.heldSince === 0) {
         this.heldSince = now
-        this.#row('', '').add(HELD)
+        this.#account.held()
       }
       if (!this.#plane.hold.add(this, snapshot.limits)) this.#end('hold-full')
     }
@@ -124,7 +122,8 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
     target.inFlight++
     target.open.add(this)
     this.#target = target
-    this.#arrive(target.deployment, target.version)
+    this.#arrive(target)
+    if (this.heldSince > 0) this.#account.heldFor(now - this.heldSince)
     this.#dialledAt = now
     this.#upstream = SocketStream.dial(target.host, target.port, NOT_YET, {
       onOpen: () => this.#open(),
@@ -157,20 +156,13 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
       this.#end('connect-failed')
       return
     }
-    this.#row(target.deployment, target.version).add(REPLAYED)
+    this.#account.replayed()
     this.#release()
     this.choose()
   }
 
-  #row(deployment: string, version: string): ReturnType<Plane['ledger']['row']> {
-    return this.#plane.ledger.row(this.#vip, deployment, version)
-  }
-
-  #arrive(deployment: string, version: string): void {
-    if (this.#arrived) return
-    this.#arrived = true
-    this.#row(deployment, version).add(ARRIVED)
-    this.#plane.budget.onRequest()
+  #arrive(target: TargetState | null): void {
+    if (this.#account.chosen(target)) this.#plane.budget.onRequest()
   }
 
   #release(): void {
@@ -187,12 +179,7 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
     this.#over = true
     this.#plane.hold.remove(this)
     this.#plane.leaveGate(this)
-    this.#arrive('', '')
-    const row = this.#row(this.#target?.deployment ?? '', this.#target?.version ?? '')
-    if (outcome === 'answered') row.add(ANSWERED)
-    else if (outcome === 'client-gone') row.add(CLIENT_GONE)
-    else if (outcome === 'refused') row.add(REFUSED)
-    else row.broken(outcome)
+    this.#account.ended(outcome)
     if (this.#tunnel === null) {
       this.#upstream?.destroy()
       if (outcome !== 'client-gone') this.stream.reset()

@@ -172,13 +172,15 @@ export class DataPlane implements Plane {
 
   #setMembership(target: Target, pool: Pool, now: number): void {
     const state = this.#targetFor(target, pool)
+    const known = state.state === 'draining'
     state.state = target.state
     if (target.state === 'in') {
       state.drainDeadline = Infinity
       state.orderlyEndBegun = false
       return
     }
-    state.drainDeadline = now + (target.drainMs ?? pool.drainTimeoutMs)
+    const deadline = now + (target.drainMs ?? pool.drainTimeoutMs)
+    state.drainDeadline = known ? Math.min(state.drainDeadline, deadline) : deadline
     state.retireIdle()
   }
 

@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo, type Server } from 'node:net'
+import { systemCode } from '../../src/core/errors.ts'
 import type { DataPlane } from './data-plane.ts'
 
 /** A worker's listening sockets, one per address. Connections are counted by the data plane: a server loses count of wrapped ones. */
@@ -6,13 +7,21 @@ export class Listeners {
   readonly #plane: DataPlane
   readonly #servers = new Map<string, Server>()
 
-  constructor(plane: DataPlane) {
+  readonly #onFailed: (address: string, code: string) => void
+
+  /** `onFailed`: a handle could not be listened on, with the system's error code. */
+  constructor(plane: DataPlane, onFailed: (address: string, code: string) => void = () => {}) {
     this.#plane = plane
+    this.#onFailed = onFailed
   }
 
   /** Listens on a bound handle that the holder sent. */
   listenHandle(address: string, handle: unknown): void {
     const server = this.#server(address)
+    server.on('error', error => {
+      this.#servers.delete(address)
+      this.#onFailed(address, systemCode(error) ?? error.message)
+    })
     // A TCP handle is one of the things `listen` takes; its type is not public.
     server.listen(handle as { fd: number })
   }
