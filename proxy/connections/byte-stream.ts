@@ -1,0 +1,41 @@
+/** Who is told what happens on a ByteStream. One object per connection; another may take over (a tunnel does). */
+export interface ByteHandler {
+  /** Bytes `[start, end)` of `buffer` came in. They are valid only during the call if the stream is `volatile`. */
+  onBytes(buffer: Buffer, start: number, end: number): void
+  /** The peer will send nothing more. */
+  onEnd(): void
+  /** All that was written has left this process. */
+  onDrain(): void
+  /** The connection is gone; nothing follows. */
+  onClose(): void
+}
+
+/**
+ * Where the HTTP/1 engine reads and writes: a TCP connection with reused read buffers, or anything that gives bytes by
+ * `'data'` events (server TLS ignores `onread`).
+ */
+export interface ByteStream {
+  handler: ByteHandler
+  readonly remoteAddress: string
+  readonly destroyed: boolean
+  /** Bytes handed to `write` that have not left this process. */
+  readonly pending: number
+  /**
+   * Bytes given to `onBytes` are overwritten by the next read of *any* connection: what is written on or kept must be
+   * copied. A pending write of shared memory would deliver another client's bytes.
+   */
+  readonly volatile: boolean
+  /** Reads into memory of its own while a body streams; then bytes may be written on uncopied while reading is paused. */
+  usePrivateBuffer(): void
+  /** `unsent` (the default): bytes of the private buffer may still be pending on the peer, so it is not used again. */
+  useSharedBuffer(unsent?: boolean): void
+  write(data: string | Uint8Array): void
+  pause(): void
+  resume(): void
+  /** Sends FIN after what was written. */
+  end(): void
+  destroy(): void
+  /** Cuts with RST, so that nothing that was sent looks whole. */
+  reset(): void
+  keepAliveProbes(): void
+}

@@ -1,0 +1,310 @@
+import '../http1/octets.ts'
+import type { Socket } from 'node:net'
+import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
+import { SocketStream } from '../connections/socket-stream.ts'
+import { BodyWalker } from '../http1/body-walker.ts'
+import { BARE_CONTROL, FIRST_OCTET, HEAD_END } from '../http1/grammar.ts'
+import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
+import { parseRequestHead, type Refusal } from '../http1/request-head.ts'
+import { ARRIVED, REFUSED } from '../ledger/ledger.ts'
+import type { Caller } from './caller.ts'
+import { Exchange } from './exchange.ts'
+import type { Plane } from './plane.ts'
+
+/** Pipelined bytes kept while a request is being served; beyond that the client is not read. */
+const MAX_PIPELINED = 64 * 1024
+/** Bodies up to this size that came with their head are sent in one piece with it. */
+const JOINED = 16 * 1024
+/** After the last answer: how long what still comes is read and dropped, so that no RST overtakes the answer. */
+const LINGER_MS = 2000
+const LONG_READ = 4096
+
+export interface ConnectionOwner {
+  onConnectionClosed(connection: ClientConnection): void
+}
+
+/** A client's connection: reads requests one at a time, has each served by an Exchange, answers in order. */
+export class ClientConnection implements ByteHandler, Caller {
+  readonly stream: ByteStream
+  readonly address: string
+  readonly localHost: string
+  readonly #plane: Plane
+  readonly #owner: ConnectionOwner
+  readonly #walker = new BodyWalker()
+  #state: 'head' | 'exchange' | 'linger' | 'tunnel' | 'closed' = 'head'
+  #exchange: Exchange | null = null
+  #text = ''
+  #pipelined: Buffer[] = []
+  #pipelinedBytes = 0
+  #halfClosed = false
+  /** The present request's method, for answers of our own. */
+  #isHead = false
+  #http10 = false
+  /** When the present wait began: for a request, for the rest of a head, for the client's end. */
+  #since = performance.now()
+  #pumping = false
+
+  constructor(plane: Plane, owner: ConnectionOwner, address: string, accepted: Socket) {
+    this.#plane = plane
+    this.#owner = owner
+    this.address = address
+    this.localHost = `${accepted.localAddress ?? ''}:${accepted.localPort ?? 0}`
+    this.stream = SocketStream.accepted(accepted, this)
+  }
+
+  get halfClosed(): boolean {
+    return this.#halfClosed && this.#pipelinedBytes === 0
+  }
+
+  /** Nothing is being served and nothing of an answer is left to send. */
+  get isIdle(): boolean {
+    return this.#exchange === null && this.stream.pending === 0 && this.#state !== 'tunnel'
+  }
+
+  /** The process is about to end. */
+  destroy(): void {
+    this.stream.destroy()
+  }
+
+  /** Closes it if no request is under way. */
+  closeIfIdle(): void {
+    if (this.#state === 'head' && this.#text === '' && this.isIdle) this.#linger()
+  }
+
+  watch(now: number): void {
+    const { limits } = this.#plane.snapshot
+    const waited = now - this.#since
+    if (this.#exchange !== null) this.#exchange.watch(now)
+    else if (this.#state === 'linger') {
+      if (waited > LINGER_MS && (this.stream.pending === 0 || waited > limits.idleTimeoutMs)) this.stream.destroy()
+    } else if (this.#state === 'head') {
+      if (this.stream.pending > 0 && waited > limits.idleTimeoutMs) this.stream.destroy()
+      else if (this.#text !== '') {
+        if (waited > limits.headTimeoutMs) this.#refuse({ status: 408, detail: 'the head stopped coming', close: true })
+      } else if (waited > limits.keepAliveTimeoutMs) this.#linger()
+    }
+  }
+
+  // ByteHandler
+
+  onBytes(bytes: Buffer, start: number, end: number): void {
+    switch (this.#state) {
+      case 'head':
+        this.#since = this.#text === '' ? performance.now() : this.#since
+        this.#onHeadBytes(bytes, start, end)
+        if (!this.#pumping) this.#pump()
+        break
+      case 'exchange':
+        if (this.#walker.done) this.#keep(bytes, start, end)
+        else this.#onBodyBytes(bytes, start, end)
+        break
+      case 'linger':
+      case 'tunnel':
+      case 'closed':
+      // Read and dropped.
+    }
+  }
+
+  onEnd(): void {
+    this.#halfClosed = true
+    if (this.#state === 'linger') this.stream.destroy()
+    else if (this.#exchange === null) this.#linger()
+    else if (!this.#walker.done) {
+      // The request will never be whole (RFC 9112 section 8).
+      this.stream.destroy()
+    }
+  }
+
+  onDrain(): void {
+    this.#exchange?.onClientDrain()
+  }
+
+  onClose(): void {
+    const exchange = this.#exchange
+    this.#exchange = null
+    if (this.#state !== 'tunnel') exchange?.clientGone()
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#owner.onConnectionClosed(this)
+  }
+
+  // Caller
+
+  answerOwn(answer: OwnAnswer): void {
+    this.#exchange = null
+    const close = !this.#walker.done || this.#http10 || this.halfClosed || this.#closing()
+    this.stream.write(ownAnswerText(answer, { close, noBody: this.#isHead }))
+    this.#next(close)
+  }
+
+  answered(close: boolean): void {
+    this.#exchange = null
+    this.#next(close || !this.#walker.done)
+  }
+
+  cut(): void {
+    this.#exchange = null
+    this.#state = 'linger'
+    this.stream.reset()
+  }
+
+  tunnelStarted(): Buffer | null {
+    this.#state = 'tunnel'
+    if (this.#pipelinedBytes === 0) return null
+    const early = Buffer.concat(this.#pipelined)
+    this.#pipelined = []
+    this.#pipelinedBytes = 0
+    return early
+  }
+
+  tunnelEnded(): void {
+    this.onClose()
+  }
+
+  // Private
+
+  #closing(): boolean {
+    return this.#plane.isClosing(this.address)
+  }
+
+  #next(close: boolean): void {
+    if (close) {
+      this.#linger()
+      return
+    }
+    this.#state = 'head'
+    this.#since = performance.now()
+    if (!this.#pumping) this.#pump()
+  }
+
+  /** Sends FIN after the last answer, and drops what still comes until the client's own. */
+  #linger(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'linger'
+    this.#since = performance.now()
+    this.#pipelined = []
+    this.#pipelinedBytes = 0
+    this.stream.useSharedBuffer()
+    this.stream.resume()
+    this.stream.end()
+  }
+
+  /** Serves pipelined requests, without recursion however many are answered at once. */
+  #pump(): void {
+    this.#pumping = true
+    while (this.#state === 'head' && this.#pipelinedBytes > 0) {
+      const bytes = this.#pipelined.length === 1 ? this.#pipelined[0] : Buffer.concat(this.#pipelined)
+      this.#pipelined = []
+      this.#pipelinedBytes = 0
+      if (bytes !== undefined) this.onBytes(bytes, 0, bytes.length)
+    }
+    this.#pumping = false
+    if (this.#state !== 'head') return
+    this.stream.resume()
+    if (this.#halfClosed) this.#linger()
+  }
+
+  #keep(bytes: Buffer, start: number, end: number): void {
+    if (start >= end) return
+    // Behind what is kept already.
+    this.#pipelined.push(Buffer.from(bytes.subarray(start, end)))
+    this.#pipelinedBytes += end - start
+    if (this.#pipelinedBytes >= MAX_PIPELINED) this.stream.pause()
+  }
+
+  #onHeadBytes(bytes: Buffer, start: number, end: number): void {
+    const limits = this.#plane.snapshot.limits
+    let from = start
+    if (this.#text === '') {
+      // RFC 9112 section 2.2: empty lines before a request are skipped.
+      while (from + 1 < end && bytes[from] === 13 && bytes[from + 1] === 10) from += 2
+      if (from === end) return
+    }
+    const before = this.#text.length
+    if (before === 0 && end - from > LONG_READ) {
+      const found = bytes.indexOf(HEAD_END, from, 'latin1')
+      this.#text = bytes.latin1Slice(from, found === -1 || found + 4 > end ? end : found + 4)
+    } else {
+      this.#text += bytes.latin1Slice(from, end)
+    }
+    const headEnd = this.#text.indexOf(HEAD_END, Math.max(0, before - 3))
+    if (headEnd === -1 || headEnd > limits.maxHeadBytes) {
+      this.#onPartialHead(limits.maxHeadBytes)
+      return
+    }
+    const text = this.#text
+    this.#text = ''
+    const head = parseRequestHead(text.slice(0, headEnd), limits.maxHeaders)
+    if ('status' in head) {
+      this.#isHead = text.startsWith('HEAD ')
+      this.#refuse(head)
+      return
+    }
+    this.#isHead = head.method === 'HEAD'
+    this.#http10 = head.http10 && !head.keepAlive
+    this.#state = 'exchange'
+    const bodyStart = from - before + headEnd + 4
+    const walker = this.#walker
+    walker.start(head.body, head.length)
+    const exchange = new Exchange(this.#plane, this, head)
+    this.#exchange = exchange
+    const bodyEnd = walker.walk(bytes, bodyStart, end)
+    const { body } = exchange
+    body.complete = walker.done
+    if (bodyEnd > bodyStart) {
+      if (bodyEnd - bodyStart <= JOINED) body.initial = bytes.latin1Slice(bodyStart, bodyEnd)
+      else body.queue(bytes, bodyStart, bodyEnd)
+    }
+    this.#keep(bytes, bodyEnd, walker.failed ? bodyEnd : end)
+    if (walker.failed) {
+      exchange.refuse({ status: 400, error: 'http_request_error', detail: 'broken chunked framing' })
+      return
+    }
+    exchange.choose()
+    if (!walker.done && this.#exchange === exchange) this.stream.usePrivateBuffer()
+  }
+
+  #onBodyBytes(bytes: Buffer, start: number, end: number): void {
+    const exchange = this.#exchange
+    if (exchange === null) return
+    const bodyEnd = this.#walker.walk(bytes, start, end)
+    if (this.#walker.failed) {
+      exchange.refuse({ status: 400, error: 'http_request_error', detail: 'broken chunked framing' })
+      return
+    }
+    exchange.body.complete = this.#walker.done
+    if (bodyEnd > start) exchange.onRequestBytes(bytes, start, bodyEnd)
+    if (!this.#walker.done) return
+    this.stream.useSharedBuffer(exchange.body.unsent)
+    this.#keep(bytes, bodyEnd, end)
+  }
+
+  #onPartialHead(maxHeadBytes: number): void {
+    const text = this.#text
+    if (text.length > maxHeadBytes) {
+      const line = text.indexOf('\r\n')
+      const long = line === -1 || line > maxHeadBytes
+      this.#refuse({
+        status: long ? 414 : 431,
+        detail: long ? 'the target is too long' : 'the head is too long',
+        close: true,
+      })
+    } else if (!FIRST_OCTET.test(text) || BARE_CONTROL.test(text.endsWith('\r') ? text.slice(0, -1) : text)) {
+      this.#refuse({ status: 400, detail: 'malformed request', close: true })
+    }
+  }
+
+  /** Answers a request that never became one. It counts as arrived and refused at the address's first listener. */
+  #refuse(refusal: Refusal): void {
+    const site = this.#plane.snapshot.sites.get(this.address)
+    if (site !== undefined) {
+      const row = this.#plane.ledger.row(site.first.listener.key, '', '')
+      row.add(ARRIVED)
+      row.add(REFUSED)
+    }
+    this.#text = ''
+    const answer: OwnAnswer = { status: refusal.status, error: 'http_request_error', detail: refusal.detail }
+    this.stream.write(ownAnswerText(answer, { close: true, noBody: this.#isHead }))
+    this.#linger()
+  }
+}

@@ -1,0 +1,194 @@
+import { join } from 'node:path'
+import type { ProxyHello, ProxyStatus, ToProxy } from '../../src/contracts/link.ts'
+import { compareRevisions, type Revision } from '../../src/contracts/revision.ts'
+import type { RoutingTable } from '../../src/contracts/routing.ts'
+import { readBootId } from '../../src/core/clock.ts'
+import { errorMessage } from '../../src/core/errors.ts'
+import { createId } from '../../src/core/ids.ts'
+import type { Logger } from '../../src/core/logger.ts'
+import { BoundListeners } from './bound-listeners.ts'
+import { ControllerLink } from './controller-link.ts'
+import { Lives } from './lives.ts'
+import { TableFile } from './table-file.ts'
+import { WorkerPool } from './worker-pool.ts'
+
+/** How long a starting proxy waits for the controller's table before it serves with the one on disk. */
+const WAIT_FOR_CONTROLLER_MS = 1000
+const STATUS_MS = 250
+const PREDECESSORS_MS = 250
+const STOP_DEADLINE_MS = 10_000
+
+export interface HolderOptions {
+  /** Its folder is `<data>/proxy/<id>`. */
+  readonly data: string
+  /** Where `controller.sock` is. */
+  readonly run: string
+  readonly id: string
+  readonly workers: number
+  readonly log: Logger
+}
+
+/** The process that owns the listeners, the newest table and the workers of one proxy; it carries no traffic itself. */
+export class Holder {
+  readonly incarnation = createId('proxy')
+  readonly #options: HolderOptions
+  readonly #log: Logger
+  readonly #bootId = readBootId()
+  readonly #file: TableFile
+  readonly #lives: Lives
+  readonly #listeners: BoundListeners
+  readonly #workers: WorkerPool
+  readonly #link: ControllerLink
+  readonly #timers: NodeJS.Timeout[] = []
+  /** Accepted and on disk. */
+  #newest: RoutingTable | null = null
+  /** Applied by every worker. */
+  #applied: RoutingTable | null = null
+  #applying = false
+  #statusSentAt = 0
+  #statusTimer: NodeJS.Timeout | null = null
+
+  constructor(options: HolderOptions) {
+    this.#options = options
+    this.#log = options.log
+    const folder = join(options.data, 'proxy', options.id)
+    this.#file = new TableFile(join(folder, 'table.json'))
+    this.#lives = new Lives(join(folder, 'state.json'), this.incarnation, this.#bootId)
+    this.#listeners = new BoundListeners(join(folder, 'ports.json'), address => void this.#onBoundLater(address))
+    this.#workers = new WorkerPool(
+      {
+        handles: () => this.#listeners.handles(),
+        onStatus: urgent => this.#statusChanged(urgent),
+        onListenFailed: (address, code) => {
+          this.#listeners.listenFailed(address, code)
+          this.#ack()
+        },
+        onProcesses: pids => this.#lives.record(pids),
+      },
+      this.#log,
+    )
+    this.#link = new ControllerLink(join(options.run, 'controller.sock'), {
+      hello: () => this.#hello(),
+      onMessage: message => this.#onMessage(message),
+      onUp: () => this.#log.info('linked to the controller'),
+    })
+  }
+
+  start(): void {
+    this.#log.info({ id: this.#options.id, incarnation: this.incarnation }, 'proxy starting')
+    this.#lives.record([])
+    this.#workers.start(this.#options.workers)
+    this.#link.start()
+    this.#timers.push(
+      setTimeout(() => {
+        const stored = this.#newest === null ? this.#file.read() : null
+        if (stored === null) return
+        this.#log.warn({ revision: stored.revision }, 'no controller: serving with the table on disk')
+        this.#newest = stored
+        void this.#applyNewest()
+      }, WAIT_FOR_CONTROLLER_MS),
+      setInterval(() => this.#watchPredecessors(), PREDECESSORS_MS),
+    )
+  }
+
+  /** Accepts no more, lets requests finish (10 s at most), tells the controller the last counts. */
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#listeners.close()
+    await this.#workers.stop(STOP_DEADLINE_MS)
+    this.#sendStatus()
+    this.#link.close()
+  }
+
+  #hello(): ProxyHello {
+    return {
+      type: 'hello',
+      peer: 'proxy',
+      id: this.#options.id,
+      incarnation: this.incarnation,
+      bootId: this.#bootId,
+      applied: this.#applied?.revision ?? null,
+      predecessors: this.#lives.predecessors(),
+    }
+  }
+
+  #onMessage(message: ToProxy): void {
+    if (message.type !== 'table') return
+    const { table } = message
+    const known = this.#newest ?? this.#file.read()
+    if (known !== null && (known.fabric !== table.fabric || compareRevisions(table.revision, known.revision) < 0)) {
+      this.#log.warn({ offered: table.revision, known: known.revision, fabric: table.fabric }, 'a table is refused')
+      this.#link.send({ type: 'refused', revision: table.revision, applied: known.revision })
+      return
+    }
+    if (this.#newest !== null && compareRevisions(table.revision, this.#newest.revision) === 0) {
+      // Said again, to a link that came back. Applied again it would begin drains anew.
+      if (this.#newest === this.#applied) this.#ack()
+      return
+    }
+    this.#file.write(table)
+    this.#newest = table
+    void this.#applyNewest()
+  }
+
+  /** Applies the newest table; those that came and went in the meantime are never applied. */
+  async #applyNewest(): Promise<void> {
+    if (this.#applying) return
+    this.#applying = true
+    try {
+      for (;;) {
+        const table = this.#newest
+        if (table === null || table === this.#applied) break
+        const { opened, closed } = await this.#listeners.follow(table)
+        await this.#workers.apply(table, opened, closed)
+        this.#applied = table
+        this.#ack()
+      }
+    } catch (error) {
+      this.#log.error({ error: errorMessage(error) }, 'a table could not be applied')
+    } finally {
+      this.#applying = false
+    }
+  }
+
+  async #onBoundLater(address: string): Promise<void> {
+    await this.#workers.listen(address, this.#listeners.handle(address))
+    if (this.#listeners.handle(address) !== null) this.#log.info({ address }, 'bound at last')
+    this.#ack()
+  }
+
+  #ack(): void {
+    const revision = this.#applied?.revision
+    if (revision === undefined) return
+    this.#statusSentAt = performance.now()
+    this.#link.send({ type: 'ack', revision, listeners: this.#listeners.status(), status: this.#status(revision) })
+  }
+
+  #status(revision: Revision): ProxyStatus {
+    const { inFlight, rows } = this.#workers.totals()
+    return { revision, inFlight, ledger: { incarnation: this.incarnation, rows } }
+  }
+
+  #statusChanged(urgent: boolean): void {
+    if (urgent) this.#sendStatus()
+    else {
+      const wait = this.#statusSentAt + STATUS_MS - performance.now()
+      this.#statusTimer ??= setTimeout(() => this.#sendStatus(), Math.max(0, wait))
+    }
+  }
+
+  #sendStatus(): void {
+    if (this.#statusTimer !== null) clearTimeout(this.#statusTimer)
+    this.#statusTimer = null
+    if (this.#applied === null) return
+    this.#statusSentAt = performance.now()
+    this.#link.send({ type: 'status', status: this.#status(this.#applied.revision) })
+  }
+
+  #watchPredecessors(): void {
+    if (this.#lives.allGone) return
+    for (const incarnation of this.#lives.newlyGone()) {
+      this.#link.send({ type: 'predecessor', incarnation, exited: true })
+    }
+  }
+}

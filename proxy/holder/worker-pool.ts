@@ -1,0 +1,181 @@
+import type { LedgerRow } from '../../src/contracts/ledger.ts'
+import type { RoutingTable } from '../../src/contracts/routing.ts'
+import { backoffDelay } from '../../src/core/backoff.ts'
+import type { Logger } from '../../src/core/logger.ts'
+import { closeRows, sumRows } from '../ledger/merge.ts'
+import type { FromWorker } from '../worker/protocol.ts'
+import { WorkerProcess, type WorkerEvents } from './worker-process.ts'
+
+/** A worker that lived shorter than this died quickly: the next one waits. */
+const QUICK_MS = 1000
+const BACKOFF = { firstMs: 50, capMs: 2000 }
+/** A worker that does not do what it was told within this is hung, and is replaced. */
+const HUNG_MS = 5000
+
+export interface PoolEvents {
+  /** Every bound address and its handle, for a worker that starts. */
+  handles(): Iterable<[string, unknown]>
+  onStatus(urgent: boolean): void
+  onListenFailed(address: string, code: string): void
+  /** Which processes there are has changed; before a new one serves. */
+  onProcesses(pids: readonly number[]): void
+}
+
+/** Keeps the workers running, gives all of them the same table at the same level, adds up what they count. */
+export class WorkerPool implements WorkerEvents {
+  readonly #events: PoolEvents
+  readonly #log: Logger
+  readonly #workers = new Set<WorkerProcess>()
+  #table: RoutingTable | null = null
+  /** Rows of workers that are gone. */
+  #dead: LedgerRow[] = []
+  #quickDeaths = 0
+  #stopping = false
+  /** One change at a time: a worker that starts in the middle of one waits for its end. */
+  #turn: Promise<void> = Promise.resolve()
+  #ready: WorkerProcess[] = []
+
+  constructor(events: PoolEvents, log: Logger) {
+    this.#events = events
+    this.#log = log
+  }
+
+  start(count: number): void {
+    for (let index = 0; index < count; index++) this.#spawn()
+  }
+
+  /** Makes `table` current in every worker and the listeners follow; resolves when all have done so. */
+  async apply(table: RoutingTable, opened: readonly string[], closed: readonly string[]): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#table = table
+      const workers = this.#serving()
+      if (workers.length > 1) {
+        // Two levels: nobody serves by the new table before everybody has stopped serving by the old one.
+        await this.#all(workers, async worker => {
+          const prepared = worker.prepared()
+          worker.send({ type: 'prepare', table })
+          await prepared
+        })
+        for (const worker of workers) worker.send({ type: 'commit' })
+      } else for (const worker of workers) worker.send({ type: 'apply', table })
+      await this.#all(workers, async worker => {
+        for (const address of closed) worker.send({ type: 'unlisten', address })
+        for (const [address, handle] of this.#events.handles()) {
+          if (opened.includes(address)) worker.send({ type: 'listen', address }, handle)
+        }
+        await worker.sync()
+      })
+      await this.#bringUpReady()
+    })
+  }
+
+  /** Listens on one more address, bound after its table was applied. */
+  async listen(address: string, handle: unknown): Promise<void> {
+    await this.#inTurn(async () => {
+      await this.#all(this.#serving(), async worker => {
+        worker.send({ type: 'listen', address }, handle)
+        await worker.sync()
+      })
+    })
+  }
+
+  /** In flight and counts, over all workers there are and were. */
+  totals(): { inFlight: Record<string, number>; rows: LedgerRow[] } {
+    const inFlight: Record<string, number> = {}
+    for (const worker of this.#workers) {
+      for (const [key, count] of Object.entries(worker.inFlight)) inFlight[key] = (inFlight[key] ?? 0) + count
+    }
+    return { inFlight, rows: sumRows([this.#dead, ...[...this.#workers].map(worker => worker.rows)]) }
+  }
+
+  /** Lets workers finish what they have, at most `deadlineMs`, then ends them. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true
+    for (const worker of this.#workers) worker.send({ type: 'stop', deadlineMs })
+    const deadline = performance.now() + deadlineMs + 500
+    while (this.#workers.size > 0 && performance.now() < deadline) await pause(20)
+    for (const worker of this.#workers) worker.kill()
+  }
+
+  // WorkerEvents
+
+  onReady(worker: WorkerProcess): void {
+    this.#ready.push(worker)
+    if (this.#table !== null) void this.#inTurn(() => this.#bringUpReady())
+  }
+
+  onMessage(_worker: WorkerProcess, message: FromWorker): void {
+    if (message.type === 'status') this.#events.onStatus(message.urgent)
+    else if (message.type === 'listen-failed') this.#events.onListenFailed(message.address, message.code)
+  }
+
+  onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void {
+    this.#workers.delete(worker)
+    this.#ready = this.#ready.filter(other => other !== worker)
+    this.#dead = sumRows([this.#dead, closeRows(worker.rows)])
+    this.#events.onProcesses(this.#pids())
+    this.#events.onStatus(true)
+    if (this.#stopping) return
+    this.#log.warn({ worker: worker.pid, code, signal }, 'a worker died')
+    if (performance.now() - worker.startedAt > QUICK_MS) this.#quickDeaths = 0
+    const delay = this.#quickDeaths === 0 ? 0 : backoffDelay(this.#quickDeaths - 1, BACKOFF)
+    this.#quickDeaths++
+    if (delay === 0) this.#spawn()
+    else setTimeout(() => this.#spawn(), delay)
+  }
+
+  // Private
+
+  #spawn(): void {
+    if (this.#stopping) return
+    this.#workers.add(new WorkerProcess(this))
+    this.#events.onProcesses(this.#pids())
+  }
+
+  #pids(): number[] {
+    return [...this.#workers].map(worker => worker.pid)
+  }
+
+  #serving(): WorkerProcess[] {
+    return [...this.#workers].filter(worker => worker.serving)
+  }
+
+  async #bringUpReady(): Promise<void> {
+    const table = this.#table
+    if (table === null) return
+    const starting = this.#ready
+    this.#ready = []
+    await this.#all(starting, async worker => {
+      worker.send({ type: 'apply', table })
+      for (const [address, handle] of this.#events.handles()) worker.send({ type: 'listen', address }, handle)
+      worker.serving = true
+      await worker.sync()
+    })
+  }
+
+  /** Does `act` with each worker; one that is hung is killed, its place is taken by a new one. */
+  async #all(workers: readonly WorkerProcess[], act: (worker: WorkerProcess) => Promise<void>): Promise<void> {
+    await Promise.all(
+      workers.map(async worker => {
+        const hung = setTimeout(() => {
+          this.#log.error({ worker: worker.pid }, 'a worker hangs and is killed')
+          worker.kill()
+        }, HUNG_MS)
+        await act(worker)
+        clearTimeout(hung)
+      }),
+    )
+  }
+
+  async #inTurn(act: () => Promise<void>): Promise<void> {
+    const mine = this.#turn.then(act)
+    this.#turn = mine.catch(() => {})
+    await mine
+  }
+}
+
+async function pause(ms: number): Promise<void> {
+  await new Promise(resolve => {
+    setTimeout(resolve, ms)
+  })
+}

@@ -1,0 +1,91 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import type { LedgerRow } from '../../src/contracts/ledger.ts'
+import type { FromWorker, ToWorker, WorkerStatus } from '../worker/protocol.ts'
+
+// Compiled files sit beside each other as the sources do.
+const MAIN = fileURLToPath(new URL(`../worker/main.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url))
+const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'VIPSWAP_LOG']
+
+export interface WorkerEvents {
+  onReady(worker: WorkerProcess): void
+  onMessage(worker: WorkerProcess, message: FromWorker): void
+  onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void
+}
+
+/** One worker process as the holder sees it. */
+export class WorkerProcess {
+  readonly startedAt = performance.now()
+  inFlight: Readonly<Record<string, number>> = {}
+  rows: readonly LedgerRow[] = []
+  /** It has the current table and all listeners. */
+  serving = false
+  gone = false
+  readonly #child: ChildProcess
+  readonly #waiting = new Map<string, () => void>()
+  #syncs = 0
+
+  constructor(events: WorkerEvents) {
+    const env: NodeJS.ProcessEnv = {}
+    for (const name of PASSED_ON) if (process.env[name] !== undefined) env[name] = process.env[name]
+    this.#child = fork(MAIN, [], { execArgv: [], env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#child.on('message', (message: FromWorker) => {
+      if (message.type === 'synced') this.#settle(`sync ${message.id}`, message.status)
+      else if (message.type === 'status') this.#settle(null, message.status)
+      else if (message.type === 'prepared') this.#settle('prepared', null)
+      else if (message.type === 'ready') events.onReady(this)
+      events.onMessage(this, message)
+    })
+    this.#child.on('error', () => {})
+    this.#child.on('exit', (code, signal) => {
+      this.gone = true
+      for (const resolve of this.#waiting.values()) resolve()
+      this.#waiting.clear()
+      events.onExit(this, code, signal)
+    })
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  send(message: ToWorker, handle?: unknown): void {
+    if (this.gone || !this.#child.connected) return
+    // A native TCP handle may be sent as a socket may; only the types do not know.
+    this.#child.send(message, handle as undefined, {}, () => {})
+  }
+
+  /** Resolves when everything sent so far is done there, or the worker is gone. */
+  async sync(): Promise<void> {
+    const id = ++this.#syncs
+    const done = this.#wait(`sync ${id}`)
+    this.send({ type: 'sync', id })
+    await done
+  }
+
+  /** Resolves when the worker holds back what arrives, or is gone. */
+  async prepared(): Promise<void> {
+    await this.#wait('prepared')
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL')
+  }
+
+  async #wait(what: string): Promise<void> {
+    if (this.gone) return
+    await new Promise<void>(resolve => {
+      this.#waiting.set(what, resolve)
+    })
+  }
+
+  #settle(what: string | null, status: WorkerStatus | null): void {
+    if (status !== null) {
+      this.inFlight = status.inFlight
+      this.rows = status.rows
+    }
+    if (what === null) return
+    this.#waiting.get(what)?.()
+    this.#waiting.delete(what)
+  }
+}

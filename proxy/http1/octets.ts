@@ -1,0 +1,9 @@
+// Methods of Buffer that Node has always had and its types leave out: half the cost of toString() for short slices.
+declare global {
+  interface Buffer {
+    latin1Slice(start: number, end: number): string
+    hexSlice(start: number, end: number): string
+  }
+}
+
+export {}

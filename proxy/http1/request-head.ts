@@ -1,0 +1,204 @@
+import { listElements, nameFilter, namedByConnection, withoutFields } from './field-lines.ts'
+import { ABSOLUTE_FORM, CONTENT_LENGTH, HOST, ORIGIN_FORM, REQUEST_HEAD } from './grammar.ts'
+
+/** A request head that keeps to RFC 9112, taken apart as far as forwarding needs. */
+export interface RequestHead {
+  readonly method: string
+  /** Origin form, or `*`. */
+  readonly target: string
+  /** Value of `Host`, or the authority of an absolute-form target; empty only in HTTP/1.0. */
+  readonly host: string
+  /** Lower-case, without port and trailing dot. */
+  readonly hostName: string
+  readonly http10: boolean
+  /** The client lets the connection stay open after the answer. */
+  readonly keepAlive: boolean
+  readonly body: 'none' | 'length' | 'chunked'
+  readonly length: number
+  readonly expectContinue: boolean
+  /** Value of `Upgrade` where a tunnel may come of it, else null. */
+  readonly upgrade: string | null
+  /** Field lines to forward, each with CRLF: no hop-by-hop fields, no `Host`, none that tell who came before. */
+  readonly fields: string
+  /** What a proxy before this one said; to be used only if the peer is trusted. */
+  readonly before: Readonly<Record<string, string>> | null
+}
+
+/** Why a request is answered by the proxy itself; `close`: the connection's framing can no longer be relied on. */
+export interface Refusal {
+  readonly status: number
+  readonly detail: string
+  readonly close: boolean
+}
+
+const SPECIAL = nameFilter([
+  'host',
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'expect',
+  'upgrade',
+  'te',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'http2-settings',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-server',
+  'x-forwarded-by',
+  'x-real-ip',
+  'x-request-id',
+  'traceparent',
+  'tracestate',
+])
+
+function refuse(status: number, detail: string): Refusal {
+  return { status, detail, close: true }
+}
+
+/** What a request head says. A refusal names the rule that was broken. `text` has no closing empty line. */
+export function parseRequestHead(text: string, maxHeaders: number): RequestHead | Refusal {
+  const match = REQUEST_HEAD.exec(text)
+  if (match === null) return refuse(400, 'malformed request')
+  const method = match[1] ?? ''
+  const http10 = match[3] === '0'
+
+  let fields = ''
+  let kept = text.indexOf('\r\n') + 2
+  let host: string | null = null
+  let connection = ''
+  let length: string | null = null
+  let coding: string | null = null
+  let expect: string | null = null
+  let upgrade: string | null = null
+  let before: Record<string, string> | null = null
+  let count = 0
+
+  for (let at = kept; at > 1 && at < text.length;) {
+    if (++count > maxHeaders) return refuse(431, 'too many fields')
+    const colon = text.indexOf(':', at)
+    const lineEnd = text.indexOf('\r\n', colon)
+    const end = lineEnd === -1 ? text.length : lineEnd
+    const name = SPECIAL(text, at, colon)
+    if (name !== null) {
+      fields += text.slice(kept, at)
+      kept = end + 2
+      const value = text.slice(colon + 1, end).trim()
+      switch (name) {
+        case 'host':
+          if (host !== null) return refuse(400, 'more than one Host')
+          host = value
+          break
+        case 'connection':
+          connection += `,${value}`
+          break
+        case 'content-length':
+          if (length !== null) return refuse(400, 'more than one Content-Length')
+          if (!CONTENT_LENGTH.test(value)) return refuse(400, 'invalid Content-Length')
+          length = value
+          break
+        case 'transfer-encoding':
+          if (coding !== null) return refuse(400, 'more than one Transfer-Encoding')
+          coding = value.toLowerCase()
+          break
+        case 'expect':
+          if (expect !== null) return refuse(417, 'more than one Expect')
+          expect = value.toLowerCase()
+          break
+        case 'upgrade':
+          upgrade = upgrade === null ? value : `${upgrade}, ${value}`
+          break
+        case 'te':
+        case 'keep-alive':
+        case 'proxy-connection':
+        case 'proxy-authenticate':
+        case 'proxy-authorization':
+        case 'http2-settings':
+          break
+        default: {
+          before ??= {}
+          const earlier = before[name]
+          before[name] = earlier === undefined ? value : `${earlier}, ${value}`
+        }
+      }
+    }
+    at = end + 2
+  }
+  if (kept < text.length && kept > 1) fields += `${text.slice(kept)}\r\n`
+
+  if (coding !== null) {
+    if (length !== null) return refuse(400, 'both Content-Length and Transfer-Encoding')
+    if (http10) return refuse(400, 'Transfer-Encoding in HTTP/1.0')
+    if (coding !== 'chunked') {
+      // RFC 9112 section 6.3: without chunked at the end there is no length; an unknown coding before it is 501.
+      return coding.endsWith(',chunked') || coding.endsWith(', chunked') || /^[\w-]+$/.test(coding)
+        ? refuse(501, 'unknown transfer coding')
+        : refuse(400, 'invalid Transfer-Encoding')
+    }
+  }
+  if (host === null && !http10) return refuse(400, 'no Host')
+
+  let target = match[2] ?? ''
+  if (method === 'CONNECT') return refuse(405, 'CONNECT is not served here')
+  if (!ORIGIN_FORM.test(target)) {
+    const absolute = ABSOLUTE_FORM.exec(target)
+    if (absolute !== null) {
+      if (host !== null && !HOST.test(host)) return refuse(400, 'invalid Host')
+      host = absolute[1] ?? ''
+      const path = absolute[2] ?? (method === 'OPTIONS' ? '*' : '/')
+      target = path.startsWith('?') ? `/${path}` : path
+      if (target !== '*' && !ORIGIN_FORM.test(target)) return refuse(400, 'invalid target')
+    } else if (target !== '*' || method !== 'OPTIONS') {
+      return refuse(400, 'invalid target')
+    }
+  }
+  let hostName = ''
+  if (host !== null) {
+    const parts = HOST.exec(host)
+    if (parts === null) return refuse(400, 'invalid Host')
+    hostName = (parts[1] ?? '').toLowerCase()
+    if (hostName.endsWith('.')) hostName = hostName.slice(0, -1)
+  }
+  const body = coding !== null ? 'chunked' : length !== null && Number(length) > 0 ? 'length' : 'none'
+  // Its body is known, so the connection stays usable after these; the body's bytes are skipped by the caller.
+  if (method === 'TRACE') return { status: 405, detail: 'TRACE is not served here', close: true }
+  if (expect !== null && expect !== '100-continue') return { status: 417, detail: 'unknown expectation', close: true }
+
+  let keepAlive = !http10
+  if (connection !== '') {
+    const elements = listElements(connection)
+    if (elements.includes('close')) keepAlive = false
+    else if (http10) keepAlive = elements.includes('keep-alive')
+    if (!elements.includes('upgrade')) upgrade = null
+    const named = namedByConnection(elements)
+    if (named !== null) fields = withoutFields(fields, named)
+  } else {
+    upgrade = null
+  }
+  // A body before the switch would have to be framed inside the tunnel; h2c is never relayed. Both go on as plain requests.
+  if (upgrade !== null && (http10 || body !== 'none' || !/^[\w./-]+$/.test(upgrade) || /^h2c?$/i.test(upgrade))) {
+    upgrade = null
+  }
+  if (length !== null) fields += `Content-Length: ${length}\r\n`
+  else if (coding !== null) fields += 'Transfer-Encoding: chunked\r\n'
+
+  return {
+    method,
+    target,
+    host: host ?? '',
+    hostName,
+    http10,
+    keepAlive,
+    body,
+    length: length === null ? 0 : Number(length),
+    expectContinue: expect !== null && !http10,
+    upgrade,
+    fields,
+    before,
+  }
+}

@@ -1,0 +1,44 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { MAX_SOCKET_PATH } from '../src/contracts/link.ts'
+import { createLogger } from '../src/core/logger.ts'
+import { onShutdown } from '../src/core/shutdown.ts'
+import { Holder } from './holder/holder.ts'
+
+const STOP_POLL_MS = 250
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    run: { type: 'string' },
+    id: { type: 'string', default: 'proxy-0' },
+    workers: { type: 'string', default: '1' },
+  },
+})
+const log = createLogger('proxy')
+const workers = Number(values.workers)
+const usage = 'usage: main.js --data DIR --run DIR [--id NAME] [--workers N]'
+
+if (values.data === undefined || values.run === undefined || !Number.isInteger(workers) || workers < 1) {
+  log.fatal(usage)
+  process.exit(2)
+}
+if (Buffer.byteLength(join(values.run, 'controller.sock')) > MAX_SOCKET_PATH) {
+  log.fatal(`the run folder's path is too long for a socket in it (at most ${MAX_SOCKET_PATH} bytes)`)
+  process.exit(2)
+}
+
+const holder = new Holder({ data: values.data, run: values.run, id: values.id, workers, log })
+const begin = onShutdown(() => holder.stop(), { deadlineMs: 15_000, log })
+
+// "Stop wanted" is a file, so that it holds even if whoever wanted it is gone.
+const stopFile = join(values.run, 'stop')
+const poll = setInterval(() => {
+  if (!existsSync(stopFile)) return
+  clearInterval(poll)
+  begin('stop file')
+}, STOP_POLL_MS)
+poll.unref()
+
+holder.start()

@@ -1,0 +1,116 @@
+import { BlockList, isIP } from 'node:net'
+import type { Revision } from '../../src/contracts/revision.ts'
+import type { DataPlaneLimits, Listener, Pool, RoutingTable } from '../../src/contracts/routing.ts'
+import type { TargetState } from './target.ts'
+
+/** One listener's way to its instances under one table. */
+export interface Route {
+  readonly listener: Listener
+  readonly pool: CompiledPool | null
+}
+
+export interface CompiledPool {
+  readonly pool: Pool
+  /** Targets in state `in`. */
+  readonly ready: readonly TargetState[]
+}
+
+/** All listeners of one bound address. */
+export interface Site {
+  readonly address: string
+  readonly protocol: 'http' | 'tcp'
+  /** For what no host name decides. */
+  readonly first: Route
+  /** Null where one listener has the address alone: any host is its. */
+  readonly byHost: ReadonlyMap<string, Route> | null
+}
+
+/** A routing table made ready for choosing from. Never changes; a new table is a new snapshot. */
+export interface Snapshot {
+  readonly revision: Revision
+  readonly limits: DataPlaneLimits
+  readonly sites: ReadonlyMap<string, Site>
+  readonly targets: ReadonlyMap<string, TargetState>
+  readonly trusted: BlockList | null
+}
+
+/** Names what is bound: listeners of one host and port share it; a free port (0) is never shared. */
+export function addressOf(listener: Pick<Listener, 'host' | 'port' | 'key'>): string {
+  return listener.port === 0 ? `${listener.host}:0 ${listener.key}` : `${listener.host}:${listener.port}`
+}
+
+/** Compiles a table. `targetFor` gives the lasting state of a target: the known one or a new one. */
+export function compileTable(
+  table: RoutingTable,
+  targetFor: (target: Pool['targets'][number], pool: Pool) => TargetState,
+): Snapshot {
+  const targets = new Map<string, TargetState>()
+  const pools = new Map<string, CompiledPool>()
+  for (const [key, pool] of Object.entries(table.pools)) {
+    const ready: TargetState[] = []
+    for (const target of pool.targets) {
+      const state = targetFor(target, pool)
+      targets.set(target.key, state)
+      if (target.state === 'in') ready.push(state)
+    }
+    pools.set(key, { pool, ready })
+  }
+
+  const routes = new Map<string, Route[]>()
+  for (const listener of table.listeners) {
+    const route = { listener, pool: listener.pool === null ? null : (pools.get(listener.pool) ?? null) }
+    const address = addressOf(listener)
+    const shared = routes.get(address)
+    if (shared === undefined) routes.set(address, [route])
+    else shared.push(route)
+  }
+  const sites = new Map<string, Site>()
+  for (const [address, [first, ...others]] of routes) {
+    if (first === undefined) continue
+    let byHost: Map<string, Route> | null = null
+    if (others.length > 0 && first.listener.protocol === 'http') {
+      byHost = new Map()
+      for (const route of [first, ...others]) {
+        for (const name of route.listener.hostNames) {
+          const lower = name.toLowerCase()
+          if (!byHost.has(lower)) byHost.set(lower, route)
+        }
+      }
+    }
+    sites.set(address, { address, protocol: first.listener.protocol, first, byHost })
+  }
+  return {
+    revision: table.revision,
+    limits: table.limits,
+    sites,
+    targets,
+    trusted: compileTrusted(table.limits.trustedProxies),
+  }
+}
+
+/** The listener of a request by its host name; null: none has that name (421). */
+export function routeFor(site: Site, hostName: string): Route | null {
+  return site.byHost === null ? site.first : (site.byHost.get(hostName) ?? null)
+}
+
+/** Addresses and prefixes (`10.0.0.0/8`) as a list to test against; null if there are none. */
+function compileTrusted(entries: readonly string[]): BlockList | null {
+  if (entries.length === 0) return null
+  const list = new BlockList()
+  for (const entry of entries) {
+    const [address = '', prefix] = entry.split('/')
+    const family = isIP(address)
+    if (family === 0) continue
+    const type = family === 6 ? 'ipv6' : 'ipv4'
+    if (prefix === undefined) list.addAddress(address, type)
+    else list.addSubnet(address, Number(prefix), type)
+  }
+  return list
+}
+
+/** Is the peer a proxy whose word counts? */
+export function isTrusted(trusted: BlockList | null, address: string): boolean {
+  if (trusted === null || address === '') return false
+  const plain = address.startsWith('::ffff:') ? address.slice(7) : address
+  return trusted.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4')
+}

@@ -1,0 +1,83 @@
+import { createLogger } from '../../src/core/logger.ts'
+import { DataPlane } from './data-plane.ts'
+import { Listeners } from './listeners.ts'
+import type { FromWorker, ToWorker } from './protocol.ts'
+
+const SPOOL_MS = 50
+/** Without a holder: finish what is open within this. */
+const ORPHAN_DEADLINE_MS = 30_000
+
+const log = createLogger('proxy-worker')
+let stopping = false
+
+function send(message: FromWorker): void {
+  // The channel may just have closed: 'disconnect' follows and ends this worker.
+  if (process.connected) process.send?.(message, undefined, undefined, () => {})
+}
+
+function sendStatus(urgent: boolean): void {
+  plane.ledger.changed = false
+  plane.inFlightChanged = false
+  send({ type: 'status', status: plane.status(), urgent })
+}
+
+const plane = new DataPlane(() => sendStatus(true))
+const listeners = new Listeners(plane, (address, code) => send({ type: 'listen-failed', address, code }))
+
+async function stop(deadlineMs: number, reason: string): Promise<void> {
+  if (stopping) return
+  stopping = true
+  log.info({ reason, connections: plane.connections }, 'worker stopping')
+  listeners.closeAll()
+  plane.commit()
+  await plane.close(deadlineMs)
+  sendStatus(false)
+  // Lets the last status leave.
+  setTimeout(() => process.exit(0), 10)
+}
+
+process.on('message', (message: ToWorker, handle: unknown) => {
+  switch (message.type) {
+    case 'apply':
+      plane.apply(message.table)
+      break
+    case 'prepare':
+      plane.prepare(message.table)
+      send({ type: 'prepared', revision: message.table.revision })
+      break
+    case 'commit':
+      plane.commit()
+      break
+    case 'listen':
+      if (!stopping) listeners.listenHandle(message.address, handle)
+      break
+    case 'unlisten':
+      listeners.close(message.address)
+      break
+    case 'sync':
+      // A failed listen is told by a later tick; this comes after it.
+      setImmediate(() => {
+        plane.ledger.changed = false
+        plane.inFlightChanged = false
+        send({ type: 'synced', id: message.id, status: plane.status() })
+      })
+      break
+    case 'stop':
+      void stop(message.deadlineMs, 'told to')
+      break
+  }
+})
+process.on('disconnect', () => void stop(ORPHAN_DEADLINE_MS, 'the holder is gone'))
+// A terminal's Ctrl-C reaches every process; the holder decides when workers stop.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+process.on('uncaughtException', error => {
+  log.fatal({ error: error.stack }, 'worker failed')
+  process.exit(1)
+})
+
+setInterval(() => {
+  if (plane.ledger.changed || plane.inFlightChanged) sendStatus(false)
+}, SPOOL_MS).unref()
+
+send({ type: 'ready' })

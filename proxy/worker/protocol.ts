@@ -1,0 +1,33 @@
+import type { LedgerRow } from '../../src/contracts/ledger.ts'
+import type { Revision } from '../../src/contracts/revision.ts'
+import type { RoutingTable } from '../../src/contracts/routing.ts'
+
+// What holder and worker say to each other over the IPC channel; it keeps their order.
+
+export type ToWorker =
+  /** One worker: the table becomes current. */
+  | { readonly type: 'apply'; readonly table: RoutingTable }
+  /** Several workers, first level: hold what arrives, answer `prepared`. */
+  | { readonly type: 'prepare'; readonly table: RoutingTable }
+  /** Second level: what was prepared becomes current. */
+  | { readonly type: 'commit' }
+  /** Comes with the bound handle to listen on. */
+  | { readonly type: 'listen'; readonly address: string }
+  | { readonly type: 'unlisten'; readonly address: string }
+  /** Answer `synced` once everything said before is done. */
+  | { readonly type: 'sync'; readonly id: number }
+  | { readonly type: 'stop'; readonly deadlineMs: number }
+
+export interface WorkerStatus {
+  readonly revision: Revision
+  readonly inFlight: Readonly<Record<string, number>>
+  readonly rows: readonly LedgerRow[]
+}
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | { readonly type: 'prepared'; readonly revision: Revision }
+  | { readonly type: 'listen-failed'; readonly address: string; readonly code: string }
+  | { readonly type: 'synced'; readonly id: number; readonly status: WorkerStatus }
+  /** `urgent`: a draining target has just reached zero. */
+  | { readonly type: 'status'; readonly status: WorkerStatus; readonly urgent: boolean }
