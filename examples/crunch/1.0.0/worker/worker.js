@@ -1,6 +1,10 @@
 // Fetches a job, counts the primes up to its number, hands in the result, and again. It listens on nothing: the store
 // is reached through the proxy, at ENDPOINT_STORE_JOBS.
-const { ENDPOINT_STORE_JOBS: store = '127.0.0.1:8071', ROLE_INSTANCE_ID: worker = 'local', SETTING_PAUSE_MS = '200' } = process.env
+const {
+  ENDPOINT_STORE_JOBS: store = '127.0.0.1:8071',
+  ROLE_INSTANCE_ID: worker = 'local',
+  SETTING_PAUSE_MS = '200',
+} = process.env
 const idle = new AbortController()
 
 while (!idle.signal.aborted) {
@@ -28,10 +32,14 @@ async function call(path, body) {
 function pause() {
   return new Promise(resolve => {
     const timer = setTimeout(resolve, Number(SETTING_PAUSE_MS))
-    idle.signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolve()
-    }, { once: true })
+    idle.signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer)
+        resolve()
+      },
+      { once: true },
+    )
   })
 }
 
