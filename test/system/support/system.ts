@@ -84,7 +84,7 @@ export async function startSystem(
     await stop()
     const left = processesIn(data)
     for (const { pid } of left) process.kill(pid, 'SIGKILL')
-    t.same(left, [], 'nothing is left running')
+    if (left.length > 0) throw new Error(`left running: ${left.map(({ command }) => command).join('; ')}`)
   })
   await until(
     'the system is ready',
