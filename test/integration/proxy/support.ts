@@ -1,0 +1,264 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { DEFAULT_LIMITS, type DataPlaneLimits, type Listener, type Pool, type RoutingTable, type Target } from '../../../src/contracts/routing.ts'
+import type { LedgerRow } from '../../../src/contracts/ledger.ts'
+import { DataPlane } from '../../../proxy/worker/data-plane.ts'
+import { Listeners } from '../../../proxy/worker/listeners.ts'
+import { openIn, sumRows } from '../../../proxy/ledger/merge.ts'
+
+interface Test {
+  teardown(fn: () => unknown): void
+}
+
+/** A raw-socket instance: what it received, and what it does with it. */
+export interface Origin {
+  readonly port: number
+  /** All bytes received, per connection in order of arrival, as latin1. */
+  readonly received: string[]
+  readonly sockets: Socket[]
+  close(): Promise<void>
+}
+
+/** `onText` is called at each read with all that this connection has received since `clear` was last called. */
+export async function startOrigin(
+  t: Test,
+  onText: (text: string, socket: Socket, clear: () => void) => void,
+  options: { port?: number; onEnd?: (socket: Socket) => void } = {},
+): Promise<Origin> {
+  const received: string[] = []
+  const sockets: Socket[] = []
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, socket => {
+    const index = received.push('') - 1
+    sockets.push(socket)
+    let text = ''
+    socket.on('error', () => {})
+    socket.on('end', () => (options.onEnd === undefined ? socket.end() : options.onEnd(socket)))
+    socket.on('data', chunk => {
+      const part = chunk.toString('latin1')
+      received[index] += part
+      text += part
+      onText(text, socket, () => {
+        text = ''
+      })
+    })
+  })
+  await new Promise<void>(resolve => {
+    server.listen(options.port ?? 0, '127.0.0.1', resolve)
+  })
+  const close = async (): Promise<void> => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise<void>(resolve => {
+      server.close(() => resolve())
+    })
+  }
+  t.teardown(close)
+  return { port: (server.address() as AddressInfo).port, received, sockets, close }
+}
+
+/** An instance that answers each request without a body by `answer`. */
+export async function answering(t: Test, answer: string | (() => string)): Promise<Origin> {
+  return startOrigin(t, (text, socket, clear) => {
+    if (!text.includes('\r\n\r\n')) return
+    const requests = text.split('\r\n\r\n').length - 1
+    clear()
+    for (let n = 0; n < requests; n++) socket.write(typeof answer === 'string' ? answer : answer(), 'latin1')
+  })
+}
+
+export function ok(body: string, fields = ''): string {
+  return `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n${fields}\r\n${body}`
+}
+
+export function target(origin: { port: number }, change: Partial<Target> & { name?: string } = {}): Target {
+  const { name = 'web_IN_0', ...rest } = change
+  return {
+    key: `d1/${name}#1.1:${origin.port}`,
+    instance: name,
+    version: '1.0.0',
+    host: '127.0.0.1',
+    port: origin.port,
+    state: 'in',
+    ...rest,
+  }
+}
+
+export function pool(targets: readonly Target[], change: Partial<Pool> = {}): Pool {
+  return {
+    key: 'd1/web/http',
+    service: 'app',
+    deployment: 'd1',
+    role: 'web',
+    endpoint: 'http',
+    targets,
+    expecting: false,
+    drainTimeoutMs: 1000,
+    ...change,
+  }
+}
+
+export function listener(change: Partial<Listener> = {}): Listener {
+  return {
+    key: 'app/production/web/http',
+    service: 'app',
+    slot: 'production',
+    role: 'web',
+    endpoint: 'http',
+    protocol: 'http',
+    host: '127.0.0.1',
+    port: 1,
+    hostNames: ['app.localhost'],
+    pool: 'd1/web/http',
+    reason: null,
+    ...change,
+  }
+}
+
+let n = 0
+
+export function table(
+  pools: readonly Pool[],
+  change: { listeners?: Listener[]; limits?: Partial<DataPlaneLimits>; n?: number; fabric?: string } = {},
+): RoutingTable {
+  return {
+    fabric: change.fabric ?? 'fabric-1',
+    revision: { term: 1, n: change.n ?? ++n },
+    listeners: change.listeners ?? [listener()],
+    pools: Object.fromEntries(pools.map(one => [one.key, one])),
+    limits: { ...DEFAULT_LIMITS, ...change.limits },
+  }
+}
+
+export interface TestPlane {
+  readonly plane: DataPlane
+  readonly port: number
+  readonly drained: () => number
+  listen(address: string): Promise<number>
+  rows(vip?: string): LedgerRow
+}
+
+/** A data plane in this process, listening as `127.0.0.1:1` of the tables on a free port. */
+export async function startPlane(t: Test, first: RoutingTable, address = '127.0.0.1:1'): Promise<TestPlane> {
+  let drained = 0
+  const plane = new DataPlane(() => drained++)
+  const listeners = new Listeners(plane)
+  plane.apply(first)
+  const port = await listeners.listenPort(address, '127.0.0.1', 0)
+  t.teardown(async () => {
+    listeners.closeAll()
+    await plane.close(0)
+  })
+  return {
+    plane,
+    port,
+    drained: () => drained,
+    listen: async other => listeners.listenPort(other, '127.0.0.1', 0),
+    rows: (vip = 'app/production/web/http') => {
+      const rows = plane.ledger.snapshot().filter(row => row.vip === vip)
+      return { ...sum(rows), vip }
+    },
+  }
+}
+
+function sum(rows: readonly LedgerRow[]): LedgerRow {
+  const empty = { vip: '', deployment: '', version: '', arrived: 0, answered: 0, refused: 0, clientGone: 0, held: 0, heldMaxMs: 0, replayed: 0, broken: {} }
+  return sumRows([[empty], rows.map(row => ({ ...row, vip: '', deployment: '', version: '' }))])[0] ?? empty
+}
+
+/** Requests that arrived and have not ended, by the ledger. */
+export function open(plane: DataPlane): number {
+  return openIn(plane.ledger.snapshot())
+}
+
+export interface RawClient {
+  readonly socket: Socket
+  text: string
+  ended: boolean
+  closed: boolean
+  failed: string | null
+  send(text: string): void
+  /** Resolves when what came in satisfies `test`; fails when it closed or 5 s passed before. */
+  until(test: (text: string) => boolean): Promise<string>
+  /** All that came in until the connection was over. */
+  end(): Promise<string>
+}
+
+/** A client that writes and reads plain bytes. */
+export async function rawClient(t: Test, port: number, first = ''): Promise<RawClient> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+  const waiting = new Set<() => void>()
+  const client: RawClient = {
+    socket,
+    text: '',
+    ended: false,
+    closed: false,
+    failed: null,
+    send: text => socket.write(text, 'latin1'),
+    until: async test => wait(() => test(client.text), true),
+    end: async () => wait(() => client.ended || client.closed, false),
+  }
+  async function wait(done: () => boolean, mustBeOpen: boolean): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => finish(new Error(`waited 5 s; came in: ${JSON.stringify(client.text.slice(-500))}`)), 5000)
+      const look = (): void => {
+        if (done()) finish()
+        else if (mustBeOpen && client.closed) finish(new Error(`closed after ${JSON.stringify(client.text.slice(-500))}`))
+      }
+      const finish = (error?: Error): void => {
+        clearTimeout(timer)
+        waiting.delete(look)
+        if (error === undefined) resolve(client.text)
+        else reject(error)
+      }
+      waiting.add(look)
+      look()
+    })
+  }
+  const tell = (): void => {
+    for (const look of waiting) look()
+  }
+  socket.on('data', chunk => {
+    client.text += chunk.toString('latin1')
+    tell()
+  })
+  socket.on('end', () => {
+    client.ended = true
+    tell()
+  })
+  socket.on('error', error => {
+    client.failed = error.message
+  })
+  socket.on('close', () => {
+    client.closed = true
+    tell()
+  })
+  t.teardown(() => socket.destroy())
+  await new Promise(resolve => {
+    socket.once('connect', resolve)
+  })
+  if (first !== '') client.send(first)
+  return client
+}
+
+/** One request on a connection of its own, with what came back until the proxy closed or the answer was whole. */
+export async function ask(t: Test, port: number, text: string): Promise<string> {
+  const client = await rawClient(t, port, text)
+  const answer = await client.until(isWhole).catch((error: unknown) => {
+    if (client.closed || client.ended) return client.text
+    throw error
+  })
+  client.socket.destroy()
+  return answer
+}
+
+/** Is the last answer in `text` (with Content-Length, chunked or no body) whole? */
+export function isWhole(text: string): boolean {
+  const headEnd = text.indexOf('\r\n\r\n')
+  if (headEnd === -1) return false
+  if (text.startsWith('HTTP/1.1 1')) return isWhole(text.slice(headEnd + 4))
+  const length = /\r\ncontent-length: (\d+)/i.exec(text.slice(0, headEnd))
+  if (length !== null) return text.length - headEnd - 4 >= Number(length[1])
+  return text.endsWith('0\r\n\r\n')
+}
+
+export function statusOf(text: string): number {
+  return Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? 0)
+}
