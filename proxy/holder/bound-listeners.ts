@@ -10,6 +10,7 @@ const RETRY_MS = 1000
 interface Place {
   readonly host: string
   readonly port: number
+  readonly lastPort: number | null
   readonly keys: string[]
   /** Why not all of `keys` can share the address, or null. */
   readonly clash: string | null
@@ -58,8 +59,16 @@ export class BoundListeners {
           ? `EADDRINUSE: ${first.host}:${first.port} belongs to ${first.key}`
           : null
       const keys = listeners.map(listener => listener.key)
-      const { host, port } = first
-      const place: Place = { host, port, keys, clash, bound: known?.bound ?? null, error: known?.error ?? null }
+      const { host, port, lastPort = null } = first
+      const place: Place = {
+        host,
+        port,
+        lastPort,
+        keys,
+        clash,
+        bound: known?.bound ?? null,
+        error: known?.error ?? null,
+      }
       this.#places.set(address, place)
       if (known === undefined && (await this.#bind(address, place))) opened.push(address)
     }
@@ -102,7 +111,7 @@ export class BoundListeners {
   }
 
   async #bind(address: string, place: Place): Promise<boolean> {
-    const port = place.port === 0 ? (this.#ports[address] ?? 0) : place.port
+    const port = place.port === 0 ? (this.#ports[address] ?? place.lastPort ?? 0) : place.port
     try {
       const bound = await bindTcp(place.host, port)
       if (this.#places.get(address) !== place) {

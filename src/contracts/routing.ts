@@ -23,8 +23,10 @@ export interface Listener {
   readonly endpoint: string
   readonly protocol: 'http' | 'tcp'
   readonly host: string
-  /** 0 takes a free port, reported in the acknowledgement and kept from then on. */
+  /** As asked for; 0 takes a free port, reported in the acknowledgement and kept from then on. */
   readonly port: number
+  /** The port found for 0 earlier, to be taken again by a proxy that does not remember it. */
+  readonly lastPort?: number | null
   readonly hostNames: readonly string[]
   /** Key into `pools`; null while the slot is empty or its deployment lacks this endpoint: 503 at once. */
   readonly pool: string | null
