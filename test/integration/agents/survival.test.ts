@@ -95,6 +95,24 @@ await t.test('killed at any moment of a start, an agent leaves nothing that the 
   t.same(rig.keepers(), [ready.pid])
 })
 
+await t.test('startup commands of a killed agent are ended and run again from the first', async t => {
+  const rig = await Rig.create(t)
+  const first = rig.startAgent()
+  const startup = ['echo started >>"$HOME/starts"', 'test -e "$HOME/quick" || sleep 300']
+  await rig.assign(rig.instance({}, { startup }))
+  const starts = join(rig.folder(), 'system', 'home', 'starts')
+  await until('it sleeps', () => existsSync(starts) && rig.keepers().length === 1)
+  const [old] = rig.keepers()
+  await rig.kill(first, 'SIGKILL')
+  t.ok(isRunning(old ?? 0))
+  writeFileSync(join(rig.folder(), 'system', 'home', 'quick'), '')
+  rig.startAgent()
+  const ready = await rig.controller.untilInstance(KEY, 'ready', ({ state }) => state === 'ready')
+  t.notOk(isRunning(old ?? 0))
+  t.same(rig.keepers(), [ready.pid])
+  t.equal(readFileSync(starts, 'utf8'), 'started\nstarted\n')
+})
+
 await t.test('a damaged state file or record stops nothing that it should not', async t => {
   const rig = await Rig.create(t)
   const first = rig.startAgent()
