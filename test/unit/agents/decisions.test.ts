@@ -134,12 +134,15 @@ t.test('a keeper starts nothing before its pid is on record, and leaves with an 
     token: name,
   })
   const orphan = await startKeeper(options('orphan'))
+  // Keepers do not keep their agent alive, but this test waits for them.
+  orphan.child.ref()
   orphan.child.stdin?.destroy()
   await once(orphan.child, 'exit')
   t.notOk(existsSync(join(directory, 'orphan')))
   t.equal(readExit(join(directory, 'exit-orphan')), null)
 
   const told = await startKeeper(options('told'))
+  told.child.ref()
   t.same(
     findKeepers(directory).map(({ pid, token }) => ({ pid, token })),
     [{ pid: told.pid, token: 'told' }],
