@@ -3,7 +3,7 @@ import { rename, rm, stat, truncate } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { systemCode } from '../src/core/errors.ts'
 
-export const LOG_LIMIT = 10 * 1024 * 1024
+const LOG_LIMIT = 10 * 1024 * 1024
 const KEPT = 3
 
 /** Adds the agent's own line to an instance's log, between what the instance writes. A full disk loses it, no more. */

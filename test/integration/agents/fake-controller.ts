@@ -15,6 +15,8 @@ export class FakeController {
   readonly hellos: AgentHello[] = []
   readonly received: FromAgent[] = []
   readonly packages = new Map<string, string>()
+  /** While set, connections that ask for a package are cut. */
+  packagesAreCut = false
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
   #lines: JsonLines | null = null
@@ -24,6 +26,10 @@ export class FakeController {
   constructor(run: string) {
     this.path = join(run, 'controller.sock')
     this.#server = createServer((request, response) => {
+      if (this.packagesAreCut) {
+        request.socket.destroy()
+        return
+      }
       const directory = this.packages.get(request.url?.replace('/packages/', '') ?? '')
       if (directory === undefined) response.writeHead(404).end()
       else tar.create({ cwd: directory, portable: true }, ['.']).pipe(response)

@@ -116,6 +116,38 @@ await t.test('startup commands run in order, and one that fails is a failed atte
   t.equal(readFileSync(join(rig.folder(), 'role', '1', 'order'), 'utf8'), 'one\ntwo\n')
 })
 
+await t.test('a start that is no longer wanted is broken off, whatever it does', async t => {
+  const rig = await Rig.create(t)
+  rig.startAgent()
+  const assigned = rig.instance({}, { startup: ['echo here; sleep 300'] })
+  await rig.assign(assigned)
+  await until('it is in its startup', () => rig.keepers().length === 1 && rig.log().includes('here'))
+  t.equal(rig.controller.instance(KEY)?.state, 'preparing')
+  await rig.assign({ ...assigned, desired: 'stop' })
+  await rig.controller.untilInstance(KEY, 'stopped', ({ state }) => state === 'stopped')
+  t.equal(rig.keepers().length, 0)
+
+  await rig.assign(rig.instance({ incarnation: 2 }, { startup: ['sleep 300'], startTimeoutMs: 300 }))
+  const late = await rig.controller.untilInstance(KEY, 'failed', ({ state }) => state === 'failed')
+  t.match(late.detail, /startTimeout/)
+  await rig.assign()
+  await until('nothing is left', () => rig.keepers().length === 0 && !existsSync(rig.folder()))
+})
+
+await t.test('a package that cannot be had just now is waited for', async t => {
+  const rig = await Rig.create(t)
+  rig.controller.packagesAreCut = true
+  rig.startAgent()
+  await rig.assign(rig.instance())
+  const waiting = await rig.controller.untilInstance(KEY, 'waiting', ({ detail }) =>
+    detail.includes('cannot get package'),
+  )
+  t.equal(waiting.state, 'preparing')
+  rig.controller.packagesAreCut = false
+  const ready = await rig.controller.untilInstance(KEY, 'ready', ({ state }) => state === 'ready')
+  t.same([ready.attempt, ready.restarts], [1, 0])
+})
+
 await t.test('not ready within startTimeout is failed until it is ready', async t => {
   const rig = await Rig.create(t, { 'server.mjs': 'setInterval(() => {}, 1000)' })
   rig.startAgent()

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AssignedInstance, Assignment, RunSpec } from '../../../src/contracts/assignment.ts'
@@ -13,8 +12,8 @@ import { FakeController } from './fake-controller.ts'
 
 const MAIN = fileURLToPath(new URL('../../../agents/main.js', import.meta.url))
 
-/** A web server that says who it is; SERVER in a command. */
-export const SERVER = `
+/** A web server that says who it is, and ends with status 3 when asked. */
+const SERVER = `
 import { createServer } from 'node:http'
 createServer((request, response) => {
   if (request.url === '/exit') process.exit(3)
@@ -166,18 +165,6 @@ export class Rig {
     await until('no keeper is left', () => this.keepers().length === 0)
     await this.controller.close()
   }
-}
-
-/** A port nothing listens on now. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
 
 export function isRunning(pid: number): boolean {

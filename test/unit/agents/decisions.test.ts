@@ -2,8 +2,8 @@ import t from 'tap'
 import { judgeAssignment, decideStep, type InstanceSituation, type Step } from '../../../agents/reconciler.ts'
 import { FRESH_RESTARTS, decideRestart, type RestartState } from '../../../agents/restart-policy.ts'
 import { trackProbe, type Health } from '../../../agents/prober.ts'
-import { describeStatus } from '../../../agents/keeper.ts'
-import { isAlive, readProcess } from '../../../agents/process-table.ts'
+import { describeStatus, readExit, startKeeper } from '../../../agents/keeper.ts'
+import { findKeepers, isAlive, readProcess } from '../../../agents/process-table.ts'
 import { variableName } from '../../../agents/environment.ts'
 import { lockNode } from '../../../agents/node-lock.ts'
 import { PortAllocator } from '../../../agents/ports.ts'
@@ -121,6 +121,37 @@ t.test("a shell's status is told as a status or a signal", t => {
   t.same(describeStatus(137), { code: null, signal: 'SIGKILL', text: 'killed by SIGKILL' })
   t.equal(describeStatus(255).text, 'exited with status 255')
   t.end()
+})
+
+t.test('a keeper starts nothing before its pid is on record, and leaves with an agent that dies first', async t => {
+  const directory = tempDir(t)
+  const options = (name: string) => ({
+    command: `touch ${name}`,
+    cwd: directory,
+    env: { PATH: '/usr/bin:/bin' },
+    output: join(directory, 'log'),
+    exitFile: join(directory, `exit-${name}`),
+    token: name,
+  })
+  const orphan = await startKeeper(options('orphan'))
+  // Keepers do not keep their agent alive, but this test waits for them.
+  orphan.child.ref()
+  orphan.child.stdin?.destroy()
+  await once(orphan.child, 'exit')
+  t.notOk(existsSync(join(directory, 'orphan')))
+  t.equal(readExit(join(directory, 'exit-orphan')), null)
+
+  const told = await startKeeper(options('told'))
+  told.child.ref()
+  t.same(
+    findKeepers(directory).map(({ pid, token }) => ({ pid, token })),
+    [{ pid: told.pid, token: 'told' }],
+  )
+  t.notOk(existsSync(join(directory, 'told')))
+  told.go()
+  await once(told.child, 'exit')
+  t.ok(existsSync(join(directory, 'told')))
+  t.equal(readExit(join(directory, 'exit-told'))?.code, 0)
 })
 
 t.test('processes of one pid are told apart by their start time', t => {

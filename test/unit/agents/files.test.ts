@@ -63,12 +63,13 @@ t.test('a log is read from its tail over a rotation, whole characters, and follo
   const write = async (piece: string): Promise<void> => {
     seen += piece
   }
-  const following = readLog({ path, tail: 0, follow: true, signal: abort.signal, write })
+  const following = readLog({ path, tail: 2, follow: true, signal: abort.signal, write })
+  await until('it has begun', () => seen === 'é')
   writeFileSync(path, ' one', { flag: 'a' })
-  await until('it follows', () => seen === ' one')
+  await until('it follows', () => seen === 'é one')
   await rotateLog(path, 1)
   writeFileSync(path, 'two', { flag: 'a' })
-  await until('it goes on after a rotation', () => seen === ' onetwo')
+  await until('it goes on after a rotation', () => seen === 'é onetwo')
   abort.abort()
   await following
 })
