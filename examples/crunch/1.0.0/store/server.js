@@ -40,12 +40,12 @@ async function route(request) {
       return [201, job]
     }
     case 'POST /take': {
+      const { worker = 'unknown' } = await json(request)
       const now = Date.now()
       const job = jobs.find(
         ({ state, takenAt = 0 }) => state === 'waiting' || (state === 'taken' && now - takenAt > LEASE_MS),
       )
       if (job === undefined) return [200, { job: null }]
-      const { worker = 'unknown' } = await json(request)
       const taken = { ...job, state: 'taken', takenAt: now, worker }
       save(jobs.map(one => (one.id === job.id ? taken : one)))
       return [200, { job: taken }]

@@ -1,11 +1,13 @@
 // Fetches a job, counts the primes up to its number, hands in the result, and again. It listens on nothing: the store
 // is reached through the proxy, at ENDPOINT_STORE_JOBS.
-const {
-  ENDPOINT_STORE_JOBS: store = '127.0.0.1:8071',
-  ROLE_INSTANCE_ID: worker = 'local',
-  SETTING_PAUSE_MS = '200',
-} = process.env
+import { setTimeout } from 'node:timers/promises'
+
+const { ENDPOINT_STORE_JOBS: store = '127.0.0.1:8071', ROLE_INSTANCE_ID: worker = 'local', SETTING_PAUSE_MS = '200' } = process.env
 const idle = new AbortController()
+
+/** What it has begun it hands in; an idle one leaves at once. */
+process.on('SIGTERM', () => idle.abort())
+process.on('SIGINT', () => idle.abort())
 
 while (!idle.signal.aborted) {
   try {
@@ -29,18 +31,8 @@ async function call(path, body) {
   return response.json()
 }
 
-function pause() {
-  return new Promise(resolve => {
-    const timer = setTimeout(resolve, Number(SETTING_PAUSE_MS))
-    idle.signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-  })
+async function pause() {
+  await setTimeout(Number(SETTING_PAUSE_MS), undefined, { signal: idle.signal }).catch(() => {})
 }
 
 function countPrimes(upTo) {
@@ -53,7 +45,3 @@ function countPrimes(upTo) {
   }
   return count
 }
-
-/** What it has begun it hands in; an idle one leaves at once. */
-process.on('SIGTERM', () => idle.abort())
-process.on('SIGINT', () => idle.abort())
