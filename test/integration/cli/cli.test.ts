@@ -297,7 +297,10 @@ t.test('packages that are none', async t => {
   writeFileSync(join(directory, 'x.txt'), 'hello')
   t.match(await run('deploy', join(directory, 'x.txt')), { code: 1, stderr: /neither a \.tar\.gz nor a \.zip/ })
   writeFileSync(join(directory, 'service.yaml'), 'name: x\n')
-  t.match(await run('validate', directory), { code: 1, stderr: /\[invalid_definition\]\n {2}/ })
+  t.match(await run('validate', directory), {
+    code: 1,
+    stderr: /^vipswap: (one fault|\d faults) to correct \[invalid_definition\]\n {2}.*service\.yaml/,
+  })
   writeFileSync(join(directory, 'bad.yaml'), 'roles: 5\n')
   t.match(await run('config', 'apply', join(directory, 'bad.yaml')), { code: 1, stderr: /\[invalid_configuration\]/ })
 })
