@@ -144,7 +144,10 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     closing.abort()
     await proxy.close()
     const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_GRACE_MS)
+    // Answers that end now leave idle connections behind, after Node looked for those.
+    const idle = setInterval(() => app.server.closeIdleConnections(), 20)
     await app.close()
+    clearInterval(idle)
     clearTimeout(late)
   }
   return { app, close }

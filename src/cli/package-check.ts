@@ -38,6 +38,5 @@ function check(file: string, text: string): CheckedPackage {
 }
 
 function invalid(faults: readonly string[]): VipswapError {
-  const count = faults.length === 1 ? 'one fault' : `${faults.length} faults`
-  return new VipswapError('invalid_definition', `${count}; correct what is listed`, { faults })
+  return new VipswapError('invalid_definition', faults.join('\n'), { faults })
 }

@@ -69,8 +69,12 @@ function report(thrown: unknown, json: boolean, terminal: Terminal): void {
   const error = thrown instanceof VipswapError ? thrown : new VipswapError('internal', errorMessage(thrown))
   const { code, message, details } = error
   if (json) terminal.out(JSON.stringify({ schema: 'vipswap.error/1', code, message, ...details }))
-  terminal.err(`vipswap: ${message} [${code}]\n`)
-  for (const line of furtherLines(details)) terminal.err(`  ${line}\n`)
+  const further = furtherLines(details)
+  // A message that is the list itself is not said twice.
+  const listed = further.length > 0 && further.every(line => message.includes(line))
+  const head = listed ? `${further.length === 1 ? 'one fault' : `${further.length} faults`} to correct` : message
+  terminal.err(`vipswap: ${head} [${code}]\n`)
+  for (const line of further) terminal.err(`  ${line}\n`)
   if (!(thrown instanceof VipswapError) && thrown instanceof Error && thrown.stack !== undefined) {
     terminal.err(`${thrown.stack}\n`)
   }

@@ -397,11 +397,11 @@ t.test('packages', async t => {
   })
   await t.test('a broken upload fails at the controller and leaves the server well', async t => {
     const failed = new Promise<unknown>(resolve => {
-      const { addPackage } = api
+      const addPackage = api.addPackage.bind(api)
       api.addPackage = async (stream, kind) => {
         api.addPackage = addPackage
         try {
-          return await addPackage.call(api, stream, kind)
+          return await addPackage(stream, kind)
         } catch (error) {
           resolve(error)
           throw error

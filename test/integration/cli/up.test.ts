@@ -1,0 +1,265 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { createLayout } from '../../../src/cli/up/layout.ts'
+import { readLive, type PidRecord } from '../../../src/cli/up/pid-file.ts'
+import { identify, isAlive } from '../../../src/cli/up/process-identity.ts'
+import { tempDir } from '../../support/temp.ts'
+import { until } from '../../support/until.ts'
+
+const DRIVER = fileURLToPath(new URL('./fixtures/up-driver.js', import.meta.url))
+t.setTimeout(120_000)
+const ALL = ['controller', 'proxy-0', 'node-0', 'node-1']
+
+interface Up {
+  readonly child: ChildProcess
+  readonly output: () => string
+  readonly ended: Promise<number | string>
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
+/** A data folder whose processes all are gone at the end of the test. */
+async function place(t: Test) {
+  const data = mkdtempSync(join(tmpdir(), 'vs-'))
+  const pids = join(data, 'run', 'pids')
+  t.teardown(async () => {
+    for (const name of ['up', ...ALL, 'node-2']) {
+      const record = existsSync(pids) ? readLive(pids, name) : null
+      if (record !== null) process.kill(record.pid, 'SIGKILL')
+      if (record !== null) await until(`${name} is gone`, () => !isAlive(record))
+    }
+    rmSync(data, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 })
+  })
+  const port = await freePort()
+  const start = (nodes = 2, ...more: string[]): Up => {
+    const child = spawn(process.execPath, [DRIVER, data, String(port), String(nodes), ...more], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    child.stdout.on('data', (chunk: Buffer) => (output += String(chunk)))
+    child.stderr.on('data', (chunk: Buffer) => (output += String(chunk)))
+    const ended = new Promise<number | string>(resolve => {
+      child.once('close', (code, signal) => resolve(code ?? signal ?? ''))
+    })
+    t.teardown(() => child.kill('SIGKILL'))
+    return { child, output: () => output, ended }
+  }
+  const ready = async (up: Up): Promise<void> => {
+    await until(
+      'up is ready',
+      () => {
+        if (up.child.exitCode !== null) throw new Error(up.output())
+        return /^ready$/m.test(up.output())
+      },
+      { timeoutMs: 30_000 },
+    )
+  }
+  const record = (name: string): PidRecord => {
+    const found = readLive(pids, name)
+    if (found === null) throw new Error(`${name} does not live`)
+    return found
+  }
+  const lives = (): string[] =>
+    existsSync(join(data, 'lives')) ? readFileSync(join(data, 'lives'), 'utf8').trim().split('\n') : []
+  const started = async (names = ALL) =>
+    until('all live', () => names.every(name => lives().some(line => line.startsWith(`${name} lives`))), {
+      timeoutMs: 20_000,
+    })
+  return { data, port, start, ready, record, lives, started }
+}
+
+t.test('up starts everything and ends it in order', async t => {
+  const { data, start, ready, record, lives, started, port } = await place(t)
+  const up = start()
+  await ready(up)
+  await started()
+  const records = ALL.map(record)
+  t.equal(statSync(data).mode & 0o777, 0o700)
+  t.equal(statSync(join(data, 'run')).mode & 0o777, 0o700)
+  for (const { pid } of records) {
+    t.equal(sessionOf(pid), pid, 'each in a session of its own')
+  }
+
+  await t.test('a second up on the same folder is refused', async t => {
+    const second = start()
+    t.equal(await second.ended, 1)
+    t.match(second.output(), /vipswap up \(pid \d+\) runs on .* already/)
+    t.strictSame(
+      ALL.map(name => record(name).pid),
+      records.map(each => each.pid),
+    )
+  })
+  await t.test('what dies is started again, the first time at once', async t => {
+    for (const name of ['node-1', 'controller']) {
+      const before = record(name)
+      process.kill(before.pid, 'SIGKILL')
+      await until(
+        `${name} lives again`,
+        () => readLive(join(data, 'run', 'pids'), name)?.pid !== before.pid && record(name),
+      )
+      t.match(up.output(), new RegExp(`${name} died \\(SIGKILL\\), started again at once`))
+    }
+    await until('the controller answers', async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok, {
+      timeoutMs: 20_000,
+    })
+    await until('the agent is up again', () => lives().filter(line => line.startsWith('node-1 lives')).length === 2)
+  })
+  await t.test('the stop is written down before anybody is told', async t => {
+    const last = ALL.map(record)
+    up.child.kill('SIGINT')
+    t.equal(await up.ended, 0)
+    const ends = lives().filter(line => / (stopped|terminated) /.test(line))
+    t.strictSame(
+      ends.map(line => line.split(' ')[1]),
+      ['stopped', 'stopped', 'stopped', 'stopped'],
+    )
+    t.strictSame(
+      ends.map(line => line.split(' ')[0]?.replace(/\d$/, '')),
+      ['node-', 'node-', 'proxy-', 'controller'],
+    )
+    t.ok(last.every(each => !isAlive(each)))
+    t.notOk(existsSync(join(data, 'run', 'stop')))
+    t.strictSame(readdirSync(join(data, 'run', 'pids')), [])
+    t.ok(existsSync(join(data, 'logs', 'proxy-0.log')))
+  })
+})
+
+t.test('up killed with -9 leaves everything running, and the next up adopts it', async t => {
+  const { data, start, ready, record, lives, started } = await place(t)
+  const first = start(3)
+  await ready(first)
+  await started([...ALL, 'node-2'])
+  const before = [...ALL, 'node-2'].map(record)
+  first.child.kill('SIGKILL')
+  t.equal(await first.ended, 'SIGKILL')
+  t.ok(before.every(each => isAlive(each)))
+
+  const second = start(2)
+  await ready(second)
+  t.strictSame(
+    [...ALL, 'node-2'].map(name => record(name).pid),
+    before.map(each => each.pid),
+    'the same processes, no node taken away',
+  )
+  t.match(second.output(), /proxy-0 adopted/)
+
+  await t.test('and restarts an adopted process that dies', async t => {
+    const { pid } = record('proxy-0')
+    process.kill(pid, 'SIGKILL')
+    await until('another proxy', () => readLive(join(data, 'run', 'pids'), 'proxy-0')?.pid !== pid && record('proxy-0'))
+    await until('it is up', () => lives().filter(line => line.startsWith('proxy-0 lives')).length === 2)
+    t.match(second.output(), /proxy-0 died \(it ended\), started again at once/)
+  })
+  second.child.kill('SIGTERM')
+  t.equal(await second.ended, 0)
+  t.equal(lives().filter(line => line.includes(' stopped ')).length, 5)
+  t.ok(before.every(each => !isAlive(each)))
+})
+
+t.test('a stop that was cut short is finished by the next up, which then starts afresh', async t => {
+  const { data, start, ready, record, lives, started } = await place(t)
+  const first = start()
+  await ready(first)
+  await started()
+  const before = ALL.map(record)
+  first.child.kill('SIGKILL')
+  await first.ended
+  writeFileSync(join(data, 'run', 'stop'), '')
+  const second = start()
+  await ready(second)
+  await until('all live anew', () => lives().filter(line => line.includes(' lives ')).length === 8, {
+    timeoutMs: 20_000,
+  })
+  t.ok(before.every(each => !isAlive(each)))
+  t.match(second.output(), /proxy-0 started/)
+  t.notOk(existsSync(join(data, 'run', 'stop')))
+  second.child.kill('SIGTERM')
+  t.equal(await second.ended, 0)
+})
+
+t.test('what cannot come up is told, and nothing is left running', async t => {
+  await t.test('an admin address in use', async t => {
+    const { start, port, data } = await place(t)
+    const server = createServer().listen(port, '127.0.0.1')
+    await new Promise(resolve => server.once('listening', resolve))
+    const up = start()
+    t.equal(await up.ended, 1)
+    t.match(up.output(), new RegExp(`vipswap: the admin address 127.0.0.1:${port} is in use`))
+    t.strictSame(readdirSync(join(data, 'run', 'pids')), [])
+    await new Promise(resolve => server.close(resolve))
+  })
+  await t.test('a controller that dies at once, with the end of its log', async t => {
+    const { start, data, lives } = await place(t)
+    writeFileSync(join(data, 'controller.dies'), '')
+    const up = start()
+    t.equal(await up.ended, 1)
+    t.match(up.output(), /controller dies at once, its log ends:\n  controller cannot live like this/)
+    t.notMatch(lives().join('\n'), /terminated/)
+    t.strictSame(readdirSync(join(data, 'run', 'pids')), [])
+  })
+})
+
+t.test('a package is deployed once, and resumed after', async t => {
+  const { start, ready, data } = await place(t)
+  const source = tempDir(t)
+  writeFileSync(join(source, 'service.yaml'), 'name: guestbook\n')
+  const up = start(1, source)
+  await ready(up)
+  t.match(up.output(), /deploying guestbook 1\.0\.0 to production/)
+  up.child.kill('SIGKILL')
+  await up.ended
+  const again = start(1, source)
+  await ready(again)
+  t.match(again.output(), /production holds guestbook 1\.0\.0 already; resumed/)
+  again.child.kill('SIGTERM')
+  t.equal(await again.ended, 0)
+  t.ok(existsSync(data))
+})
+
+t.test('the run folder moves where socket paths would be too long', t => {
+  const root = tempDir(t)
+  const layout = createLayout(join(root, 'short'), root)
+  t.equal(layout.run, join(root, 'short', 'run'))
+  const deep = join(root, 'd'.repeat(90))
+  const moved = createLayout(deep, root)
+  t.match(moved.run, /\/vipswap-[0-9a-f]{12}$/)
+  t.equal(moved.pids, join(deep, 'run', 'pids'))
+  t.equal(createLayout(deep, root).run, moved.run)
+  t.equal(statSync(moved.run).mode & 0o777, 0o700)
+  rmSync(moved.run, { recursive: true })
+  writeFileSync(moved.run, '')
+  t.throws(() => createLayout(deep, root))
+  t.end()
+})
+
+t.test('a process is known by more than its pid', t => {
+  const own = identify(process.pid)
+  if (own === null) throw new Error('no identity of this process')
+  t.ok(isAlive(own))
+  t.notOk(isAlive({ ...own, startTime: '1' }))
+  t.notOk(isAlive({ ...own, bootId: 'another' }))
+  const pids = join(tempDir(t), 'pids')
+  mkdirSync(pids)
+  writeFileSync(join(pids, 'x.json'), JSON.stringify({ ...own, name: 'x', args: [] }))
+  t.match(readLive(pids, 'x'), { pid: process.pid })
+  writeFileSync(join(pids, 'x.json'), '{"pid":')
+  t.equal(readLive(pids, 'x'), null)
+  t.end()
+})
+
+/** Session id of a process: the 6th field of proc(5)'s stat. */
+function sessionOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
+}
