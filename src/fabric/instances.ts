@@ -35,7 +35,7 @@ export function addInstance(
     faultDomain: node === null ? 0 : faultDomainOf(node),
     node: node?.name ?? '',
     spec: role.target,
-    incarnation: 1,
+    incarnation: role.removedIncarnation + 1,
     stage,
     next: null,
     nextSpec: null,
@@ -121,10 +121,11 @@ export function advanceRole(draft: Draft, key: string): void {
   const role = draft.roles.edit(key)
   if (role === undefined) return
   for (const instance of role.instances) advanceInstance(draft, role, instance)
-  role.instances = role.instances.filter(
-    instance =>
-      instance.stage !== 'stopping' || instance.next !== 'remove' || !isDown(draft, role.deployment, instance),
-  )
+  role.instances = role.instances.filter(instance => {
+    const gone = instance.stage === 'stopping' && instance.next === 'remove' && isDown(draft, role.deployment, instance)
+    if (gone) role.removedIncarnation = Math.max(role.removedIncarnation, instance.incarnation)
+    return !gone
+  })
 }
 
 /** Nothing observed could move it: cheap to ask, so that quiet roles are not copied. */

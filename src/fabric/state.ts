@@ -100,6 +100,8 @@ export interface RoleRecord {
   specs: Record<string, RoleSpec>
   /** What new instances get. */
   target: string
+  /** Highest incarnation of an instance that was removed: a later one of the same name begins above it. */
+  removedIncarnation: number
   instances: InstanceRecord[]
 }
 
