@@ -254,6 +254,11 @@ function observationOf(draft: Draft, deployment: string, instance: Readonly<Inst
   return draft.observed.nodes[instance.node]?.instances[instanceKey(deployment, instance.id)]
 }
 
+/** Has its agent reported it since this controller started? */
+export function isHeardOf(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
+  return instance.node === '' || observationOf(draft, deployment, instance) !== undefined
+}
+
 /** Serving and chosen from. */
 export function isReady(instance: Readonly<InstanceRecord>): boolean {
   return instance.stage === 'serving' && instance.published?.membership === 'in'
