@@ -32,3 +32,30 @@ t.test('after a restart a gate waits for word of the instances, whatever the jou
   lab.settle()
   t.equal(lab.versions(), '2.0.0 2.0.0 1.0.0')
 })
+
+t.test('a walk that becomes simultaneous takes down all that is left, and ends when all of it is there', async t => {
+  const lab = deployed()
+  const operation = upgrade(lab, 'auto')
+  lab.report()
+  t.equal(lab.stages(), 'web0:draining web1:serving web2:serving')
+  lab.accept({ kind: 'changeUpgrade', service: 'shop', slot: 'production', mode: 'simultaneous' })
+  t.equal(lab.stages(), 'web0:draining web1:draining web2:draining')
+  lab.settle()
+  t.equal(lab.versions(), '2.0.0 2.0.0 2.0.0')
+  t.equal(lab.operation(operation).status, 'Succeeded')
+  t.strictSame(
+    lab.operation(operation).receipt?.domains.map(({ domain }) => domain),
+    [0, 1, 2],
+  )
+})
+
+t.test('a simultaneous walk that becomes manual counts the domains on their way as walked when asked', async t => {
+  const lab = deployed()
+  upgrade(lab, 'simultaneous')
+  lab.report()
+  lab.accept({ kind: 'changeUpgrade', service: 'shop', slot: 'production', mode: 'manual' })
+  lab.settle()
+  t.equal(lab.versions(), '2.0.0 2.0.0 2.0.0')
+  for (const domain of [1, 2]) lab.accept({ kind: 'walk', service: 'shop', slot: 'production', domain })
+  t.equal(lab.deployment().upgrade, null)
+})
