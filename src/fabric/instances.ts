@@ -1,3 +1,4 @@
+import { hasReached } from '../contracts/revision.ts'
 import { instanceName } from '../core/ids.ts'
 import { elapsedMs, startAnchor } from './anchor.ts'
 import { allAcknowledged, inFlightSince } from './acknowledgements.ts'
@@ -76,8 +77,11 @@ export function takeDown(draft: Draft, instance: InstanceRecord, next: Next): vo
   instance.nextClean = next.kind === 'restart' ? (next.clean ?? 'none') : 'none'
   switch (instance.stage) {
     case 'planned':
-    case 'stopped':
       enter(draft, instance, 'stopping')
+      break
+    case 'stopped':
+      // It was told to stop when it came here, and has been since.
+      instance.stage = 'stopping'
       break
     case 'starting':
       enter(draft, instance, 'retiring')
@@ -239,15 +243,11 @@ function drained(draft: Draft, role: RoleRecord, instance: InstanceRecord): bool
 function isDown(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
   if (instance.node === '') return true
   const node = draft.observed.nodes[instance.node]
-  if (node === undefined) return false
+  // Only a report under the assignment that says stop counts: an older "stopped" may be from before a start.
+  if (node === undefined || !hasReached(node.revision, instance.since)) return false
   const seen = node.instances[instanceKey(deployment, instance.id)]
-  if (seen !== undefined) return seen.state === 'stopped' && seen.incarnation >= instance.incarnation
-  // Never heard of, by an agent that has applied the assignment which says stop.
-  return node.revision !== null && reached(node.revision, instance.since)
-}
-
-function reached(revision: { term: number; n: number }, wanted: { term: number; n: number }): boolean {
-  return revision.term > wanted.term || (revision.term === wanted.term && revision.n >= wanted.n)
+  // Never heard of, or at rest: of whatever incarnation, since that assignment lets none run.
+  return seen === undefined || seen.state === 'stopped'
 }
 
 function observationOf(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>) {

@@ -1,5 +1,6 @@
 import t from 'tap'
 
+import type { InstanceObservation } from '../../../src/contracts/assignment.ts'
 import { makeRelease } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 
@@ -31,4 +32,62 @@ t.test('an instance that comes back after a scale-in begins above its old incarn
   lab.accept(scale(2))
   lab.settle()
   t.equal(lab.instance('web_IN_1').incarnation, 2)
+})
+
+const observe = (lab: Lab, node: string, instances: readonly Partial<InstanceObservation>[]): void => {
+  const revision = lab.state.fabric.revision
+  lab.input({
+    kind: 'agent-observed',
+    node,
+    revision,
+    packages: [V1.digest],
+    packageErrors: {},
+    instances: instances.map(said => ({
+      key: 'd1/web_IN_0',
+      incarnation: 1,
+      attempt: 1,
+      state: 'ready',
+      version: '1.0.0',
+      host: '127.0.0.1',
+      ports: { http: 20_000 },
+      pid: 1,
+      restarts: 0,
+      since: 0,
+      detail: '',
+      ...said,
+    })),
+  })
+}
+
+const reboot = { kind: 'reboot', service: 'shop', slot: 'production', instance: 'web_IN_0' } as const
+
+t.test('an agent that skipped an incarnation and says the one before is stopped holds up no removal', async t => {
+  const lab = deployed()
+  const flags = { force: false, restartUnchanged: false, overlap: false }
+  lab.accept({ kind: 'upgrade', service: 'shop', slot: 'production', package: V2.digest, mode: 'auto', ...flags })
+  for (let turn = 0; turn < 4; turn++) {
+    lab.acknowledge()
+    if (lab.instance('web_IN_0').stage !== 'starting') lab.report()
+  }
+  t.equal(lab.desired('web_IN_0'), 'run 2 2.0.0')
+  lab.accept({ kind: 'delete', service: 'shop', slot: 'production' })
+  lab.acknowledge()
+  t.equal(lab.desired('web_IN_0'), 'stop 2 2.0.0')
+  observe(lab, 'n1', [{ incarnation: 1, state: 'stopped' }])
+  for (let turn = 0; turn < 4; turn++) {
+    lab.acknowledge()
+    lab.report(['n2'])
+  }
+  t.equal(lab.state.services['shop']?.slots.production, null)
+})
+
+t.test('a report of "stopped" from before the stop was asked for does not count', async t => {
+  const lab = deployed()
+  observe(lab, 'n1', [{ state: 'stopped' }])
+  lab.accept(reboot)
+  lab.acknowledge()
+  t.match(lab.stages(), /web0:stopping/)
+  t.equal(lab.instance('web_IN_0').incarnation, 1)
+  lab.report()
+  t.equal(lab.instance('web_IN_0').incarnation, 2)
 })
