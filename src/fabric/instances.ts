@@ -75,6 +75,7 @@ export function takeDown(draft: Draft, instance: InstanceRecord, next: Next): vo
   instance.next = next.kind
   instance.nextSpec = next.kind === 'restart' ? next.spec : null
   instance.nextClean = next.kind === 'restart' ? (next.clean ?? 'none') : 'none'
+  if (next.kind === 'restart') instance.hopeless = false
   switch (instance.stage) {
     case 'planned':
       enter(draft, instance, 'stopping')
@@ -109,8 +110,9 @@ export function keepUp(draft: Draft, instance: InstanceRecord): boolean {
   if (instance.stage !== 'draining' && instance.stage !== 'retiring') return false
   instance.next = null
   instance.nextSpec = null
-  if (instance.stage === 'draining' && instance.published !== null) {
-    instance.published = { ...instance.published, membership: 'in' }
+  if (instance.stage === 'draining') {
+    // Chosen again once it is seen ready: it may have failed meanwhile. What is not ours to run is as good as it was.
+    if (instance.node === '') instance.published = null
     enter(draft, instance, 'serving')
   } else {
     enter(draft, instance, 'starting')
@@ -181,6 +183,9 @@ function restart(draft: Draft, instance: InstanceRecord): void {
   enter(draft, instance, 'starting')
 }
 
+/** States of a process that was ready once, is no longer, and is there. */
+const LIVES: ReadonlySet<string> = new Set(['unresponsive', 'starting', 'stopping'])
+
 /** Takes what the agent sees of this incarnation into the published membership. */
 function fold(draft: Draft, role: RoleRecord, instance: InstanceRecord): void {
   if (instance.stage !== 'starting' && instance.stage !== 'serving') return
@@ -213,8 +218,8 @@ function fold(draft: Draft, role: RoleRecord, instance: InstanceRecord): void {
   }
   if (seen.state === 'cycling' || seen.state === 'failed') instance.hopeless = true
   if (instance.published === null) return
-  // Alive but not answering its probe: what it has may still finish. A dead process has nothing to finish.
-  const lives = seen.state === 'unresponsive' && seen.attempt === instance.published.attempt
+  // The same process, not answering or being stopped: what it has may still finish. A dead one has nothing to finish.
+  const lives = LIVES.has(seen.state) && seen.attempt === instance.published.attempt
   if (lives && instance.published.membership === 'draining') return
   instance.published = lives ? { ...instance.published, membership: 'draining' } : null
   draft.event('instance-not-ready', `${instance.id} left the table: ${seen.detail}`, {
@@ -264,7 +269,10 @@ export function isReady(instance: Readonly<InstanceRecord>): boolean {
   return instance.stage === 'serving' && instance.published?.membership === 'in'
 }
 
-/** When a timer of an instance is due, in milliseconds from now; null if it waits for no clock. */
+/**
+ * When a timer of an instance is due, in milliseconds from now; null if it waits for no clock. A deadline that has passed
+ * is none: the tick at it was applied, and what is still missing is a proxy's word.
+ */
 export function dueInMs(
   draft: Pick<Draft, 'now'>,
   role: Readonly<RoleRecord>,
@@ -272,7 +280,8 @@ export function dueInMs(
 ): number | null {
   if (instance.stage !== 'draining') return null
   const { drainTimeoutMs } = specOf(role, instance.spec).definition
-  return Math.max(0, drainTimeoutMs + DRAIN_GRACE_MS - elapsedMs(instance.anchor, draft.now))
+  const left = drainTimeoutMs + DRAIN_GRACE_MS - elapsedMs(instance.anchor, draft.now)
+  return left > 0 ? left : null
 }
 
 /** Removes specs that nothing is on or goes to. */

@@ -143,7 +143,7 @@ export interface InstanceRecord {
   since: Revision
   anchor: Anchor
   published: Published | null
-  /** In a crash loop or never ready: not worth holding requests for. */
+  /** In a crash loop or never ready, and not about to be restarted: not worth holding requests for. */
   hopeless: boolean
 }
 

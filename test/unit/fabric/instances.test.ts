@@ -1,6 +1,7 @@
 import t from 'tap'
 
 import type { InstanceObservation } from '../../../src/contracts/assignment.ts'
+import { projectWakeIn } from '../../../src/fabric/project.ts'
 import { makeRelease } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 
@@ -90,4 +91,59 @@ t.test('a report of "stopped" from before the stop was asked for does not count'
   t.equal(lab.instance('web_IN_0').incarnation, 1)
   lab.report()
   t.equal(lab.instance('web_IN_0').incarnation, 2)
+})
+
+t.test('an instance whose agent asks its probe anew stays in the table for what is in flight on it', async t => {
+  const lab = deployed()
+  for (const state of ['unresponsive', 'starting', 'stopping'] as const) {
+    observe(lab, 'n1', [{ state }])
+    t.equal(lab.target('web_IN_0')?.state, 'draining', state)
+    observe(lab, 'n1', [{ state: 'ready' }])
+    t.equal(lab.target('web_IN_0')?.state, 'in', 'and returns')
+  }
+  observe(lab, 'n1', [{ state: 'backoff' }])
+  t.equal(lab.target('web_IN_0'), undefined, 'a dead process has nothing to finish')
+  observe(lab, 'n1', [{ state: 'ready', attempt: 2 }])
+  t.equal(lab.target('web_IN_0')?.key, 'd1/web_IN_0#1.2')
+})
+
+t.test('a drain past its deadline waits for a silent proxy without waking anybody', async t => {
+  const lab = deployed()
+  lab.accept(reboot)
+  t.equal(projectWakeIn(lab.state, lab.now), 8000, 'the drain time-out and the grace')
+  lab.pass(8000)
+  t.match(lab.stages(), /web0:draining/)
+  t.equal(projectWakeIn(lab.state, lab.now), null)
+  lab.acknowledge()
+  t.match(lab.stages(), /web0:retiring/)
+})
+
+t.test('an instance in a crash loop can be rebooted, and a reboot does not fail for another one', async t => {
+  const lab = deployed()
+  observe(lab, 'n1', [{ state: 'cycling', attempt: 9 }])
+  t.ok(lab.instance('web_IN_0').hopeless)
+  const other = lab.accept({ ...reboot, instance: 'web_IN_1' })
+  t.equal(lab.operation(other).status, 'InProgress')
+  lab.acknowledge()
+  lab.acknowledge()
+  lab.report(['n2'])
+  lab.report(['n2'])
+  lab.acknowledge()
+  t.equal(lab.operation(other).status, 'Succeeded')
+  const operation = lab.accept(reboot)
+  t.equal(lab.operation(operation).status, 'InProgress')
+  lab.settle()
+  t.equal(lab.operation(operation).status, 'Succeeded')
+})
+
+t.test('a scale-in removes an instance that does not start', async t => {
+  const lab = deployed()
+  lab.seen = ({ index }) => (index === 2 ? { state: 'cycling' } : {})
+  const out = lab.accept(scale(3))
+  lab.settle()
+  t.equal(lab.operation(out).error?.code, 'start_failed')
+  const back = lab.accept(scale(2))
+  lab.settle()
+  t.equal(lab.operation(back).status, 'Succeeded')
+  t.equal(lab.stages(), 'web0:serving web1:serving')
 })

@@ -33,6 +33,21 @@ t.test('after a restart a gate waits for word of the instances, whatever the jou
   t.equal(lab.versions(), '2.0.0 2.0.0 1.0.0')
 })
 
+t.test('a rollback does not send requests to a draining instance that failed meanwhile', async t => {
+  const lab = deployed()
+  upgrade(lab, 'auto')
+  lab.report()
+  t.match(lab.stages(), /web0:draining/)
+  lab.seen = ({ index }) => (index === 0 ? { state: 'unresponsive' } : {})
+  lab.report()
+  lab.accept({ kind: 'rollback', service: 'shop', slot: 'production' })
+  t.match(lab.stages(), /web0:serving/)
+  t.equal(lab.target('web_IN_0')?.state, 'draining')
+  lab.seen = () => ({})
+  lab.report()
+  t.equal(lab.target('web_IN_0')?.state, 'in')
+})
+
 t.test('a walk that becomes simultaneous takes down all that is left, and ends when all of it is there', async t => {
   const lab = deployed()
   const operation = upgrade(lab, 'auto')
