@@ -1,3 +1,4 @@
+import { hasReached } from '../contracts/revision.ts'
 import { instanceName } from '../core/ids.ts'
 import { elapsedMs, startAnchor } from './anchor.ts'
 import { allAcknowledged, inFlightSince } from './acknowledgements.ts'
@@ -35,7 +36,7 @@ export function addInstance(
     faultDomain: node === null ? 0 : faultDomainOf(node),
     node: node?.name ?? '',
     spec: role.target,
-    incarnation: 1,
+    incarnation: role.removedIncarnation + 1,
     stage,
     next: null,
     nextSpec: null,
@@ -74,10 +75,14 @@ export function takeDown(draft: Draft, instance: InstanceRecord, next: Next): vo
   instance.next = next.kind
   instance.nextSpec = next.kind === 'restart' ? next.spec : null
   instance.nextClean = next.kind === 'restart' ? (next.clean ?? 'none') : 'none'
+  if (next.kind === 'restart') instance.hopeless = false
   switch (instance.stage) {
     case 'planned':
-    case 'stopped':
       enter(draft, instance, 'stopping')
+      break
+    case 'stopped':
+      // It was told to stop when it came here, and has been since.
+      instance.stage = 'stopping'
       break
     case 'starting':
       enter(draft, instance, 'retiring')
@@ -105,8 +110,9 @@ export function keepUp(draft: Draft, instance: InstanceRecord): boolean {
   if (instance.stage !== 'draining' && instance.stage !== 'retiring') return false
   instance.next = null
   instance.nextSpec = null
-  if (instance.stage === 'draining' && instance.published !== null) {
-    instance.published = { ...instance.published, membership: 'in' }
+  if (instance.stage === 'draining') {
+    // Chosen again once it is seen ready: it may have failed meanwhile. What is not ours to run is as good as it was.
+    if (instance.node === '') instance.published = null
     enter(draft, instance, 'serving')
   } else {
     enter(draft, instance, 'starting')
@@ -121,10 +127,11 @@ export function advanceRole(draft: Draft, key: string): void {
   const role = draft.roles.edit(key)
   if (role === undefined) return
   for (const instance of role.instances) advanceInstance(draft, role, instance)
-  role.instances = role.instances.filter(
-    instance =>
-      instance.stage !== 'stopping' || instance.next !== 'remove' || !isDown(draft, role.deployment, instance),
-  )
+  role.instances = role.instances.filter(instance => {
+    const gone = instance.stage === 'stopping' && instance.next === 'remove' && isDown(draft, role.deployment, instance)
+    if (gone) role.removedIncarnation = Math.max(role.removedIncarnation, instance.incarnation)
+    return !gone
+  })
 }
 
 /** Nothing observed could move it: cheap to ask, so that quiet roles are not copied. */
@@ -176,6 +183,9 @@ function restart(draft: Draft, instance: InstanceRecord): void {
   enter(draft, instance, 'starting')
 }
 
+/** States of a process that was ready once, is no longer, and is there. */
+const LIVES: ReadonlySet<string> = new Set(['unresponsive', 'starting', 'stopping'])
+
 /** Takes what the agent sees of this incarnation into the published membership. */
 function fold(draft: Draft, role: RoleRecord, instance: InstanceRecord): void {
   if (instance.stage !== 'starting' && instance.stage !== 'serving') return
@@ -208,8 +218,8 @@ function fold(draft: Draft, role: RoleRecord, instance: InstanceRecord): void {
   }
   if (seen.state === 'cycling' || seen.state === 'failed') instance.hopeless = true
   if (instance.published === null) return
-  // Alive but not answering its probe: what it has may still finish. A dead process has nothing to finish.
-  const lives = seen.state === 'unresponsive' && seen.attempt === instance.published.attempt
+  // The same process, not answering or being stopped: what it has may still finish. A dead one has nothing to finish.
+  const lives = LIVES.has(seen.state) && seen.attempt === instance.published.attempt
   if (lives && instance.published.membership === 'draining') return
   instance.published = lives ? { ...instance.published, membership: 'draining' } : null
   draft.event('instance-not-ready', `${instance.id} left the table: ${seen.detail}`, {
@@ -238,19 +248,20 @@ function drained(draft: Draft, role: RoleRecord, instance: InstanceRecord): bool
 function isDown(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
   if (instance.node === '') return true
   const node = draft.observed.nodes[instance.node]
-  if (node === undefined) return false
+  // Only a report under the assignment that says stop counts: an older "stopped" may be from before a start.
+  if (node === undefined || !hasReached(node.revision, instance.since)) return false
   const seen = node.instances[instanceKey(deployment, instance.id)]
-  if (seen !== undefined) return seen.state === 'stopped' && seen.incarnation >= instance.incarnation
-  // Never heard of, by an agent that has applied the assignment which says stop.
-  return node.revision !== null && reached(node.revision, instance.since)
-}
-
-function reached(revision: { term: number; n: number }, wanted: { term: number; n: number }): boolean {
-  return revision.term > wanted.term || (revision.term === wanted.term && revision.n >= wanted.n)
+  // Never heard of, or at rest: of whatever incarnation, since that assignment lets none run.
+  return seen === undefined || seen.state === 'stopped'
 }
 
 function observationOf(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>) {
   return draft.observed.nodes[instance.node]?.instances[instanceKey(deployment, instance.id)]
+}
+
+/** Has its agent reported it since this controller started? */
+export function isHeardOf(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
+  return instance.node === '' || observationOf(draft, deployment, instance) !== undefined
 }
 
 /** Serving and chosen from. */
@@ -258,7 +269,10 @@ export function isReady(instance: Readonly<InstanceRecord>): boolean {
   return instance.stage === 'serving' && instance.published?.membership === 'in'
 }
 
-/** When a timer of an instance is due, in milliseconds from now; null if it waits for no clock. */
+/**
+ * When a timer of an instance is due, in milliseconds from now; null if it waits for no clock. A deadline that has passed
+ * is none: the tick at it was applied, and what is still missing is a proxy's word.
+ */
 export function dueInMs(
   draft: Pick<Draft, 'now'>,
   role: Readonly<RoleRecord>,
@@ -266,7 +280,8 @@ export function dueInMs(
 ): number | null {
   if (instance.stage !== 'draining') return null
   const { drainTimeoutMs } = specOf(role, instance.spec).definition
-  return Math.max(0, drainTimeoutMs + DRAIN_GRACE_MS - elapsedMs(instance.anchor, draft.now))
+  const left = drainTimeoutMs + DRAIN_GRACE_MS - elapsedMs(instance.anchor, draft.now)
+  return left > 0 ? left : null
 }
 
 /** Removes specs that nothing is on or goes to. */

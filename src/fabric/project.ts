@@ -232,7 +232,10 @@ function internalVariables(deployment: DeploymentRecord): Record<string, string>
   return variables
 }
 
-/** Milliseconds until a clock in the state is due, or null. */
+/**
+ * Milliseconds until a clock in the state is due, or null; always more than 0. `now` is the moment of the last `apply`:
+ * what was due then has been looked at.
+ */
 export function projectWakeIn(state: FabricState, now: Moment): number | null {
   let due: number | null = null
   const consider = (ms: number | null): void => {

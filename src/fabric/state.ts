@@ -100,6 +100,8 @@ export interface RoleRecord {
   specs: Record<string, RoleSpec>
   /** What new instances get. */
   target: string
+  /** Highest incarnation of an instance that was removed: a later one of the same name begins above it. */
+  removedIncarnation: number
   instances: InstanceRecord[]
 }
 
@@ -141,7 +143,7 @@ export interface InstanceRecord {
   since: Revision
   anchor: Anchor
   published: Published | null
-  /** In a crash loop or never ready: not worth holding requests for. */
+  /** In a crash loop or never ready, and not about to be restarted: not worth holding requests for. */
   hopeless: boolean
 }
 

@@ -35,7 +35,7 @@ export const RELEASES: readonly Release[] = [
   blog('1.2.0-bad'),
 ]
 
-const USUAL = ['1.0.0', '1.1.0', '1.0.0', '1.1.0', '1.2.0-bad', '1.3.0-hang', '2.0.0', '3.0.0']
+const USUAL = ['1.0.0', '1.1.0', '1.0.0', '1.1.0', '1.0.0', '1.1.0', '1.1.0', '1.2.0-bad', '1.3.0-hang', '2.0.0', '3.0.0']
 
 /** Asks for one thing after another, mostly sensible, and repeats what got no answer under the same key. */
 export class Operator {
@@ -51,6 +51,12 @@ export class Operator {
 
   /** One random command. */
   act(): void {
+    // An addition that died with its controller is repeated, as an upload would be.
+    for (const release of RELEASES) {
+      if (this.#controller.up && this.#controller.state.releases[release.digest] === undefined) {
+        this.#controller.addRelease(release)
+      }
+    }
     const command = this.#random()
     this.submit(command)
   }
@@ -143,7 +149,7 @@ export class Operator {
 
   #version(service: string): string {
     const { random } = this.#world
-    return service === 'shop' ? random.pick(USUAL) : random.pick(['1.0.0', '1.1.0', '1.2.0-bad'])
+    return service === 'shop' ? random.pick(USUAL) : random.pick(['1.0.0', '1.1.0', '1.0.0', '1.1.0', '1.2.0-bad'])
   }
 
   /** Brings what waits for a person to its end. */

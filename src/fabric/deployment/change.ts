@@ -12,7 +12,7 @@ import { requireDeployment, requireService } from '../lookup.ts'
 import { beginOperation, endOperation, enterStep, requireFree } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
-import { roleKey, type DeploymentRecord, type OperationRecord } from '../state.ts'
+import { roleKey, type DeploymentRecord, type InstanceRecord, type OperationRecord } from '../state.ts'
 import { beginUpgrade, requireUpgradable } from '../upgrade/accept.ts'
 import { forgetIfGone, removeInstances } from './create.ts'
 
@@ -212,17 +212,19 @@ export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>
       break
     case 'start':
       if (instances.every(isReady)) settle(draft, operation, 'running')
-      else failIfHopeless(draft, operation, id)
+      else failIfHopeless(draft, operation, id, instances)
       break
     case 'scale': {
-      const settled = instances.every(
-        instance => (isReady(instance) || instance.stage === 'stopped') && instance.next === null,
-      )
-      const counts = Object.entries(operation.to).every(
-        ([name, count]) => draft.roles.get(roleKey(id, name))?.instances.length === Number(count),
-      )
-      if (settled && counts) enterStep(draft, operation.id, 'publishing')
-      else failIfHopeless(draft, operation, id)
+      const scaled = Object.entries(operation.to).map(([name, count]) => ({
+        there: draft.roles.get(roleKey(id, name))?.instances ?? [],
+        from: Number(operation.from[name]),
+        count: Number(count),
+      }))
+      // Only what this operation brings is its business: a scale must be able to remove what does not start.
+      const added = scaled.flatMap(({ there, from }) => there.filter(instance => instance.index >= from))
+      const counted = scaled.every(({ there, count }) => there.length === count)
+      if (counted && added.every(isReady)) enterStep(draft, operation.id, 'publishing')
+      else failIfHopeless(draft, operation, id, added)
       break
     }
     case 'reboot':
@@ -230,7 +232,7 @@ export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>
       const instance = instances.find(candidate => candidate.id === operation.instance)
       if (instance === undefined || (isReady(instance) && instance.next === null))
         enterStep(draft, operation.id, 'publishing')
-      else failIfHopeless(draft, operation, id)
+      else failIfHopeless(draft, operation, id, [instance])
       break
     }
     case 'create':
@@ -248,8 +250,13 @@ function settle(draft: Draft, operation: Readonly<OperationRecord>, state: 'susp
   enterStep(draft, operation.id, 'publishing')
 }
 
-function failIfHopeless(draft: Draft, operation: Readonly<OperationRecord>, id: string): void {
-  const hopeless = draft.rolesOf(id).flatMap(role => role.instances.filter(instance => instance.hopeless))
+function failIfHopeless(
+  draft: Draft,
+  operation: Readonly<OperationRecord>,
+  id: string,
+  instances: readonly Readonly<InstanceRecord>[],
+): void {
+  const hopeless = instances.filter(instance => instance.hopeless)
   if (hopeless.length === 0) return
   const deployment = draft.deployments.edit(id)
   if (deployment?.state === 'starting') deployment.state = 'running'

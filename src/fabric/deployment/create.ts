@@ -95,6 +95,7 @@ function createDeployment(
       name: role.name,
       specs: { [spec.id]: spec },
       target: spec.id,
+      removedIncarnation: 0,
       instances: [],
     })
     const count = instanceCount(role, configuration)

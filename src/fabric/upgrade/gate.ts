@@ -2,7 +2,7 @@ import type { Moment } from '../../core/clock.ts'
 import type { UpgradeMode } from '../../model/states.ts'
 import { elapsedMs, startAnchor } from '../anchor.ts'
 import type { Draft } from '../draft.ts'
-import { isReady } from '../instances.ts'
+import { isHeardOf, isReady } from '../instances.ts'
 import type { RoleRecord, UpgradeRecord } from '../state.ts'
 
 /** Clocks of the monitored mode in milliseconds (Service Fabric's parameters of the same names). */
@@ -33,15 +33,18 @@ export function judge(draft: Draft, upgrade: UpgradeRecord, roles: readonly Read
     case 'auto':
     case 'manual':
     case 'simultaneous': {
-      const ill = notReady(roles, (role, spec) => upgrade.roles[role.name]?.to === spec)
-      return ill.length === 0 ? { kind: 'go' } : { kind: 'wait', reason: `${ill.join(', ')} to be ReadyRole` }
+      const health = look(draft, roles, (role, spec) => upgrade.roles[role.name]?.to === spec)
+      const waitFor = [...health.ill, ...health.unknown]
+      return waitFor.length === 0 ? { kind: 'go' } : { kind: 'wait', reason: `${waitFor.join(', ')} to be ReadyRole` }
     }
-    case 'monitored':
-      return judgeMonitored(
-        draft,
-        upgrade,
-        notReady(roles, () => true),
-      )
+    case 'monitored': {
+      const health = look(draft, roles, () => true)
+      // Silence is neither health nor sickness: no clock starts or ends on it.
+      if (health.ill.length === 0 && health.unknown.length > 0) {
+        return { kind: 'wait', reason: `word of ${health.unknown.join(', ')}` }
+      }
+      return judgeMonitored(draft, upgrade, health.ill)
+    }
   }
 }
 
@@ -66,13 +69,25 @@ function judgeMonitored(draft: Draft, upgrade: UpgradeRecord, ill: readonly stri
   return { kind: 'go' }
 }
 
-function notReady(
+/**
+ * The instances that are not ready, and those nothing was heard of since this controller started: what was journaled of
+ * them says what peers were told, not how they are (design rule 2: what gates a step is asked again after a restart).
+ */
+function look(
+  draft: Draft,
   roles: readonly Readonly<RoleRecord>[],
   counts: (role: Readonly<RoleRecord>, spec: string) => boolean,
-): string[] {
-  return roles.flatMap(role =>
-    role.instances.filter(instance => counts(role, instance.spec) && !isReady(instance)).map(instance => instance.id),
-  )
+): { ill: string[]; unknown: string[] } {
+  const ill: string[] = []
+  const unknown: string[] = []
+  for (const role of roles) {
+    for (const instance of role.instances) {
+      if (!counts(role, instance.spec)) continue
+      if (!isHeardOf(draft, role.deployment, instance)) unknown.push(instance.id)
+      else if (!isReady(instance)) ill.push(instance.id)
+    }
+  }
+  return { ill, unknown }
 }
 
 /** Milliseconds until a clock of this upgrade is due, or null. */

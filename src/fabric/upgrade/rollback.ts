@@ -148,6 +148,9 @@ export function acceptChange(draft: Draft, command: ChangeUpgradeCommand): strin
   if (upgrade.direction === 'back' && command.mode !== 'auto' && command.mode !== 'manual') {
     refuse('change_not_allowed', 'a rollback walks in mode auto or manual')
   }
+  // All that is left goes down now; a domain in flight is waited for together with the rest.
+  const widens = command.mode === 'simultaneous' && upgrade.mode !== 'simultaneous'
+  if (widens && (upgrade.phase === 'walking' || upgrade.phase === 'verifying')) upgrade.phase = 'waiting'
   upgrade.mode = command.mode
   draft.event('upgrade-changed', `mode is now ${command.mode}`, { service: seen.service, deployment: seen.id })
   return upgrade.operation

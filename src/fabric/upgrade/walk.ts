@@ -71,7 +71,7 @@ function undo(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
 
 /** The domains that go down together at the current position. */
 function domainsAt(upgrade: UpgradeRecord): readonly number[] {
-  if (upgrade.mode === 'simultaneous') return upgrade.domains
+  if (upgrade.mode === 'simultaneous') return upgrade.domains.slice(upgrade.position)
   const domain = upgrade.domains[upgrade.position]
   return domain === undefined ? [] : [domain]
 }
@@ -92,6 +92,8 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
     }
   }
   for (const domain of domains) {
+    // Already on its way, under the mode before this one.
+    if (upgrade.walked.some(walked => walked.domain === domain && walked.endedAt === null)) continue
     upgrade.walked.push({ domain, startedAt: draft.now.wall, endedAt: null, instances: count })
     draft.event(
       'domain-started',
