@@ -63,7 +63,8 @@ async function main(): Promise<void> {
     )
     const [first = ''] = packages
     const paths = { packageFolder: first, data: join(folder, 'data'), logFile: join(folder, 'up.log') }
-    system = await System.start({ ...paths, adminPort: port + 2, service: 'bench', timeoutMs: 90_000 })
+    system = new System({ ...paths, adminPort: port + 2, service: 'bench' })
+    await system.ready(90_000)
     const digests: string[] = []
     for (const each of packages) digests.push(await system.upload(await pack(each)))
     await system.change('slots/staging', { package: digests[1] })
@@ -99,15 +100,18 @@ async function perform(
   const phases: Phase[] = []
   const phase = async <T>(name: string, socketsMayClose: boolean, run: () => Promise<T>): Promise<T> => {
     say(name)
-    const from = now()
+    // Without gaps, so that every request belongs to one.
+    const from = phases.at(-1)?.to ?? -Infinity
     const result = await run()
     phases.push({ name, from, to: now(), socketsMayClose })
     return result
   }
   const pause = options.secondsPerPhase * 1000
   await phase('steady', false, async () => delay(pause))
-  const swaps = await phase('swaps', false, async () => runSwaps(system, options.swaps, 120))
-  const wrk = await phase('wrk', false, async () => runWrkRound(system, vips, options.secondsPerPhase))
+  const swaps = await phase('swaps', false, async () => runSwaps(system, options.swaps, 300))
+  const wrk = hasWrk()
+    ? await phase('wrk', false, async () => runWrkRound(system, vips, options.secondsPerPhase))
+    : { result: undefined, swaps: [] }
   const operations = [...swaps, ...wrk.swaps].map(swap => swap.operation)
   const change = async (path: string, body: object): Promise<void> => {
     const beganAt = now()
@@ -125,9 +129,9 @@ async function perform(
     await change('rollback', {})
   })
   // What is still under way when the load stops belongs to the last phase.
-  const from = now()
+  say('after')
   await delay(pause)
-  phases.push({ name: 'after', from, to: Infinity, socketsMayClose: false })
+  phases.push({ name: 'after', from: phases.at(-1)?.to ?? 0, to: Infinity, socketsMayClose: false })
   const windows = (runs: readonly SwapRun[]): SwapWindow[] => runs.map(run => run.window)
   return { phases, swaps: windows(swaps), swapsBesideWrk: windows(wrk.swaps), wrk: wrk.result, operations }
 }
@@ -155,12 +159,12 @@ async function runWrkRound(
   system: System,
   vips: readonly Vip[],
   seconds: number,
-): Promise<{ result: WrkResult | undefined; swaps: SwapRun[] }> {
-  const vip = vips[0]
-  if (vip === undefined || !hasWrk()) return { result: undefined, swaps: [] }
-  const round = runWrk(`http://${vip.host}:${vip.port}/`, Math.max(2, seconds))
-  const swaps = await runSwaps(system, 4, (seconds * 1000) / 5)
-  return { result: await round, swaps }
+): Promise<{ result: WrkResult; swaps: SwapRun[] }> {
+  const production = vips.find(vip => vip.name === 'production')
+  const round = runWrk(`http://${production?.host}:${production?.port}/`, Math.max(2, seconds))
+  // Listened to from the start: a swap that fails first must not leave this one unheard.
+  const [result, swaps] = await Promise.all([round, runSwaps(system, 4, (seconds * 1000) / 5)])
+  return { result, swaps }
 }
 
 async function findVips(system: System): Promise<Vip[]> {

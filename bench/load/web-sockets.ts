@@ -70,6 +70,9 @@ export function webSocketLoop(options: {
         deployment = header(response.headers, 'x-deployment')
         record('ok', 101, response.headers)
       })
+      socket.on('open', () => {
+        if (stopping) socket.close(1000)
+      })
       socket.on('unexpected-response', (request, response) => {
         rejected = true
         record('status', response.statusCode ?? 0, response.headers)
@@ -80,8 +83,9 @@ export function webSocketLoop(options: {
         if (Buffer.isBuffer(data) && data.toString() === sent.shift()) counts.echoed += 1
         else counts.corrupt += 1
       })
-      socket.on('error', () => {
-        if (!opened && !rejected) record('refused', 0)
+      socket.on('error', error => {
+        const timedOut = error.message.includes('timed out')
+        if (!opened && !rejected) record(timedOut ? 'timeout' : 'refused', 0)
         rejected = true
       })
       live.add(socket)
@@ -99,7 +103,8 @@ export function webSocketLoop(options: {
   return {
     async stop() {
       stopping = true
-      for (const socket of live) socket.close(1000)
+      // One that is still opening is not cut off: whether it opens belongs to the result.
+      for (const socket of live) if (socket.readyState === WebSocket.OPEN) socket.close(1000)
       await Promise.all(clients)
     },
   }

@@ -12,10 +12,11 @@ export interface Phase {
   readonly socketsMayClose: boolean
 }
 
+/** A group of requests; what they are not grouped by is empty. */
 export interface Row {
   readonly phase: string
   readonly vip: string
-  readonly kind: string
+  readonly load: string
   readonly count: number
   readonly outcomes: Readonly<Record<Outcome, number>>
   readonly versions: Readonly<Record<string, number>>
@@ -24,54 +25,69 @@ export interface Row {
   readonly max: number
 }
 
-/** Counts and latencies (milliseconds, from when a request was due) by phase, VIP, kind and loop. */
-export function summarise(records: Iterable<RequestRecord>, phases: readonly Phase[]): Row[] {
-  const groups = new Map<string, { phase: string; vip: string; kind: string; all: RequestRecord[] }>()
+/** Which rows are one: by phase and VIP, by load over all phases, or every combination. */
+const GROUPINGS = {
+  all: ['phase', 'vip', 'load'],
+  phases: ['phase', 'vip'],
+  loads: ['load'],
+} as const
+
+/** Counts by outcome and version, and latencies (milliseconds, from when a request was due). */
+export function summarise(
+  records: Iterable<RequestRecord>,
+  phases: readonly Phase[],
+  grouping: keyof typeof GROUPINGS = 'all',
+): Row[] {
+  const groups = new Map<string, { row: Pick<Row, 'phase' | 'vip' | 'load'>; all: RequestRecord[] }>()
   for (const record of records) {
-    const phase = phases.find(each => record.startAt >= each.from && record.startAt < each.to)?.name ?? 'outside'
-    const kind = `${record.kind} ${record.loop}`
-    const key = `${phases.findIndex(each => each.name === phase)}|${record.vip}|${kind}`
-    const group = groups.get(key) ?? { phase, vip: record.vip, kind, all: [] }
+    const index = phases.findIndex(each => record.startAt >= each.from && record.startAt < each.to)
+    const own = { phase: phases[index]?.name ?? 'outside', vip: record.vip, load: `${record.kind} ${record.loop}` }
+    const row = { phase: '', vip: '', load: '' }
+    for (const column of GROUPINGS[grouping]) row[column] = own[column]
+    const key = `${row.phase && index}|${row.vip}|${row.load}`
+    const group = groups.get(key) ?? { row, all: [] }
     groups.set(key, group)
     group.all.push(record)
   }
-  return [...groups]
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, { all, ...group }]) => {
-      const outcomes: Record<Outcome, number> = {
-        ok: 0,
-        status: 0,
-        refused: 0,
-        reset: 0,
-        timeout: 0,
-        short: 0,
-        corrupt: 0,
-      }
-      const versions: Record<string, number> = {}
-      for (const record of all) {
-        outcomes[record.outcome] += 1
-        if (record.version !== '') versions[record.version] = (versions[record.version] ?? 0) + 1
-      }
-      const latencies = all.filter(record => record.outcome === 'ok').map(record => record.doneAt - record.startAt)
-      const [p50, p99, max] = [0.5, 0.99, 1].map(share => quantile(latencies, share))
-      return { ...group, count: all.length, outcomes, versions, p50: p50 ?? 0, p99: p99 ?? 0, max: max ?? 0 }
-    })
+  const sorted = [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return sorted.map(([, { row, all }]) => ({ ...row, ...measure(all) }))
 }
 
-export function printRows(rows: readonly Row[]): string {
+function measure(all: readonly RequestRecord[]): Omit<Row, 'phase' | 'vip' | 'load'> {
+  const outcomes: Record<Outcome, number> = { ok: 0, status: 0, refused: 0, reset: 0, timeout: 0, short: 0, corrupt: 0 }
+  const versions: Record<string, number> = {}
+  for (const record of all) {
+    outcomes[record.outcome] += 1
+    if (record.version !== '') versions[record.version] = (versions[record.version] ?? 0) + 1
+  }
+  const latencies = all.filter(record => record.outcome === 'ok').map(record => record.doneAt - record.startAt)
+  const [p50, p99, max] = [quantile(latencies, 0.5), quantile(latencies, 0.99), quantile(latencies, 1)]
+  return { count: all.length, outcomes, versions, p50, p99, max }
+}
+
+export function printPhases(rows: readonly Row[]): string {
   return table(
-    ['phase', 'VIP', 'load', 'requests', ...OUTCOMES, 'p50 ms', 'p99 ms', 'max ms'],
-    rows.map(row => [
-      row.phase,
-      row.vip,
-      row.kind,
-      row.count,
-      ...OUTCOMES.map(outcome => row.outcomes[outcome]),
-      row.p50,
-      row.p99,
-      row.max,
-    ]),
+    ['phase', 'VIP', 'requests', ...OUTCOMES, 'answers by version'],
+    rows.map(row => [row.phase, row.vip, row.count, ...outcomeCells(row), versionCell(row)]),
   )
+}
+
+export function printLoads(rows: readonly Row[]): string {
+  return table(
+    ['load', 'requests', ...OUTCOMES, 'p50 ms', 'p99 ms', 'max ms'],
+    rows.map(row => [row.load, row.count, ...outcomeCells(row), row.p50, row.p99, row.max]),
+  )
+}
+
+function outcomeCells(row: Row): number[] {
+  return OUTCOMES.map(outcome => row.outcomes[outcome])
+}
+
+function versionCell({ versions }: Row): string {
+  return Object.keys(versions)
+    .toSorted()
+    .map(version => `${version} × ${versions[version]}`)
+    .join(', ')
 }
 
 /** Every way in which the clients lost something, in words; empty is the promise. */

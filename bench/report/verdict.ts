@@ -3,12 +3,15 @@ import { checkSwaps } from '../load/checker.ts'
 import type { SwapWindow } from '../load/checker.ts'
 import type { LoadResult } from '../load/load.ts'
 import type { WrkResult } from '../system/wrk.ts'
-import { losses, printRows, summarise } from './summary.ts'
+import { losses, printLoads, printPhases, summarise } from './summary.ts'
 import type { Phase } from './summary.ts'
 import { quantile, table } from './table.ts'
 
 /** The number that issue and README promise: median of the switch times on one machine. */
 const MEDIAN_SWITCH_MS = 10
+
+/** Share of swaps that may go by without a new answer in time to be judged. */
+const MAX_UNSEEN = 0.1
 
 /** All that a run of the scenario leaves to be judged. */
 export interface Evidence {
@@ -39,15 +42,17 @@ export function judge(evidence: Evidence): Verdict {
   const violations = checks.flatMap(check => check.violations)
   const lost = losses(load, phases)
   const broken = receipts.reduce((sum, receipt) => sum + receipt.totals.broken, 0)
-  const rows = summarise(load.records, phases)
 
   const failures = [
     ...lost,
     ...violations.map(each => `swap ${each.swap + 1}: ${each.rule} on ${each.vip}, ${each.lateMs.toFixed(2)} ms late`),
-    ...checks.flatMap((check, i) => (check.firstNewMs === null ? [`swap ${i + 1}: no new answer was seen`] : [])),
     ...(broken > 0 ? [`${broken} × broken by the receipts`] : []),
     ...receipts.filter(each => !each.complete).map(each => `receipt of ${each.operation.id}: ${each.note}`),
   ]
+  const unseen = checks.filter(check => check.firstNewMs === null).length
+  // On a busy machine the next swap may be called for before an answer is back; too many such prove nothing.
+  if (unseen > checks.length * MAX_UNSEEN)
+    failures.push(`after ${unseen} of ${checks.length} swaps no new answer was seen`)
   if (median >= MEDIAN_SWITCH_MS) {
     failures.push(`the median swap took ${median.toFixed(2)} ms, not under ${MEDIAN_SWITCH_MS}`)
   }
@@ -64,6 +69,7 @@ export function judge(evidence: Evidence): Verdict {
       ['broken, by the receipts', broken],
       ['swaps', swaps.length + swapsBesideWrk.length],
       ['answers judged around swaps', checks.reduce((sum, check) => sum + check.judged, 0)],
+      ['swaps without a new answer in time', unseen],
       ['old answers after new ones', violations.length],
       ['switch, median ms', median],
       ['switch, p90 ms', p90],
@@ -81,10 +87,14 @@ export function judge(evidence: Evidence): Verdict {
   )
   return {
     failures,
-    text: `${printRows(rows)}\n\n${summary}`,
+    text: [
+      printPhases(summarise(load.records, phases, 'phases')),
+      printLoads(summarise(load.records, phases, 'loads')),
+      summary,
+    ].join('\n\n'),
     json: {
       failures,
-      rows,
+      rows: summarise(load.records, phases),
       switchMs: { median, p90, max, all: switches },
       violations,
       webSockets: { ...messages, closes },

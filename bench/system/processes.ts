@@ -32,7 +32,7 @@ export async function expectGone(marks: readonly ProcessMark[], timeoutMs: numbe
   const deadline = Date.now() + timeoutMs
   while (marks.some(isAlive) && Date.now() < deadline) await delay(50)
   const left = marks.filter(isAlive)
-  for (const { pid } of left) process.kill(pid, 'SIGKILL')
+  for (const mark of left) if (isAlive(mark)) process.kill(mark.pid, 'SIGKILL')
   return left
 }
 
@@ -41,7 +41,8 @@ function isAlive(mark: ProcessMark): boolean {
   return now !== undefined && now.startTime === mark.startTime && now.state !== 'Z'
 }
 
-function markOf(pid: number): ProcessMark | undefined {
+/** Undefined where there is no such process. */
+export function markOf(pid: number): ProcessMark | undefined {
   const found = stat(pid)
   if (found === undefined) return undefined
   let command = ''

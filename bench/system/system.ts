@@ -1,63 +1,50 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createWriteStream, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { OperationView, PackageAnswer, ReceiptView, ServiceView } from '../../src/contracts/api.ts'
 import { errorMessage } from '../../src/core/errors.ts'
 import { projectRoot } from './packages.ts'
-import { descendants, expectGone } from './processes.ts'
+import { descendants, expectGone, markOf } from './processes.ts'
+import type { ProcessMark } from './processes.ts'
 
 /** The real system, as one `vipswap up` of this checkout, driven over its admin HTTP only. */
 export class System {
-  readonly base: string
+  readonly #base: string
   readonly #child: ChildProcess
   readonly #service: string
+  readonly #logFile: string
 
-  private constructor(child: ChildProcess, base: string, service: string) {
-    this.#child = child
-    this.base = base
-    this.#service = service
-  }
-
-  /** Starts `up` with a package and waits until its production slot answers. What it prints goes to `logFile`. */
-  static async start(options: {
-    packageFolder: string
-    data: string
-    adminPort: number
-    service: string
-    logFile: string
-    timeoutMs: number
-  }): Promise<System> {
+  /** Starts `up` with a package. What it prints goes to `logFile`. */
+  constructor(options: { packageFolder: string; data: string; adminPort: number; service: string; logFile: string }) {
     const admin = `127.0.0.1:${options.adminPort}`
     const main = join(projectRoot(), 'dist', 'src', 'cli', 'main.js')
-    const child = spawn(
+    const log = openSync(options.logFile, 'a')
+    this.#base = `http://${admin}`
+    this.#service = options.service
+    this.#logFile = options.logFile
+    this.#child = spawn(
       process.execPath,
       [main, 'up', options.packageFolder, '--data', options.data, '--admin', admin],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        // A group of its own: Ctrl-C at the terminal reaches the bench, and the bench ends the system in order.
-        detached: true,
-      },
+      // A group of its own: Ctrl-C at the terminal reaches the bench, and the bench ends the system in order.
+      { stdio: ['ignore', log, log], detached: true },
     )
-    const log = createWriteStream(options.logFile)
-    child.stdout.pipe(log, { end: false })
-    child.stderr.pipe(log, { end: false })
-    const system = new System(child, `http://${admin}`, options.service)
+    closeSync(log)
+  }
+
+  /** Waits until every instance in production is chosen from. */
+  async ready(timeoutMs: number): Promise<void> {
     try {
-      await system.#until('production is ready', options.timeoutMs, async () => {
-        const production = (await system.service()).slots.production
+      await this.#until('production is ready', timeoutMs, async () => {
+        const production = (await this.service()).slots.production
         return production?.instances.length !== 0 && production?.instances.every(each => each.routing === 'in')
       })
     } catch (error) {
-      await system.stop(15_000)
-      throw new Error(
-        `the system did not come up: ${errorMessage(error)}\n${readFileSync(options.logFile, 'utf8').slice(-3000)}`,
-        { cause: error },
-      )
+      const printed = readFileSync(this.#logFile, 'utf8').slice(-3000)
+      throw new Error(`the system did not come up: ${errorMessage(error)}\n${printed}`, { cause: error })
     }
-    return system
   }
 
   async service(): Promise<ServiceView> {
@@ -97,7 +84,7 @@ export class System {
 
   /** Ends `up` by SIGINT, waits, and answers what was still there and had to be killed: nothing, if all is well. */
   async stop(timeoutMs = 60_000): Promise<string[]> {
-    const family = descendants(this.#child.pid ?? 0)
+    const family = [...descendants(this.#child.pid ?? 0), ...(await this.#instances())]
     const left: string[] = []
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const exit = once(this.#child, 'exit')
@@ -109,8 +96,20 @@ export class System {
         await exit
       }
     }
-    const remaining = await expectGone(family, 2000)
-    return [...left, ...remaining.map(each => `${each.pid}: ${each.command}`)]
+    const remaining = new Map((await expectGone(family, 2000)).map(each => [each.pid, each.command]))
+    return [...left, ...[...remaining].map(([pid, command]) => `${pid}: ${command}`)]
+  }
+
+  /** Role processes that no longer descend from `up`, because their agent was started again. */
+  async #instances(): Promise<ProcessMark[]> {
+    try {
+      const { slots } = await this.service()
+      const instances = [...(slots.production?.instances ?? []), ...(slots.staging?.instances ?? [])]
+      return instances.flatMap(({ pid }) => (pid === null ? [] : (markOf(pid) ?? [])))
+    } catch {
+      // It is not well enough to say.
+      return []
+    }
   }
 
   async #until(what: string, timeoutMs: number, probe: () => Promise<boolean | undefined>): Promise<void> {
@@ -130,10 +129,11 @@ export class System {
 
   async #call<T>(method: string, path: string, body?: unknown, type = 'application/json'): Promise<T> {
     const payload = body === undefined ? null : Buffer.isBuffer(body) ? new Uint8Array(body) : JSON.stringify(body)
-    const response = await fetch(this.base + path, {
+    const response = await fetch(this.#base + path, {
       method,
       body: payload,
       headers: payload === null ? {} : { 'content-type': type },
+      signal: AbortSignal.timeout(method === 'GET' ? 10_000 : 300_000),
     })
     const text = await response.text()
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)

@@ -152,13 +152,13 @@ void t.test('the load loses nothing on a sound way, and every fault on a bad one
   const rows = summarise(result.records, phases)
   const count = (pick: (row: (typeof rows)[number]) => boolean): number =>
     rows.filter(pick).reduce((sum, row) => sum + row.count, 0)
-  for (const kind of KINDS) t.ok(count(row => row.kind.startsWith(`${kind} `)) > 0, kind)
-  for (const loop of ['keep-alive', 'one-shot', 'open']) t.ok(count(row => row.kind.endsWith(loop)) > 0, loop)
+  for (const kind of KINDS) t.ok(count(row => row.load.startsWith(`${kind} `)) > 0, kind)
+  for (const loop of ['keep-alive', 'one-shot', 'open']) t.ok(count(row => row.load.endsWith(loop)) > 0, loop)
   t.ok(rows.some(row => row.vip === 'production' && row.versions['1.0.0'] && row.versions['2.0.0']))
   t.strictSame(Object.keys(rows.find(row => row.vip === 'staging')?.versions ?? {}), ['2.0.0'])
   t.ok(result.webSockets.echoed > 0)
   t.equal(result.webSockets.corrupt, 0)
-  const slow = rows.find(row => row.kind === 'slow keep-alive')
+  const slow = rows.find(row => row.load === 'slow keep-alive')
   t.ok((slow?.p50 ?? 0) >= 190, `slow answers took ${slow?.p50} ms`)
 
   const bad = startLoad(smallPlan(vips))

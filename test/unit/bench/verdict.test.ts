@@ -107,7 +107,7 @@ void t.test('the verdict is clean for clean evidence and names each thing that i
   t.match(failed([], { receipts: [receipt(12, 0)] }), /median swap took 12.00 ms, not under 10/)
   t.match(failed([], { receipts: [receipt(2, 3)] }), /3 × broken by the receipts/)
   t.match(failed([], { receipts: [{ ...receipt(2, 0), complete: false, note: 'forced' }] }), /receipt of op-1: forced/)
-  t.match(failed([], { swaps: [{ ...swap, callAt: 1000, until: 1100 }] }), /swap 1: no new answer was seen/)
+  t.match(failed([], { swaps: [{ ...swap, callAt: 1000, until: 1100 }] }), /after 1 of 1 swaps no new answer was seen/)
   const wrk = parseWrk(
     '  9000 requests in 5.00s, 1.5MB read\n  Socket errors: connect 0, read 3, write 0, timeout 1\n  Non-2xx or 3xx responses: 2\n',
   )
