@@ -90,7 +90,7 @@ export async function startSystem(
     'the system is ready',
     async () => {
       if (up.exitCode !== null) throw new Error(`up ended with ${up.exitCode}: ${said}`)
-      return (await fetch(`http://${admin}/readyz`)).ok
+      return said.includes('Ctrl-C stops') && (await fetch(`http://${admin}/readyz`)).ok
     },
     { timeoutMs: 20_000, intervalMs: 50 },
   )
