@@ -32,10 +32,14 @@ try {
 async function demonstrate(context: UpContext): Promise<void> {
   const name = await deployIfEmpty(context, join(GUESTBOOK, '1.0.0'), 'production')
   await deployIfEmpty(context, join(GUESTBOOK, '1.5.0'), 'staging')
-  const service = await context.client.service(name)
-  const urls = service.vips.flatMap(vip => (vip.url === null || vip.protocol !== 'http' ? [] : [vip.url]))
+  const { vips } = await context.client.service(name)
+  const broken = vips.find(vip => vip.error !== null)
+  if (broken !== undefined) throw new VipswapError('port_in_use', `the ${broken.slot} address: ${broken.error ?? ''}`)
+  // A port is null until the proxy has bound it; the example's own ones are known.
+  const urls = vips.map((vip, index) => vip.url ?? `http://${vip.host}:${vip.port ?? 8080 + index}`)
   await Promise.all(urls.map(async url => untilAnswered(url, context.signal)))
   if (context.signal.aborted) return
+  const service = await context.client.service(name)
   terminal.out(`${name}\n${slotTable(service, '  ')}\nadmin ${context.url}\n`)
   terminal.out(`Try next, in another terminal:
 

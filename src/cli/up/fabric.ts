@@ -54,6 +54,8 @@ export async function startFabric(options: FabricOptions): Promise<Fabric> {
       layout,
       parts,
       async stop() {
+        // Whoever sees the file may end before it is told to, and must not be started again.
+        for (const part of parts) part.retire()
         writeFileAtomic(stopFile, 'stop wanted\n')
         const left = await stopInOrder(parts)
         if (left.length === 0) rmSync(stopFile, { force: true })

@@ -23,7 +23,9 @@ export interface Supervised {
   /** Deaths in a row, each soon after its start. */
   readonly quickDeaths: number
   pid(): number | null
-  /** No more restarts; tells the process to end and resolves true once it has, false after `deadlineMs`. */
+  /** No more restarts: it may end by itself from now on. */
+  retire(): void
+  /** Retires it; tells the process to end and resolves true once it has, false after `deadlineMs`. */
   stop(deadlineMs: number): Promise<boolean>
   /** SIGKILL. Only after `stop` gave up. */
   kill(): void
@@ -104,12 +106,13 @@ export function supervise(
       return quickDeaths
     },
     pid: () => record?.pid ?? null,
-    async stop(deadlineMs) {
+    retire() {
       stopping = true
-      if (record === null) {
-        clearTimeout(timer)
-        return true
-      }
+      if (record === null) clearTimeout(timer)
+    },
+    async stop(deadlineMs) {
+      this.retire()
+      if (record === null) return true
       signalProcess(record, 'SIGTERM')
       return new Promise<boolean>(resolve => {
         const deadline = setTimeout(() => resolve(false), deadlineMs)

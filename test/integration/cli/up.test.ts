@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -21,12 +21,18 @@ interface Up {
   readonly ended: Promise<number | string>
 }
 
+/** Below the ephemeral range: nobody else is given it between two controllers. */
 async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const server = createServer()
+    const free = await new Promise<boolean>(resolve => {
+      server.once('error', () => resolve(false))
+      server.listen(port, '127.0.0.1', () => resolve(true))
+    })
+    await new Promise(resolve => server.close(resolve))
+    if (free) return port
+  }
 }
 
 /** A data folder whose processes all are gone at the end of the test. */
@@ -186,6 +192,19 @@ t.test('a stop that was cut short is finished by the next up, which then starts 
   t.notOk(existsSync(join(data, 'run', 'stop')))
   second.child.kill('SIGTERM')
   t.equal(await second.ended, 0)
+})
+
+t.test('what ends by the stop file before it is told is not started again', async t => {
+  const { data, start, ready, lives, started } = await place(t)
+  writeFileSync(join(data, 'proxy-0.polls'), '')
+  writeFileSync(join(data, 'node-0.lingers'), '')
+  const up = start(1)
+  await ready(up)
+  await started(['controller', 'proxy-0', 'node-0'])
+  up.child.kill('SIGINT')
+  t.equal(await up.ended, 0)
+  t.equal(lives().filter(line => line.startsWith('proxy-0 lives')).length, 1)
+  t.notMatch(up.output(), /died/)
 })
 
 t.test('what cannot come up is told, and nothing is left running', async t => {
