@@ -1,16 +1,15 @@
 import { createReadStream } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
-import { PassThrough, type Readable } from 'node:stream'
-import { create } from 'tar'
+import type { Readable } from 'node:stream'
 import { VipswapError, systemCode } from '../core/errors.ts'
+import { packDirectory } from '../packages/pack.ts'
+import { readPackage } from '../packages/read-package.ts'
 
 /** A package on its way to the controller. */
 export interface PackageSource {
   readonly body: Readable
   readonly kind: 'gzip' | 'zip'
 }
-
-const SKIPPED = new Set(['.git', '.DS_Store'])
 
 /** Opens a directory (packed on the way), a `.tar.gz` or a `.zip` for upload. Rejects with `invalid_package`. */
 export async function openPackage(path: string): Promise<PackageSource> {
@@ -19,21 +18,11 @@ export async function openPackage(path: string): Promise<PackageSource> {
     throw new VipswapError('invalid_package', `${path} ${why}; give a directory, a .tar.gz or a .zip`)
   })
   if (found.isDirectory()) {
-    await requireDefinition(path)
-    const pack = create({ cwd: path, gzip: true, portable: true, filter: name => !skips(name) }, ['.'])
-    const body = new PassThrough()
-    pack.on('error', error => body.destroy(error instanceof Error ? error : new Error(String(error))))
-    pack.pipe(body)
-    return { body, kind: 'gzip' }
+    // Its faults are told here, with places in the files as the person knows them.
+    await readPackage(path)
+    return { body: (await packDirectory(path)).stream, kind: 'gzip' }
   }
   return { body: createReadStream(path), kind: await kindOf(path) }
-}
-
-async function requireDefinition(directory: string): Promise<void> {
-  for (const name of ['service.yaml', 'service.yml', 'service.json']) {
-    if (await stat(`${directory}/${name}`).catch(() => null)) return
-  }
-  throw new VipswapError('invalid_package', `${directory} has no service.yaml; it must stand at the package's root`)
 }
 
 /** By its first bytes, whatever its name. */
@@ -47,8 +36,4 @@ async function kindOf(path: string): Promise<'gzip' | 'zip'> {
     await file.close()
   }
   throw new VipswapError('invalid_package', `${path} is neither a .tar.gz nor a .zip; give one, or a directory`)
-}
-
-function skips(name: string): boolean {
-  return name.split('/').some(part => SKIPPED.has(part))
 }

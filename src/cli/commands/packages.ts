@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { checkPackage } from '../package-check.ts'
+import { readPackage } from '../../packages/read-package.ts'
 import { act, type VerbContext } from '../verb.ts'
 
 /** `validate`, `gc`. */
@@ -8,13 +8,12 @@ export function packageVerbs(program: Command, context: VerbContext): void {
     .command('validate <package>')
     .description("check a package's definition; every fault with its place")
   act(validate, context, async (session, _flags, [path = '']) => {
-    const checked = await checkPackage(path)
-    for (const warning of checked.warnings) session.note(`warning: ${warning}`)
-    session.result(
-      'package',
-      checked,
-      `${checked.name} ${checked.version} is valid (roles: ${checked.roles.join(', ')})`,
-    )
+    const { release, warnings } = await readPackage(path)
+    const { name, version, roles } = release.definition
+    const texts = warnings.map(({ message }) => message)
+    for (const text of texts) session.note(`warning: ${text}`)
+    const checked = { name, version, roles: Object.keys(roles), digest: release.digest, warnings: texts }
+    session.result('package', checked, `${name} ${version} is valid (roles: ${checked.roles.join(', ')})`)
   })
 
   act(program.command('gc').description('remove packages that nothing refers to'), context, async session => {
