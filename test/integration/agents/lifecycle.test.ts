@@ -6,6 +6,9 @@ import { HTTP_PROBE, PROCESS_PROBE, Rig, isRunning } from './rig.ts'
 
 const KEY = 'dep/web_IN_0'
 
+// A real agent per subtest: more than the usual 30 s of a file where the machine is busy.
+t.setTimeout(120_000)
+
 await t.test('an assigned instance gets ready on a port of the range, and stops when asked', async t => {
   const rig = await Rig.create(t)
   rig.startAgent()

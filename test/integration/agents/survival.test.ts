@@ -10,6 +10,9 @@ import { PROCESS_PROBE, Rig, isRunning } from './rig.ts'
 
 const KEY = 'dep/web_IN_0'
 
+// A real agent per subtest: more than the usual 30 s of a file where the machine is busy.
+t.setTimeout(120_000)
+
 await t.test('instances outlive a killed agent, and the next one adopts them', async t => {
   const rig = await Rig.create(t)
   const first = rig.startAgent()
