@@ -4,10 +4,11 @@ import { text } from 'node:stream/consumers'
 
 const VERSION = '1.0.0'
 const { PORT = '8070', HOST = '127.0.0.1', ENDPOINT_STORE_JOBS: store = '127.0.0.1:8071', ROLE_INSTANCE_ID: instance = 'local' } = process.env
+const open = new Set()
 let stopping = false
 
 const server = createServer(async (request, response) => {
-  if (stopping) response.setHeader('Connection', 'close')
+  track(response)
   const [pathname] = request.url.split('?')
   try {
     if (pathname === '/healthz') return send(response, 200, 'text/plain', 'ok\n')
@@ -61,8 +62,19 @@ function renderPage() {
 `
 }
 
+/** A connection that stayed open after its last answer would keep a stopping server alive. */
+function track(response) {
+  open.add(response)
+  if (stopping) response.setHeader('Connection', 'close')
+  response.on('close', () => {
+    open.delete(response)
+    if (stopping) setImmediate(() => server.closeIdleConnections())
+  })
+}
+
 function stop() {
   stopping = true
+  for (const response of open) if (!response.headersSent) response.setHeader('Connection', 'close')
   server.close(() => process.exit(0))
 }
 
