@@ -10,11 +10,12 @@ const sockets = new Set()
 const talkers = new Set()
 const streams = new Set()
 const said = []
+const open = new Set()
 let stopping = false
 
 const server = createServer((request, response) => {
   const [pathname] = request.url.split('?')
-  if (stopping) response.setHeader('Connection', 'close')
+  track(response)
   if (pathname === '/healthz') return send(response, 200, 'text/plain', 'ok\n')
   if (pathname === '/events') return events(response)
   if (pathname !== '/') return send(response, 404, 'text/plain', `there is no ${pathname} here\n`)
@@ -72,9 +73,20 @@ function send(response, status, type, body) {
   response.end(body)
 }
 
+/** A connection that stayed open after its last answer would keep a stopping server alive. */
+function track(response) {
+  open.add(response)
+  if (stopping) response.setHeader('Connection', 'close')
+  response.on('close', () => {
+    open.delete(response)
+    if (stopping) setImmediate(() => server.closeIdleConnections())
+  })
+}
+
 /** Asks everybody to come again (1001), ends the streams, and is gone when the last has left. */
 function stop() {
   stopping = true
+  for (const response of open) if (!response.headersSent) response.setHeader('Connection', 'close')
   for (const connection of sockets) connection.close(1001)
   for (const stream of streams) stream.end()
   server.close(() => process.exit(0))

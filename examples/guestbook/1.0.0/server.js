@@ -5,6 +5,7 @@ import { renderPage } from './page.js'
 
 const { PORT = '8080', HOST = '127.0.0.1', ROLE_INSTANCE_ID: instance = 'local' } = process.env
 const streams = new Set()
+const open = new Set()
 let stopping = false
 
 const server = createServer((request, response) => {
@@ -12,8 +13,7 @@ const server = createServer((request, response) => {
   // A client that talks for a long time learns from these whom it met and what that one understands.
   response.setHeader('Guestbook-Instance', instance)
   response.setHeader('Guestbook-Accepts', accepts.join(', '))
-  // A connection that stays open would keep a stopping server alive.
-  if (stopping) response.setHeader('Connection', 'close')
+  track(response)
   switch (pathname) {
     case '/':
       return home(request, response)
@@ -70,9 +70,20 @@ function send(response, status, type, body) {
   response.end(body)
 }
 
+/** A connection that stayed open after its last answer would keep a stopping server alive. */
+function track(response) {
+  open.add(response)
+  if (stopping) response.setHeader('Connection', 'close')
+  response.on('close', () => {
+    open.delete(response)
+    if (stopping) setImmediate(() => server.closeIdleConnections())
+  })
+}
+
 /** Takes no new connection, closes the idle ones, finishes what it is doing, and is gone. */
 function stop() {
   stopping = true
+  for (const response of open) if (!response.headersSent) response.setHeader('Connection', 'close')
   for (const response of streams) response.end()
   server.close(() => process.exit(0))
 }

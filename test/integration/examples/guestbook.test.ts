@@ -9,6 +9,9 @@ import { readPackage } from '../../../src/packages/read-package.ts'
 import { EXAMPLES, startExample, type RunningExample } from '../../support/example.ts'
 import { until } from '../../support/until.ts'
 
+// Dozens of processes, one after the other: on a busy machine that takes longer than the usual 30 s.
+t.setTimeout(120_000)
+
 interface Talk {
   readonly counts: {
     readonly answered: number
@@ -143,10 +146,12 @@ for (const version of ['1.0.0', '1.5.0', '2.0.0']) {
     const slow = fetch(`${example.url}/slow?ms=300`)
     const events = await fetch(`${example.url}/events`)
     await until('the slow request is there', async () => (await fetch(`${example.url}/healthz`)).ok)
+    const asked = performance.now()
     const stopped = example.stop()
     t.match(await (await slow).text(), /took 300 ms/)
     t.match(await events.text(), /event: version/, 'streams end')
     t.equal(await stopped, 0)
+    t.ok(performance.now() - asked < 3000, 'and does not wait for idle connections to time out')
   })
 }
 

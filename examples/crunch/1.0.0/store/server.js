@@ -11,10 +11,11 @@ const KEPT = 200
 
 const file = join(folder, 'jobs.json')
 let jobs = read()
+const open = new Set()
 let stopping = false
 
 const server = createServer(async (request, response) => {
-  if (stopping) response.setHeader('Connection', 'close')
+  track(response)
   try {
     const [status, body] = await route(request)
     const text = body === undefined ? '' : `${JSON.stringify(body)}\n`
@@ -78,8 +79,19 @@ function save(next) {
   renameSync(`${file}.tmp`, file)
 }
 
+/** A connection that stayed open after its last answer would keep a stopping server alive. */
+function track(response) {
+  open.add(response)
+  if (stopping) response.setHeader('Connection', 'close')
+  response.on('close', () => {
+    open.delete(response)
+    if (stopping) setImmediate(() => server.closeIdleConnections())
+  })
+}
+
 function stop() {
   stopping = true
+  for (const response of open) if (!response.headersSent) response.setHeader('Connection', 'close')
   server.close(() => process.exit(0))
 }
 

@@ -3,32 +3,22 @@ import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 
 const VERSION = '1.0.0'
-const {
-  PORT = '8070',
-  HOST = '127.0.0.1',
-  ENDPOINT_STORE_JOBS: store = '127.0.0.1:8071',
-  ROLE_INSTANCE_ID: instance = 'local',
-} = process.env
+const { PORT = '8070', HOST = '127.0.0.1', ENDPOINT_STORE_JOBS: store = '127.0.0.1:8071', ROLE_INSTANCE_ID: instance = 'local' } = process.env
+const open = new Set()
 let stopping = false
 
 const server = createServer(async (request, response) => {
-  if (stopping) response.setHeader('Connection', 'close')
+  track(response)
   const [pathname] = request.url.split('?')
   try {
     if (pathname === '/healthz') return send(response, 200, 'text/plain', 'ok\n')
     if (pathname === '/jobs' && request.method === 'POST') return await pass(response, 'POST', await text(request))
     if (pathname === '/jobs') return await pass(response, 'GET')
     if (pathname !== '/') return send(response, 404, 'text/plain', `there is no ${pathname} here\n`)
-    if ((request.headers.accept ?? '').includes('text/html'))
-      return send(response, 200, 'text/html; charset=utf-8', renderPage())
+    if ((request.headers.accept ?? '').includes('text/html')) return send(response, 200, 'text/html; charset=utf-8', renderPage())
     send(response, 200, 'application/json', `${JSON.stringify({ service: 'crunch', version: VERSION, instance })}\n`)
   } catch (error) {
-    send(
-      response,
-      502,
-      'text/plain',
-      `the store at ${store} does not answer: ${error.cause?.message ?? error.message}\n`,
-    )
+    send(response, 502, 'text/plain', `the store at ${store} does not answer: ${error.cause?.message ?? error.message}\n`)
   }
 })
 
@@ -72,8 +62,19 @@ function renderPage() {
 `
 }
 
+/** A connection that stayed open after its last answer would keep a stopping server alive. */
+function track(response) {
+  open.add(response)
+  if (stopping) response.setHeader('Connection', 'close')
+  response.on('close', () => {
+    open.delete(response)
+    if (stopping) setImmediate(() => server.closeIdleConnections())
+  })
+}
+
 function stop() {
   stopping = true
+  for (const response of open) if (!response.headersSent) response.setHeader('Connection', 'close')
   server.close(() => process.exit(0))
 }
 
