@@ -36,10 +36,12 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
 function startTimeOf(pid: number): string | null {
   if (process.platform !== 'linux') return startTimeFromPs(pid)
   try {
-    // proc(5): the second field is the command in parentheses and may hold anything; state is the 3rd, start the 22nd.
+    // proc(5): the second field is the command in parentheses and may hold anything; state is the 3rd, threads the 20th, start the 22nd.
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? null)
+    // The leader is a zombie before its other threads have ended, and until then their sockets are open.
+    const gone = fields[0] === 'X' || (fields[0] === 'Z' && Number(fields[17]) <= 1)
+    return gone ? null : (fields[19] ?? null)
   } catch {
     return null
   }
