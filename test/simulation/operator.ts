@@ -35,7 +35,19 @@ export const RELEASES: readonly Release[] = [
   blog('1.2.0-bad'),
 ]
 
-const USUAL = ['1.0.0', '1.1.0', '1.0.0', '1.1.0', '1.0.0', '1.1.0', '1.1.0', '1.2.0-bad', '1.3.0-hang', '2.0.0', '3.0.0']
+const USUAL = [
+  '1.0.0',
+  '1.1.0',
+  '1.0.0',
+  '1.1.0',
+  '1.0.0',
+  '1.1.0',
+  '1.1.0',
+  '1.2.0-bad',
+  '1.3.0-hang',
+  '2.0.0',
+  '3.0.0',
+]
 
 /** Asks for one thing after another, mostly sensible, and repeats what got no answer under the same key. */
 export class Operator {

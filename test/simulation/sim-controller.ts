@@ -313,7 +313,9 @@ export class SimController {
 
 /** All that is journaled is the very same. */
 function sameJournal(a: FabricState, b: FabricState): boolean {
-  return Object.entries(a).every(([name, table]) => name === 'observed' || table === new Map(Object.entries(b)).get(name))
+  return Object.entries(a).every(
+    ([name, table]) => name === 'observed' || table === new Map(Object.entries(b)).get(name),
+  )
 }
 
 export function serialise({ observed: _observed, ...journaled }: FabricState): string {
