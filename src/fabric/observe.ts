@@ -9,7 +9,9 @@ type Of<K extends Input['kind']> = Extract<Input, { kind: K }>
 const UNSEEN_PROXY: ObservedProxy = { online: false, acknowledged: null, listeners: [], status: null }
 const UNSEEN_NODE: ObservedNode = { online: false, revision: null, instances: {}, packages: [], packageErrors: {} }
 
+/** What an incarnation that is gone still says is nobody's business. */
 function setProxy(draft: Draft, incarnation: string, change: Partial<ObservedProxy>): void {
+  if (draft.proxies.get(incarnation) === undefined) return
   const before = draft.observed.proxies[incarnation] ?? UNSEEN_PROXY
   draft.observed = {
     ...draft.observed,
@@ -23,16 +25,23 @@ function setNode(draft: Draft, name: string, change: Partial<ObservedNode>): voi
 }
 
 export function proxyConnected(draft: Draft, input: Of<'proxy-connected'>): void {
-  for (const { incarnation, exited } of input.predecessors) if (exited) proxyExited(draft, incarnation)
+  // One that has not exited may carry traffic, also if no controller has ever heard of it.
+  for (const { incarnation, exited } of input.predecessors) {
+    if (exited) proxyExited(draft, incarnation)
+    else join(draft, input.id, incarnation, input.bootId)
+  }
   // Of an earlier boot nothing is left.
   for (const proxy of draft.proxies.values()) {
     if (proxy.id === input.id && proxy.bootId !== input.bootId) proxyExited(draft, proxy.incarnation)
   }
-  if (draft.proxies.get(input.incarnation) === undefined) {
-    draft.proxies.put(input.incarnation, { id: input.id, incarnation: input.incarnation, bootId: input.bootId })
-    draft.event('proxy-joined', `proxy ${input.id} joined as ${input.incarnation}`)
-  }
+  join(draft, input.id, input.incarnation, input.bootId)
   setProxy(draft, input.incarnation, { online: true })
+}
+
+function join(draft: Draft, id: string, incarnation: string, bootId: string): void {
+  if (draft.proxies.get(incarnation) !== undefined) return
+  draft.proxies.put(incarnation, { id, incarnation, bootId })
+  draft.event('proxy-joined', `proxy ${id} joined as ${incarnation}`)
 }
 
 export function proxyExited(draft: Draft, incarnation: string): void {

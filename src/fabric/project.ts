@@ -161,7 +161,11 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
       for (const id of [instance.spec, instance.nextSpec ?? instance.spec, role.target]) {
         wanted[instance.node]?.add(specOf(role, id).package)
       }
-      if (deployment.upgrade !== null) wanted[instance.node]?.add(deployment.upgrade.to.package)
+      // Both ends of a walk stay at hand: it may turn round.
+      const ends = deployment.upgrade?.roles[role.name]
+      for (const id of ends === undefined ? [] : [ends.from, ends.to]) {
+        wanted[instance.node]?.add(specOf(role, id).package)
+      }
       if (instance.stage === 'planned') continue
       instances.push({
         key: instanceKey(role.deployment, instance.id),

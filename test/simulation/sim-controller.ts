@@ -243,6 +243,7 @@ export class SimController {
       const table = projectRouting(this.state, this.#world.now())
       peer.link.send(() => peer.who.receive(table, peer.link))
     }
+    if ([...this.#agents.values()].every(peer => !peer.stale || peer.outstanding !== null)) return
     const assignments = projectAssignments(this.state)
     for (const [node, peer] of this.#agents) {
       const assignment = assignments[node]

@@ -132,7 +132,12 @@ export class SimProxy {
       return
     }
     this.die()
-    this.#controller.proxyExited(this.incarnation)
+    this.family.current?.sawExit(this.incarnation)
+  }
+
+  /** After the hello on the same link; without a link the next hello says it. */
+  sawExit(incarnation: string): void {
+    this.#link?.send(() => this.#controller.proxyExited(incarnation))
   }
 
   get predecessors(): { incarnation: string; exited: boolean }[] {

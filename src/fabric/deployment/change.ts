@@ -120,6 +120,13 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
     return instances === undefined || instances === running ? [] : [{ name, instances }]
   })
   const settings = Object.values(command.configuration.roles).some(role => Object.keys(role.settings ?? {}).length > 0)
+  const fronted = counts.find(({ name }) => (release.definition.roles[name]?.upstreams.length ?? 0) > 0)
+  if (fronted !== undefined) {
+    refuse(
+      'change_not_allowed',
+      `role ${fronted.name} fronts what its \`upstreams\` list: deploy a package that lists others`,
+    )
+  }
   if (counts.length > 0 && settings) {
     refuse(
       'change_not_allowed',
@@ -131,6 +138,7 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
       mode: 'auto',
       role: null,
       restartUnchanged: false,
+      ownPackages: true,
       label: seen.label,
     })
   }

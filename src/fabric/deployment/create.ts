@@ -222,9 +222,14 @@ function abandon(draft: Draft, operation: Readonly<OperationRecord>, id: string)
   const service = draft.services.edit(operation.service)
   if (service === undefined || operation.slot === null) return
   service.slots[operation.slot] = null
-  service.listeners = operation.previousListeners ?? []
-  const unused = service.slots.production === null && service.slots.staging === null && service.listeners.length === 0
-  if (unused) draft.services.delete(service.name)
+  // What the other slot needs by now, and the addresses that were there before; one never bound was of a create like this.
+  const needed = listenersFor(service, endpointsInUse(draft, service, null))
+  const before = (operation.previousListeners ?? []).filter(
+    ({ key, bound }) => bound !== null && !needed.some(listener => listener.key === key),
+  )
+  service.listeners = [...before, ...needed]
+  const empty = service.slots.production === null && service.slots.staging === null
+  if (empty && service.listeners.length === 0) draft.services.delete(service.name)
 }
 
 function advanceFetching(draft: Draft, operation: Readonly<OperationRecord>, id: string): void {

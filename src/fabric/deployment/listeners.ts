@@ -89,8 +89,10 @@ export function addressesOf(
 
 /** What some proxy says is wrong with these listeners, or null. */
 export function bindingError(draft: Draft, keys: readonly string[]): string | null {
-  for (const proxy of Object.values(draft.observed.proxies)) {
-    const failed = proxy.listeners.find(listener => keys.includes(listener.key) && listener.error !== null)
+  for (const incarnation of draft.proxies.keys()) {
+    const failed = draft.observed.proxies[incarnation]?.listeners.find(
+      listener => keys.includes(listener.key) && listener.error !== null,
+    )
     if (failed !== undefined) return `${failed.key}: ${failed.error}`
   }
   return null
@@ -104,7 +106,9 @@ export function adoptBoundPorts(draft: Draft): void {
       if (port !== null) reported.set(key, port)
     }
   }
-  const misses = (listener: Readonly<ListenerRecord>): boolean => listener.bound === null && reported.has(listener.key)
+  // A key outlives its port: what is reported for a fixed port may still be of the one before.
+  const misses = ({ key, port, bound }: Readonly<ListenerRecord>): boolean =>
+    bound === null && reported.has(key) && (port === 0 || port === reported.get(key))
   const take = (listeners: ListenerRecord[]): void => {
     for (const listener of listeners) if (misses(listener)) listener.bound = reported.get(listener.key) ?? null
   }

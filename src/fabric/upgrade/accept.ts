@@ -47,6 +47,7 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
     mode: command.mode ?? DEFAULT_MODE,
     role: command.role ?? null,
     restartUnchanged: command.restartUnchanged,
+    ownPackages: false,
     label: command.label ?? release.definition.version,
   })
 }
@@ -77,6 +78,8 @@ interface Wish {
   mode: UpgradeMode
   role: string | null
   restartUnchanged: boolean
+  /** Each role stays on the package it runs, which need not be the deployment's after an upgrade of one role. */
+  ownPackages: boolean
   label: string
 }
 
@@ -93,10 +96,11 @@ export function beginUpgrade(
   const changed: Record<string, { from: string; to: string }> = {}
   const domains = new Set<number>()
   for (const seen of draft.rolesOf(id)) {
-    const definition = release.definition.roles[seen.name]
-    if (definition === undefined || (wish.role !== null && wish.role !== seen.name)) continue
-    const spec = makeSpec(release, definition, configuration)
     const current = seen.specs[seen.target]
+    const source = wish.ownPackages && current !== undefined ? requireRelease(draft.releases, current.package) : release
+    const definition = source.definition.roles[seen.name]
+    if (definition === undefined || (wish.role !== null && wish.role !== seen.name)) continue
+    const spec = makeSpec(source, definition, configuration)
     if (current !== undefined && isUnchanged(current, spec) && !wish.restartUnchanged) continue
     const role = draft.roles.edit(roleKey(id, seen.name))
     if (role === undefined) continue

@@ -56,6 +56,8 @@ function judgeMonitored(draft: Draft, upgrade: UpgradeRecord, ill: readonly stri
     return { kind: 'wait', reason: 'the health check to begin' }
   clocks.retry ??= startAnchor(now)
   if (ill.length > 0) {
+    // Each turn from healthy to ill gives the whole retry time again, as in Service Fabric's own loop.
+    if (clocks.stable !== null) clocks.retry = startAnchor(now)
     clocks.stable = null
     if (elapsedMs(clocks.retry, now) >= MONITORED_POLICY.healthCheckRetryTimeoutMs) {
       return { kind: 'fail', reason: `${ill.join(', ')} not ready within the health check's retry time-out` }

@@ -1,6 +1,6 @@
 import { startAnchor } from '../anchor.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, pruneSpecs, takeDown } from '../instances.ts'
+import { isReady, pruneSpecs, specOf, takeDown } from '../instances.ts'
 import { endOperation, enterStep } from '../operations.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
 import { judge, waitsForWalk } from './gate.ts'
@@ -40,19 +40,24 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
 
 /** The ground before the first domain: the package on every node that will run it. If that fails nothing was stopped. */
 function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
-  const nodes = new Set(
-    affected(draft, deployment.id, upgrade).flatMap(({ instances }) => instances.map(instance => instance.node)),
-  )
-  nodes.delete('')
-  for (const name of nodes) {
-    const failure = draft.observed.nodes[name]?.packageErrors[upgrade.to.package]
-    if (failure !== undefined) {
-      undo(draft, deployment, upgrade)
-      endOperation(draft, upgrade.operation, 'Failed', { code: 'invalid_package', message: `node ${name}: ${failure}` })
-      return true
+  let ready = true
+  for (const { role, instances } of affected(draft, deployment.id, upgrade)) {
+    const { package: digest } = specOf(role, upgrade.roles[role.name]?.to ?? role.target)
+    for (const name of new Set(instances.map(instance => instance.node))) {
+      if (name === '') continue
+      const node = draft.observed.nodes[name]
+      const failure = node?.packageErrors[digest]
+      if (failure !== undefined) {
+        undo(draft, deployment, upgrade)
+        endOperation(draft, upgrade.operation, 'Failed', {
+          code: 'invalid_package',
+          message: `node ${name}: ${failure}`,
+        })
+        return true
+      }
+      ready &&= node?.packages.includes(digest) === true
     }
   }
-  const ready = [...nodes].every(name => draft.observed.nodes[name]?.packages.includes(upgrade.to.package))
   if (!ready) return false
   upgrade.phase = 'waiting'
   enterStep(draft, upgrade.operation, 'walking')

@@ -1,0 +1,138 @@
+import t from 'tap'
+import type { CreateCommand, UpgradeCommand } from '../../../src/contracts/command.ts'
+import type { Slot } from '../../../src/model/common.ts'
+import type { Release } from '../../../src/model/release.ts'
+import { projectAssignments } from '../../../src/fabric/project.ts'
+import { endpoint, makeRelease, role } from '../../simulation/releases.ts'
+import { Lab } from './lab.ts'
+
+const web = role('web', { settings: { colour: 'red' } })
+const crunch = role('crunch', { kind: 'worker', endpoints: [], instances: 1, settings: { depth: '1' } })
+const V1 = makeRelease('shop', '1.0.0', [web, crunch])
+const V2 = makeRelease('shop', '2.0.0', [web, crunch])
+const MOVED = makeRelease('shop', '3.0.0', [role('web', { endpoints: [endpoint('http', 9090)] })])
+const FRONT = makeRelease('shop', '4.0.0', [
+  role('web', { command: null, upstreams: ['127.0.0.1:7000', '127.0.0.1:7001'] }),
+])
+const ALL = [V1, V2, MOVED, FRONT]
+
+const create = (release: Release, slot: Slot = 'production', replace = false): CreateCommand => ({
+  kind: 'create',
+  service: 'shop',
+  slot,
+  package: release.digest,
+  replace,
+})
+const upgrade = (release: Release, over: Partial<UpgradeCommand> = {}): UpgradeCommand => ({
+  kind: 'upgrade',
+  service: 'shop',
+  slot: 'production',
+  package: release.digest,
+  mode: 'auto',
+  force: false,
+  restartUnchanged: false,
+  overlap: false,
+  ...over,
+})
+const ports = (lab: Lab): string[] =>
+  (lab.state.services['shop']?.listeners ?? []).map(({ key, port, bound }) => `${key} ${port} ${bound}`)
+
+function deployed(release = V1): Lab {
+  const lab = new Lab(ALL)
+  lab.accept(create(release))
+  lab.settle()
+  return lab
+}
+
+t.test('a create that fails on a bound port leaves what was there, but for counters and its operation', async t => {
+  for (const replace of [false, true]) {
+    const lab = new Lab(ALL)
+    if (replace) {
+      lab.accept(create(V1, 'staging'))
+      lab.settle()
+      lab.accept({ kind: 'delete', service: 'shop', slot: 'staging' })
+      lab.settle()
+    }
+    const { services, deployments, roles } = lab.state
+    lab.takenPorts.add(9090)
+    const operation = lab.accept(create(MOVED))
+    lab.settle()
+    t.equal(lab.operation(operation).status, 'Failed')
+    t.match(lab.operation(operation).error, { code: 'port_in_use', message: /9090.*--?\w*|vips/ })
+    t.strictSame(
+      { services: lab.state.services, deployments: lab.state.deployments, roles: lab.state.roles },
+      { services, deployments, roles },
+    )
+    lab.takenPorts.clear()
+    const again = lab.accept(create(MOVED))
+    lab.settle()
+    t.equal(lab.operation(again).status, 'Succeeded')
+  }
+})
+
+t.test(
+  'two creates of a new service that meet a taken port fail both, and one without it keeps its addresses',
+  async t => {
+    const lab = new Lab(ALL)
+    lab.takenPorts.add(8080)
+    const operations = [lab.accept(create(V1)), lab.accept(create(V2, 'staging'))]
+    lab.settle()
+    t.strictSame(
+      operations.map(id => lab.operation(id).error?.code),
+      ['port_in_use', 'port_in_use'],
+    )
+    t.strictSame(lab.state.services, {})
+
+    lab.takenPorts.clear()
+    lab.packageErrors[V1.digest] = 'is damaged'
+    const [failing, other] = [lab.accept(create(V1)), lab.accept(create(V2, 'staging'))]
+    lab.settle()
+    t.equal(lab.operation(failing).error?.code, 'invalid_package')
+    t.equal(lab.operation(other).status, 'Succeeded')
+    t.strictSame(ports(lab), ['shop/production/web/http 8080 8080', 'shop/staging/web/http 8081 8081'])
+  },
+)
+
+t.test('an address that changes its port is bound to the new one, whatever a proxy last said of the old', async t => {
+  const lab = deployed()
+  lab.accept(create(MOVED, 'production', true))
+  lab.settle()
+  t.strictSame(ports(lab), ['shop/production/web/http 9090 9090', 'shop/staging/web/http 9091 9091'])
+})
+
+t.test('settings change with the package each role runs, also after an upgrade of one role', async t => {
+  const lab = deployed()
+  lab.accept(upgrade(V2, { role: 'web' }))
+  lab.settle()
+  t.equal(lab.versions(), '2.0.0 2.0.0 1.0.0')
+  const configuration = { roles: { web: { settings: { colour: 'blue' } } } }
+  lab.accept({ kind: 'configure', service: 'shop', slot: 'production', configuration })
+  lab.settle()
+  t.equal(lab.versions(), '2.0.0 2.0.0 1.0.0')
+  t.equal(lab.desired('web_IN_0'), 'run 3 2.0.0')
+  t.equal(lab.desired('crunch_IN_0'), 'run 1 1.0.0')
+})
+
+t.test('instances that front what is not ours are not scaled', async t => {
+  const lab = deployed(FRONT)
+  t.equal(lab.target('web_IN_1')?.port, 7001)
+  const configuration = { roles: { web: { instances: 3 } } }
+  t.strictSame(lab.refused({ kind: 'configure', service: 'shop', slot: 'production', configuration }), [
+    'change_not_allowed',
+  ])
+})
+
+t.test('both packages of a walk stay on every node of its roles until it has ended', async t => {
+  const lab = deployed()
+  lab.accept(upgrade(V2, { mode: 'simultaneous' }))
+  lab.report()
+  lab.acknowledge()
+  lab.acknowledge()
+  lab.report()
+  t.match(lab.stages(), /web0:starting web1:starting/)
+  const packages = (): unknown =>
+    Object.values(projectAssignments(lab.state)).map(assignment => assignment.packages.length)
+  t.strictSame(packages(), [2, 2])
+  lab.settle()
+  t.strictSame(packages(), [1, 1])
+})
