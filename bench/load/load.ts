@@ -17,7 +17,11 @@ export interface Load {
 
 /** Starts a load in its own thread; it goes on until it is stopped. */
 export function startLoad(plan: LoadPlan): Load {
-  const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: plan })
+  const worker = new Worker(new URL('./worker.js', import.meta.url), {
+    workerData: plan,
+    // Nothing inherited: a loader of the starting process (a test runner's) need not work in a thread.
+    execArgv: [],
+  })
   const result = new Promise<LoadResult>((resolve, reject) => {
     worker.once('message', (message: { records: RecordColumns; webSockets: WebSocketCounts }) => {
       const records = new Records()

@@ -5,6 +5,8 @@ import { Damage } from './envelope.ts'
 export function readFailure(directory: string, error: unknown): unknown {
   if (error instanceof Damage) return damaged(directory, error.message, error, error.advice)
   const code = systemCode(error)
+  if (code === 'LEVEL_DATABASE_NOT_OPEN')
+    return new VipswapError('not_running', 'the store is closed', {}, { cause: error })
   if (code === 'LEVEL_CORRUPTION' || code === 'LEVEL_IO_ERROR') return damaged(directory, errorMessage(error), error)
   return error
 }

@@ -125,6 +125,7 @@ class LevelStore implements Store {
   }
 
   async transact(expected: number, changes: readonly Change[]): Promise<number> {
+    if (this.#closing) throw new VipswapError('not_running', 'the store is closed')
     // Turned to text now: what the caller does to its values later is not part of this commit.
     const texts = new Map(changes.map(change => [checkedKey(change.key), valueText(change)]))
     const done = this.#queue.then(() => this.#commit(expected, changes, texts))
@@ -150,7 +151,6 @@ class LevelStore implements Store {
     texts: ReadonlyMap<string, string | undefined>,
   ): Promise<number> {
     if (this.#failure) throw this.#failure
-    if (this.#closing) throw new VipswapError('not_running', 'the store is closed')
     if (expected !== this.#head.sequence) {
       throw new VipswapError(
         'store_conflict',
