@@ -28,13 +28,17 @@ export function createTalk(url, { everyMs = 10, workers = 4, log = () => {} } = 
   function ask(method, path, headers = {}, body) {
     return new Promise((resolve, reject) => {
       const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) }
-      const request = httpRequest(new URL(path, url), { agent, method, headers: { ...headers, ...length } }, response => {
-        let text = ''
-        response.setEncoding('utf8')
-        response.on('data', chunk => (text += chunk))
-        response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }))
-        response.on('error', reject)
-      })
+      const request = httpRequest(
+        new URL(path, url),
+        { agent, method, headers: { ...headers, ...length } },
+        response => {
+          let text = ''
+          response.setEncoding('utf8')
+          response.on('data', chunk => (text += chunk))
+          response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, text }))
+          response.on('error', reject)
+        },
+      )
       request.setTimeout(60_000, () => request.destroy(new Error('no answer for 60 s')))
       request.on('error', reject)
       request.end(body)
@@ -58,7 +62,10 @@ export function createTalk(url, { everyMs = 10, workers = 4, log = () => {} } = 
   async function exchange(method) {
     const spoken = language
     const text = `hello ${++serial}`
-    const headers = { 'Guestbook-Protocol': spoken, 'Content-Type': spoken === 'V2' ? 'application/json' : 'text/plain' }
+    const headers = {
+      'Guestbook-Protocol': spoken,
+      'Content-Type': spoken === 'V2' ? 'application/json' : 'text/plain',
+    }
     const body = spoken === 'V2' ? JSON.stringify({ name: 'client', text }) : `client: ${text}`
     const answer = await ask(method, '/entries', headers, method === 'POST' ? body : undefined)
     learn(answer)

@@ -21,7 +21,8 @@ const languages = {
 export async function handleEntries(request, response) {
   const asked = request.headers['guestbook-protocol'] ?? 'V1'
   const language = Object.hasOwn(languages, asked) ? languages[asked] : undefined
-  if (language === undefined) return answer(response, 415, 'text/plain', `guestbook ${VERSION} does not understand ${asked}\n`)
+  if (language === undefined)
+    return answer(response, 415, 'text/plain', `guestbook ${VERSION} does not understand ${asked}\n`)
   if (request.method === 'GET') return answer(response, 200, language.type, language.write(entries), asked)
   if (request.method !== 'POST') return answer(response, 405, 'text/plain', 'GET or POST\n')
   const entry = language.read(await text(request).catch(() => ''))

@@ -34,7 +34,8 @@ async function route(request) {
       return [200, { jobs }]
     case 'POST /jobs': {
       const { upTo } = await json(request)
-      if (!Number.isInteger(upTo) || upTo < 2 || upTo > 10_000_000) throw new Error('upTo: a whole number from 2 to 10000000')
+      if (!Number.isInteger(upTo) || upTo < 2 || upTo > 10_000_000)
+        throw new Error('upTo: a whole number from 2 to 10000000')
       const job = { id: `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`, upTo, state: 'waiting' }
       save([...jobs, job].slice(-KEPT))
       return [201, job]
@@ -42,7 +43,9 @@ async function route(request) {
     case 'POST /take': {
       const { worker = 'unknown' } = await json(request)
       const now = Date.now()
-      const job = jobs.find(({ state, takenAt = 0 }) => state === 'waiting' || (state === 'taken' && now - takenAt > LEASE_MS))
+      const job = jobs.find(
+        ({ state, takenAt = 0 }) => state === 'waiting' || (state === 'taken' && now - takenAt > LEASE_MS),
+      )
       if (job === undefined) return [200, { job: null }]
       const taken = { ...job, state: 'taken', takenAt: now, worker }
       save(jobs.map(one => (one.id === job.id ? taken : one)))

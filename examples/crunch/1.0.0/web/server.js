@@ -3,7 +3,12 @@ import { createServer } from 'node:http'
 import { text } from 'node:stream/consumers'
 
 const VERSION = '1.0.0'
-const { PORT = '8070', HOST = '127.0.0.1', ENDPOINT_STORE_JOBS: store = '127.0.0.1:8071', ROLE_INSTANCE_ID: instance = 'local' } = process.env
+const {
+  PORT = '8070',
+  HOST = '127.0.0.1',
+  ENDPOINT_STORE_JOBS: store = '127.0.0.1:8071',
+  ROLE_INSTANCE_ID: instance = 'local',
+} = process.env
 const open = new Set()
 let stopping = false
 
@@ -15,10 +20,16 @@ const server = createServer(async (request, response) => {
     if (pathname === '/jobs' && request.method === 'POST') return await pass(response, 'POST', await text(request))
     if (pathname === '/jobs') return await pass(response, 'GET')
     if (pathname !== '/') return send(response, 404, 'text/plain', `there is no ${pathname} here\n`)
-    if ((request.headers.accept ?? '').includes('text/html')) return send(response, 200, 'text/html; charset=utf-8', renderPage())
+    if ((request.headers.accept ?? '').includes('text/html'))
+      return send(response, 200, 'text/html; charset=utf-8', renderPage())
     send(response, 200, 'application/json', `${JSON.stringify({ service: 'crunch', version: VERSION, instance })}\n`)
   } catch (error) {
-    send(response, 502, 'text/plain', `the store at ${store} does not answer: ${error.cause?.message ?? error.message}\n`)
+    send(
+      response,
+      502,
+      'text/plain',
+      `the store at ${store} does not answer: ${error.cause?.message ?? error.message}\n`,
+    )
   }
 })
 

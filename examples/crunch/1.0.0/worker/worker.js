@@ -2,7 +2,11 @@
 // is reached through the proxy, at ENDPOINT_STORE_JOBS.
 import { setTimeout } from 'node:timers/promises'
 
-const { ENDPOINT_STORE_JOBS: store = '127.0.0.1:8071', ROLE_INSTANCE_ID: worker = 'local', SETTING_PAUSE_MS = '200' } = process.env
+const {
+  ENDPOINT_STORE_JOBS: store = '127.0.0.1:8071',
+  ROLE_INSTANCE_ID: worker = 'local',
+  SETTING_PAUSE_MS = '200',
+} = process.env
 const idle = new AbortController()
 
 /** What it has begun it hands in; an idle one leaves at once. */
