@@ -392,7 +392,6 @@ void t.test('after a failed write nothing is acknowledged any more, and nothing 
   // A real write error: the process may not make files longer than 64 blocks.
   const small = join(root, 'small')
   const child = spawn('/bin/sh', ['-c', 'ulimit -f 64 && exec "$0" "$@"', process.execPath, COMMIT_LOOP, small], {
-    // Without the test runner's own preloads: one of them turns SIGXFSZ, which Node ignores, into an exit.
     env: {},
     stdio: ['ignore', 'pipe', 'inherit'],
   })
