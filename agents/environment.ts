@@ -1,5 +1,6 @@
 import { delimiter, dirname } from 'node:path'
 import type { AssignedInstance } from '../src/contracts/assignment.ts'
+import { variableName } from '../src/model/environment.ts'
 import type { InstanceFolders } from './folders.ts'
 
 export interface EnvironmentFacts {
@@ -10,11 +11,6 @@ export interface EnvironmentFacts {
   readonly roleRoot: string
   /** The agent's own variables, of which PATH and LANG are handed on. */
   readonly own: Readonly<Record<string, string | undefined>>
-}
-
-/** `chat-room` → `CHAT_ROOM`: what follows a prefix such as `PORT_` or `SETTING_`. */
-export function variableName(name: string): string {
-  return name.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
 }
 
 /** The whole environment of a role process, nothing else. The definition's `env` may change PATH and the like, never ours. */
@@ -40,14 +36,10 @@ export function roleEnvironment(assigned: AssignedInstance, facts: EnvironmentFa
   }
   const [first] = spec.endpoints
   if (first !== undefined && ports[first.name] !== undefined) env['PORT'] = String(ports[first.name])
-  for (const [name, port] of Object.entries(ports)) env[`PORT_${variableName(name)}`] = String(port)
-  for (const { name } of spec.localStorage) env[`LOCAL_STORAGE_${variableName(name)}`] = folders.storage(name)
-  for (const [name, value] of Object.entries(spec.settings)) env[`SETTING_${variableName(name)}`] = value
-  for (const [name, address] of Object.entries(spec.internalEndpoints)) {
-    const variable = variableName(name)
-    env[variable.startsWith('ENDPOINT_') ? variable : `ENDPOINT_${variable}`] = address
-  }
-  return env
+  for (const [name, port] of Object.entries(ports)) env[variableName('PORT', name)] = String(port)
+  for (const { name } of spec.localStorage) env[variableName('LOCAL_STORAGE', name)] = folders.storage(name)
+  for (const [name, value] of Object.entries(spec.settings)) env[variableName('SETTING', name)] = value
+  return { ...env, ...spec.internalEndpoints }
 }
 
 /** The agent's PATH, with the running Node's folder behind it so that `node server.js` always finds one. */

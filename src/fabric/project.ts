@@ -2,6 +2,7 @@ import type { AssignedInstance, Assignment, RunSpec } from '../contracts/assignm
 import type { Listener, Pool, RoutingTable, Target } from '../contracts/routing.ts'
 import type { Moment } from '../core/clock.ts'
 import type { Slot } from '../model/common.ts'
+import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'
 import { dueInMs, specOf } from './instances.ts'
 import {
@@ -230,8 +231,7 @@ function runSpec(role: RoleRecord, instance: InstanceRecord, internalEndpoints: 
 function internalVariables(deployment: DeploymentRecord): Record<string, string> {
   const variables: Record<string, string> = {}
   for (const { role, endpoint, host, bound } of deployment.internal) {
-    const name = `ENDPOINT_${role}_${endpoint}`.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')
-    if (bound !== null) variables[name] = `${host}:${bound}`
+    if (bound !== null) variables[variableName('ENDPOINT', role, endpoint)] = `${host}:${bound}`
   }
   return variables
 }

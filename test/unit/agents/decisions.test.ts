@@ -4,7 +4,6 @@ import { FRESH_RESTARTS, decideRestart, type RestartState } from '../../../agent
 import { trackProbe, type Health } from '../../../agents/prober.ts'
 import { describeStatus, readExit, startKeeper } from '../../../agents/keeper.ts'
 import { findKeepers, isAlive, readProcess } from '../../../agents/process-table.ts'
-import { variableName } from '../../../agents/environment.ts'
 import { lockNode } from '../../../agents/node-lock.ts'
 import { PortAllocator } from '../../../agents/ports.ts'
 import { probeOnce } from '../../../agents/probe.ts'
@@ -239,9 +238,4 @@ t.test('who listens on a port is told by its socket', { skip: process.platform !
   server.close()
   await once(server, 'close')
   t.equal(portOwner(port, [process.pid]), 'none')
-})
-
-t.test('names become variables', t => {
-  t.equal(variableName('chat-room.v2'), 'CHAT_ROOM_V2')
-  t.end()
 })
