@@ -233,6 +233,8 @@ export async function rawClient(t: Test, port: number, first = ''): Promise<RawC
   t.teardown(() => socket.destroy())
   await new Promise(resolve => {
     socket.once('connect', resolve)
+    // Reset at once: there is nothing to wait for.
+    socket.once('close', resolve)
   })
   if (first !== '') client.send(first)
   return client
