@@ -1,5 +1,19 @@
 import t from 'tap'
-import { answering, ask, isWhole, listener, ok, open, pool, rawClient, startOrigin, startPlane, statusOf, table, target } from './support.ts'
+import {
+  answering,
+  ask,
+  isWhole,
+  listener,
+  ok,
+  open,
+  pool,
+  rawClient,
+  startOrigin,
+  startPlane,
+  statusOf,
+  table,
+  target,
+} from './support.ts'
 import { until } from '../../support/until.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
@@ -8,17 +22,71 @@ const HEAD = 'HEAD / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
 
 // What the instance sends (then it closes, if `close`) → what the client gets. `cut`: the client sees that it is not whole.
 const CASES: readonly [name: string, request: string, answer: string, close: boolean, expected: RegExp | 'cut'][] = [
-  ['an answer that ends with its connection', GET, 'HTTP/1.1 200 OK\r\n\r\nabc', true, /^HTTP\/1\.1 200 OK\r\nConnection: close\r\n\r\nabc$/],
-  ['an HTTP/1.0 answer', GET, 'HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na', true, /^HTTP\/1\.1 200 OK\r\nContent-Length: 1\r\n\r\na$/],
+  [
+    'an answer that ends with its connection',
+    GET,
+    'HTTP/1.1 200 OK\r\n\r\nabc',
+    true,
+    /^HTTP\/1\.1 200 OK\r\nConnection: close\r\n\r\nabc$/,
+  ],
+  [
+    'an HTTP/1.0 answer',
+    GET,
+    'HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na',
+    true,
+    /^HTTP\/1\.1 200 OK\r\nContent-Length: 1\r\n\r\na$/,
+  ],
   ['no reason phrase', GET, 'HTTP/1.1 200\r\nContent-Length: 1\r\n\r\na', false, /^HTTP\/1\.1 200 OK\r\n/],
-  ['204 with a length', GET, 'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n', false, /^HTTP\/1\.1 204 No Content\r\n\r\n$/],
-  ['304 with a length', GET, 'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n', false, /^HTTP\/1\.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n$/],
-  ['HEAD with a length', HEAD, 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n', false, /^HTTP\/1\.1 200 OK\r\nContent-Length: 5\r\n\r\n$/],
-  ['HEAD with a body all the same', HEAD, 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello', false, /^HTTP\/1\.1 200 OK\r\nContent-Length: 5\r\n\r\n$/],
-  ['chunked with a trailer', GET, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: 1\r\n\r\n', false, /\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: 1\r\n\r\n$/],
+  [
+    '204 with a length',
+    GET,
+    'HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n',
+    false,
+    /^HTTP\/1\.1 204 No Content\r\n\r\n$/,
+  ],
+  [
+    '304 with a length',
+    GET,
+    'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n',
+    false,
+    /^HTTP\/1\.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n$/,
+  ],
+  [
+    'HEAD with a length',
+    HEAD,
+    'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n',
+    false,
+    /^HTTP\/1\.1 200 OK\r\nContent-Length: 5\r\n\r\n$/,
+  ],
+  [
+    'HEAD with a body all the same',
+    HEAD,
+    'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello',
+    false,
+    /^HTTP\/1\.1 200 OK\r\nContent-Length: 5\r\n\r\n$/,
+  ],
+  [
+    'chunked with a trailer',
+    GET,
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: 1\r\n\r\n',
+    false,
+    /\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX: 1\r\n\r\n$/,
+  ],
   ['octets after the answer', GET, `${ok('a')}HTTP/1.1 200 OK\r\n\r\nevil`, false, /\r\n\r\na$/],
-  ['both framings', POST, 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', false, /^HTTP\/1\.1 502 /],
-  ['two lengths', POST, 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab', false, /^HTTP\/1\.1 502 /],
+  [
+    'both framings',
+    POST,
+    'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    false,
+    /^HTTP\/1\.1 502 /,
+  ],
+  [
+    'two lengths',
+    POST,
+    'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
+    false,
+    /^HTTP\/1\.1 502 /,
+  ],
   ['a bad length', POST, 'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n', false, /^HTTP\/1\.1 502 /],
   ['an unknown coding', POST, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n', false, /^HTTP\/1\.1 502 /],
   ['status 000', POST, 'HTTP/1.1 000 What\r\n\r\n', false, /^HTTP\/1\.1 502 /],
@@ -27,7 +95,13 @@ const CASES: readonly [name: string, request: string, answer: string, close: boo
   ['obs-fold', POST, 'HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n', false, /^HTTP\/1\.1 502 /],
   ['bare LF', POST, 'HTTP/1.1 200 OK\nContent-Length: 0\n\n', false, /^HTTP\/1\.1 502 /],
   ['no HTTP at all', POST, 'SSH-2.0-OpenSSH\r\n\r\n', false, /^HTTP\/1\.1 502 /],
-  ['a 101 nobody asked for', POST, 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n', false, /^HTTP\/1\.1 502 /],
+  [
+    'a 101 nobody asked for',
+    POST,
+    'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+    false,
+    /^HTTP\/1\.1 502 /,
+  ],
   ['too many interim answers', POST, 'HTTP/1.1 103 Early\r\n\r\n'.repeat(200), false, /HTTP\/1\.1 502 /],
   ['a close in the head', POST, 'HTTP/1.1 200 OK\r\nCont', true, /^HTTP\/1\.1 502 [\s\S]*error=connection_terminated/],
   ['a close before any octet', POST, '', true, /^HTTP\/1\.1 502 /],
@@ -67,7 +141,10 @@ void t.test('each answer is passed on as it reads, turned into a 502, or visibly
 })
 
 void t.test('an HTTP/1.0 client gets a chunked answer without its framing', async t => {
-  const origin = await answering(t, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n')
+  const origin = await answering(
+    t,
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n',
+  )
   const { port } = await startPlane(t, table([pool([target(origin)])]))
   const client = await rawClient(t, port, 'GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n')
   t.match(await client.end(), /^HTTP\/1\.1 200 OK\r\nConnection: close\r\n\r\nabcde$/)
@@ -125,18 +202,21 @@ void t.test('a refused connection goes to another instance, a POST too', async t
   t.same(rows().broken, { 'connect-failed': 1 })
 })
 
-void t.test('idle connections are retired before the instance would close them, and Connection: close is honoured', async t => {
-  const origin = await answering(t, ok('x', 'Keep-Alive: timeout=1\r\n'))
-  const { plane, port } = await startPlane(t, table([pool([target(origin)])]))
-  await ask(t, port, GET)
-  await ask(t, port, GET)
-  t.equal(origin.sockets.length, 2, 'timeout=1 leaves no time to reuse')
-  const closing = await answering(t, ok('x', 'Connection: close\r\n'))
-  plane.apply(table([pool([target(closing)])]))
-  await ask(t, port, GET)
-  await ask(t, port, GET)
-  t.equal(closing.sockets.length, 2)
-})
+void t.test(
+  'idle connections are retired before the instance would close them, and Connection: close is honoured',
+  async t => {
+    const origin = await answering(t, ok('x', 'Keep-Alive: timeout=1\r\n'))
+    const { plane, port } = await startPlane(t, table([pool([target(origin)])]))
+    await ask(t, port, GET)
+    await ask(t, port, GET)
+    t.equal(origin.sockets.length, 2, 'timeout=1 leaves no time to reuse')
+    const closing = await answering(t, ok('x', 'Connection: close\r\n'))
+    plane.apply(table([pool([target(closing)])]))
+    await ask(t, port, GET)
+    await ask(t, port, GET)
+    t.equal(closing.sockets.length, 2)
+  },
+)
 
 void t.test('time limits end in 504, 408, or a closed idle connection', async t => {
   const silent = await startOrigin(t, () => {})
@@ -150,7 +230,9 @@ void t.test('time limits end in 504, 408, or a closed idle connection', async t 
   t.equal(statusOf(await body.end()), 408)
   const idle = await rawClient(t, port)
   t.equal(await idle.end(), '')
-  const stalled = await startOrigin(t, (_text, socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc'))
+  const stalled = await startOrigin(t, (_text, socket) =>
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc'),
+  )
   plane.apply(table([pool([target(stalled)])], { limits }))
   const cut = await rawClient(t, port, GET)
   t.notOk(isWhole(await cut.end()))
@@ -159,27 +241,40 @@ void t.test('time limits end in 504, 408, or a closed idle connection', async t 
   t.equal(open(plane), 0)
 })
 
-void t.test('where nothing is deployed, nothing is ready, or the host is unknown, the proxy says so at once', async t => {
-  const origin = await answering(t, ok('a'))
-  const empty = listener({ pool: null, reason: 'the slot is empty' })
-  const { plane, port, rows } = await startPlane(t, table([], { listeners: [empty] }))
-  const answer = await ask(t, port, GET)
-  t.match(answer, /^HTTP\/1\.1 503 [\s\S]*Proxy-Status: vipswap; error=destination_unavailable; details="the slot is empty"\r\nRetry-After: 1\r\n/)
-  t.match(answer, /the slot is empty\n$/)
-  t.equal(rows().refused, 1)
-  const head = await rawClient(t, port, HEAD)
-  t.match(await head.until(text => text.includes('\r\n\r\n')), /^HTTP\/1\.1 503 [\s\S]*\r\n\r\n$/)
-  plane.apply(table([pool([])]))
-  t.equal(statusOf(await ask(t, port, GET)), 503)
-  t.same(rows().broken, { 'no-instance': 1 })
+void t.test(
+  'where nothing is deployed, nothing is ready, or the host is unknown, the proxy says so at once',
+  async t => {
+    const origin = await answering(t, ok('a'))
+    const empty = listener({ pool: null, reason: 'the slot is empty' })
+    const { plane, port, rows } = await startPlane(t, table([], { listeners: [empty] }))
+    const answer = await ask(t, port, GET)
+    t.match(
+      answer,
+      /^HTTP\/1\.1 503 [\s\S]*Proxy-Status: vipswap; error=destination_unavailable; details="the slot is empty"\r\nRetry-After: 1\r\n/,
+    )
+    t.match(answer, /the slot is empty\n$/)
+    t.equal(rows().refused, 1)
+    const head = await rawClient(t, port, HEAD)
+    t.match(await head.until(text => text.includes('\r\n\r\n')), /^HTTP\/1\.1 503 [\s\S]*\r\n\r\n$/)
+    plane.apply(table([pool([])]))
+    t.equal(statusOf(await ask(t, port, GET)), 503)
+    t.same(rows().broken, { 'no-instance': 1 })
 
-  const other = listener({ key: 'other/production/web/http', service: 'other', hostNames: ['other.localhost'], pool: 'p2' })
-  const origin2 = await answering(t, ok('b'))
-  plane.apply(table([pool([target(origin)]), pool([target(origin2)], { key: 'p2' })], { listeners: [listener(), other] }))
-  t.match(await ask(t, port, GET), /\r\n\r\na$/)
-  t.match(await ask(t, port, 'GET / HTTP/1.1\r\nHost: OTHER.localhost:8080\r\n\r\n'), /\r\n\r\nb$/)
-  t.equal(statusOf(await ask(t, port, 'GET / HTTP/1.1\r\nHost: nobody\r\n\r\n')), 421)
-  plane.apply(table([pool([target(origin)])]))
-  t.equal(statusOf(await ask(t, port, 'GET / HTTP/1.1\r\nHost: nobody\r\n\r\n')), 200, 'alone it takes any host')
-  t.equal(open(plane), 0)
-})
+    const other = listener({
+      key: 'other/production/web/http',
+      service: 'other',
+      hostNames: ['other.localhost'],
+      pool: 'p2',
+    })
+    const origin2 = await answering(t, ok('b'))
+    plane.apply(
+      table([pool([target(origin)]), pool([target(origin2)], { key: 'p2' })], { listeners: [listener(), other] }),
+    )
+    t.match(await ask(t, port, GET), /\r\n\r\na$/)
+    t.match(await ask(t, port, 'GET / HTTP/1.1\r\nHost: OTHER.localhost:8080\r\n\r\n'), /\r\n\r\nb$/)
+    t.equal(statusOf(await ask(t, port, 'GET / HTTP/1.1\r\nHost: nobody\r\n\r\n')), 421)
+    plane.apply(table([pool([target(origin)])]))
+    t.equal(statusOf(await ask(t, port, 'GET / HTTP/1.1\r\nHost: nobody\r\n\r\n')), 200, 'alone it takes any host')
+    t.equal(open(plane), 0)
+  },
+)

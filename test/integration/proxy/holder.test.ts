@@ -10,7 +10,19 @@ import type { RoutingTable } from '../../../src/contracts/routing.ts'
 import { jsonLines, type JsonLines } from '../../../src/core/json-lines.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
-import { answering, ask, isWhole, listener, ok, pool, rawClient, startOrigin, statusOf, table, target } from './support.ts'
+import {
+  answering,
+  ask,
+  isWhole,
+  listener,
+  ok,
+  pool,
+  rawClient,
+  startOrigin,
+  statusOf,
+  table,
+  target,
+} from './support.ts'
 
 const MAIN = fileURLToPath(new URL('../../../proxy/main.js', import.meta.url))
 const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
@@ -73,7 +85,7 @@ async function startController(t: Test, run: string, current: RoutingTable | nul
   await new Promise<void>(resolve => {
     server.listen(join(run, 'controller.sock'), resolve)
   })
-  t.teardown(controller.close)
+  t.teardown(async () => controller.close())
   return controller
 }
 
@@ -183,9 +195,9 @@ void t.test('a count that reaches zero on a draining target is told at once', as
   answer()
   await client.until(isWhole)
   await until('zero is told', () =>
-    controller.messages.slice(before).some(
-      message => message.type === 'status' && Object.keys(message.status.inFlight).length === 0,
-    ),
+    controller.messages
+      .slice(before)
+      .some(message => message.type === 'status' && Object.keys(message.status.inFlight).length === 0),
   )
 })
 
@@ -220,10 +232,9 @@ for (const workers of [1, 3]) {
     const dirs = folders(t)
     const origin = await answering(t, ok('x', 'Connection: close\r\n'))
     const hanging = await startOrigin(t, () => {})
-    const first = table(
-      [pool([target(origin)]), pool([target(hanging)], { key: 'slow', deployment: 'slow' })],
-      { listeners: [free(), listener({ key: 'slow', port: 0, pool: 'slow' })] },
-    )
+    const first = table([pool([target(origin)]), pool([target(hanging)], { key: 'slow', deployment: 'slow' })], {
+      listeners: [free(), listener({ key: 'slow', port: 0, pool: 'slow' })],
+    })
     const controller = await startController(t, dirs.run, first)
     const proxy = startProxy(t, dirs, workers)
     const ack = await controller.acked(first)
@@ -265,8 +276,10 @@ void t.test('with several workers a swap shows no old answer after a new one', a
   const dirs = folders(t)
   const a = await answering(t, ok('A'))
   const b = await answering(t, ok('B'))
-  const made = (origin: { port: number }): RoutingTable => table([pool([target(origin)])], { listeners: [free()] })
-  const first = made(a)
+  // Both stay in the table: only the listener moves from one to the other.
+  const pools = [pool([target(a)], { key: 'A' }), pool([target(b)], { key: 'B' })]
+  const made = (current: string): RoutingTable => table(pools, { listeners: [{ ...free(), pool: current }] })
+  const first = made('A')
   const controller = await startController(t, dirs.run, first)
   startProxy(t, dirs, 2)
   const port = portIn(await controller.acked(first))
@@ -296,8 +309,8 @@ void t.test('with several workers a swap shows no old answer after a new one', a
   }
   const clients = Array.from({ length: 8 }, run)
   for (let index = 0; index < 20; index++) {
-    const next = made(index % 2 === 0 ? b : a)
     expected = index % 2 === 0 ? 'B' : 'A'
+    const next = made(expected)
     controller.push(next)
     await controller.acked(next)
     const before = requests
@@ -308,38 +321,41 @@ void t.test('with several workers a swap shows no old answer after a new one', a
   t.same(violations, [])
 })
 
-void t.test('without a controller it serves with the table on disk, on the same port, and knows its predecessor', async t => {
-  const dirs = folders(t)
-  const answers: (() => void)[] = []
-  const origin = await startOrigin(t, (text, socket, clear) => {
-    if (!text.includes('\r\n\r\n')) return
-    clear()
-    if (text.startsWith('GET /slow')) answers.push(() => socket.write(ok('slow')))
-    else socket.write(ok('x'))
-  })
-  const first = table([pool([target(origin)])], { listeners: [free()] })
-  const controller = await startController(t, dirs.run, first)
-  const proxy = startProxy(t, dirs)
-  const port = portIn(await controller.acked(first))
-  await controller.close()
-  const slow = await rawClient(t, port, GET.replace('/', '/slow'))
-  await until('it is in flight', () => answers.length === 1)
-  proxy.child.kill('SIGKILL')
-  await proxy.exited
+void t.test(
+  'without a controller it serves with the table on disk, on the same port, and knows its predecessor',
+  async t => {
+    const dirs = folders(t)
+    const answers: (() => void)[] = []
+    const origin = await startOrigin(t, (text, socket, clear) => {
+      if (!text.includes('\r\n\r\n')) return
+      clear()
+      if (text.startsWith('GET /slow')) answers.push(() => socket.write(ok('slow')))
+      else socket.write(ok('x'))
+    })
+    const first = table([pool([target(origin)])], { listeners: [free()] })
+    const controller = await startController(t, dirs.run, first)
+    const proxy = startProxy(t, dirs)
+    const port = portIn(await controller.acked(first))
+    await controller.close()
+    const slow = await rawClient(t, port, GET.replace('/', '/slow'))
+    await until('it is in flight', () => answers.length === 1)
+    proxy.child.kill('SIGKILL')
+    await proxy.exited
 
-  startProxy(t, dirs)
-  await until('the next one serves', async () => {
-    const client = await rawClient(t, port, GET)
-    return client.failed === null && (await client.until(isWhole)).endsWith('x')
-  })
-  const second = await startController(t, dirs.run, first)
-  const hello = await until('it says hello', () => second.hellos[0])
-  t.same(hello.applied, first.revision)
-  t.same(hello.predecessors, [{ incarnation: controller.hellos[0]?.incarnation, exited: false }], 'a worker finishes')
-  answers.forEach(answer => answer())
-  t.match(await slow.until(isWhole), /slow$/)
-  await until('it is gone', () => second.messages.some(message => message.type === 'predecessor' && message.exited))
-})
+    startProxy(t, dirs)
+    await until('the next one serves', async () => {
+      const client = await rawClient(t, port, GET)
+      return client.failed === null && (await client.until(isWhole)).endsWith('x')
+    })
+    const second = await startController(t, dirs.run, first)
+    const hello = await until('it says hello', () => second.hellos[0])
+    t.same(hello.applied, first.revision)
+    t.same(hello.predecessors, [{ incarnation: controller.hellos[0]?.incarnation, exited: false }], 'a worker finishes')
+    answers.forEach(answer => answer())
+    t.match(await slow.until(isWhole), /slow$/)
+    await until('it is gone', () => second.messages.some(message => message.type === 'predecessor' && message.exited))
+  },
+)
 
 for (const how of ['SIGTERM', 'the stop file'] as const) {
   void t.test(`on ${how} it lets requests finish and exits 0`, async t => {

@@ -1,5 +1,18 @@
 import t from 'tap'
-import { answering, ask, isWhole, ok, open, pool, rawClient, startOrigin, startPlane, statusOf, table, target } from './support.ts'
+import {
+  answering,
+  ask,
+  isWhole,
+  ok,
+  open,
+  pool,
+  rawClient,
+  startOrigin,
+  startPlane,
+  statusOf,
+  table,
+  target,
+} from './support.ts'
 import { until } from '../../support/until.ts'
 
 const HOST = 'Host: app.localhost\r\n'
@@ -8,8 +21,18 @@ const HOST = 'Host: app.localhost\r\n'
 const CASES: readonly [name: string, request: string, status: number, got: RegExp | null][] = [
   ['a plain GET', `GET /x?y=1 HTTP/1.1\r\n${HOST}\r\n`, 200, /^GET \/x\?y=1 HTTP\/1\.1\r\nHost: app\.localhost\r\n/],
   ['empty lines before a request', `\r\n\r\nGET / HTTP/1.1\r\n${HOST}\r\n`, 200, /^GET \/ /],
-  ['an absolute-form target', `GET http://other:81/p?q HTTP/1.1\r\nHost: app\r\n\r\n`, 200, /^GET \/p\?q HTTP\/1\.1\r\nHost: other:81\r\n/],
-  ['an absolute-form target without a path', `GET http://other?q HTTP/1.1\r\nHost: app\r\n\r\n`, 200, /^GET \/\?q HTTP/],
+  [
+    'an absolute-form target',
+    `GET http://other:81/p?q HTTP/1.1\r\nHost: app\r\n\r\n`,
+    200,
+    /^GET \/p\?q HTTP\/1\.1\r\nHost: other:81\r\n/,
+  ],
+  [
+    'an absolute-form target without a path',
+    `GET http://other?q HTTP/1.1\r\nHost: app\r\n\r\n`,
+    200,
+    /^GET \/\?q HTTP/,
+  ],
   ['OPTIONS *', `OPTIONS * HTTP/1.1\r\n${HOST}\r\n`, 200, /^OPTIONS \* /],
   ['HTTP/1.0 without Host', `GET / HTTP/1.0\r\n\r\n`, 200, /^GET \/ HTTP\/1\.1\r\nHost: 127\.0\.0\.1:\d+\r\n/],
   ['a higher minor version', `GET / HTTP/1.7\r\n${HOST}\r\n`, 200, /^GET \/ HTTP\/1\.1\r\n/],
@@ -17,18 +40,38 @@ const CASES: readonly [name: string, request: string, status: number, got: RegEx
   ['obs-text in a value', `GET / HTTP/1.1\r\n${HOST}X: \xe4\r\n\r\n`, 200, /X: \xe4\r\n/],
   ['a field called __proto__', `GET / HTTP/1.1\r\n${HOST}__proto__: 1\r\n\r\n`, 200, /__proto__: 1\r\n/],
   ['equal fields in their order', `GET / HTTP/1.1\r\n${HOST}A: 1\r\nA: 2\r\n\r\n`, 200, /A: 1\r\nA: 2\r\n/],
-  ['Content-Length and Transfer-Encoding', `POST / HTTP/1.1\r\n${HOST}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400, null],
+  [
+    'Content-Length and Transfer-Encoding',
+    `POST / HTTP/1.1\r\n${HOST}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    400,
+    null,
+  ],
   ['two Content-Length', `POST / HTTP/1.1\r\n${HOST}Content-Length: 4\r\nContent-Length: 4\r\n\r\nabcd`, 400, null],
   ['a listed Content-Length', `POST / HTTP/1.1\r\n${HOST}Content-Length: 4, 4\r\n\r\nabcd`, 400, null],
   ['a signed Content-Length', `POST / HTTP/1.1\r\n${HOST}Content-Length: +4\r\n\r\nabcd`, 400, null],
   ['a hexadecimal Content-Length', `POST / HTTP/1.1\r\n${HOST}Content-Length: 0x4\r\n\r\nabcd`, 400, null],
   ['an empty Content-Length', `POST / HTTP/1.1\r\n${HOST}Content-Length: \r\n\r\n`, 400, null],
   ['a huge Content-Length', `POST / HTTP/1.1\r\n${HOST}Content-Length: 99999999999999999999\r\n\r\n`, 400, null],
-  ['an unknown transfer coding', `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`, 501, null],
+  [
+    'an unknown transfer coding',
+    `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
+    501,
+    null,
+  ],
   ['identity', `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: identity\r\n\r\n`, 501, null],
-  ['chunked twice', `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400, null],
+  [
+    'chunked twice',
+    `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+    400,
+    null,
+  ],
   ['chunked with a comma', `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked,\r\n\r\n0\r\n\r\n`, 400, null],
-  ['a vertical tab in Transfer-Encoding', `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n`, 400, null],
+  [
+    'a vertical tab in Transfer-Encoding',
+    `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n`,
+    400,
+    null,
+  ],
   ['chunked in HTTP/1.0', `POST / HTTP/1.0\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400, null],
   ['a bare LF after the request line', `GET / HTTP/1.1\n${HOST}\r\n`, 400, null],
   ['only bare LF', `GET / HTTP/1.1\nHost: x\n\n`, 400, null],
@@ -94,7 +137,13 @@ void t.test('each request is forwarded as it reads or refused by its rule', asyn
 })
 
 void t.test('hop-by-hop fields and what Connection names stay here', async t => {
-  const origin = await answering(t, ok('x', 'Connection: X-Gone, Content-Length\r\nX-Gone: 1\r\nX-Kept: 2\r\nKeep-Alive: timeout=9\r\nProxy-Connection: a\r\n'))
+  const origin = await answering(
+    t,
+    ok(
+      'x',
+      'Connection: X-Gone, Content-Length\r\nX-Gone: 1\r\nX-Kept: 2\r\nKeep-Alive: timeout=9\r\nProxy-Connection: a\r\n',
+    ),
+  )
   const { port } = await startPlane(t, table([pool([target(origin)])]))
   const answer = await ask(
     t,
@@ -121,12 +170,18 @@ void t.test('what a client says of who came before counts only from a trusted pr
   await ask(t, port, request)
   const plain = origin.received.join('')
   t.notMatch(plain, /9\.9\.9\.9|https|Forwarded: for|mine|0af7651916cd43dd8448eb211c80319c|tracestate/)
-  t.match(plain, /\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: app\.localhost\r\nX-Request-ID: [0-9a-f]{32}\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n/)
+  t.match(
+    plain,
+    /\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: app\.localhost\r\nX-Request-ID: [0-9a-f]{32}\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n/,
+  )
 
   plane.apply(table([pool([target(origin)])], { limits: { trustedProxies: ['127.0.0.0/8'] } }))
   await ask(t, port, request)
   const trusted = origin.received.join('').slice(plain.length)
-  t.match(trusted, /\r\nX-Forwarded-For: 9\.9\.9\.9, 127\.0\.0\.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: h\r\nX-Request-ID: mine\r\ntraceparent: 00-0af/)
+  t.match(
+    trusted,
+    /\r\nX-Forwarded-For: 9\.9\.9\.9, 127\.0\.0\.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: h\r\nX-Request-ID: mine\r\ntraceparent: 00-0af/,
+  )
 })
 
 void t.test('the instance is named only where that is wanted', async t => {
@@ -167,7 +222,8 @@ void t.test('a flood of pipelined bytes is not read beyond a bound', async t => 
 
 void t.test('Expect: 100-continue goes through, interim answers come back', async t => {
   const origin = await startOrigin(t, (text, socket) => {
-    if (text.endsWith('\r\n\r\n')) socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n')
+    if (text.endsWith('\r\n\r\n'))
+      socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n')
     else if (text.endsWith('body')) socket.write(ok('done'))
   })
   const { port } = await startPlane(t, table([pool([target(origin)])]))
@@ -175,13 +231,17 @@ void t.test('Expect: 100-continue goes through, interim answers come back', asyn
   await client.until(text => text.includes('100 Continue\r\n\r\n'))
   client.send('body')
   const text = await client.until(isWhole)
-  t.match(text, /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>\r\n\r\nHTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/)
+  t.match(
+    text,
+    /^HTTP\/1\.1 103 Early Hints\r\nLink: <\/a>\r\n\r\nHTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/,
+  )
   t.match(origin.received[0], /Expect: 100-continue\r\n/)
 })
 
 void t.test('an answer before the request is whole reaches the client, then the connection ends', async t => {
   const origin = await startOrigin(t, (text, socket) => {
-    if (text.includes('\r\n\r\n') && text.length < 2000) socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig')
+    if (text.includes('\r\n\r\n') && text.length < 2000)
+      socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig')
   })
   const { plane, port, rows } = await startPlane(t, table([pool([target(origin)])]))
   const client = await rawClient(t, port, `POST / HTTP/1.1\r\n${HOST}Content-Length: 1000000\r\n\r\nabc`)
@@ -210,11 +270,16 @@ void t.test('bodies pass unchanged in every framing and size', async t => {
   const { port, rows } = await startPlane(t, table([pool([target(origin)])]))
   let count = 0
   for (const size of [1, 100, 16_384, 16_385, 65_536, 300_000, 3_000_000]) {
-    const body = Array.from({ length: size }, (_, index) => String.fromCharCode((index * 7 + (index >> 8)) & 255)).join('')
+    const body = Array.from({ length: size }, (_, index) => String.fromCharCode((index * 7 + (index >> 8)) & 255)).join(
+      '',
+    )
     const sized = await ask(t, port, `POST / HTTP/1.1\r\n${HOST}Content-Length: ${size}\r\n\r\n${body}`)
     t.ok(sized.endsWith(`\r\n\r\n${body}`), `${size} bytes by Content-Length`)
     const half = size >> 1
-    const chunks = half === 0 ? `1\r\n${body}\r\n0\r\n\r\n` : `${half.toString(16)};ext=1\r\n${body.slice(0, half)}\r\n${(size - half).toString(16)}\r\n${body.slice(half)}\r\n0\r\n\r\n`
+    const chunks =
+      half === 0
+        ? `1\r\n${body}\r\n0\r\n\r\n`
+        : `${half.toString(16)};ext=1\r\n${body.slice(0, half)}\r\n${(size - half).toString(16)}\r\n${body.slice(half)}\r\n0\r\n\r\n`
     const chunked = await ask(t, port, `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${chunks}`)
     t.ok(chunked.endsWith(`\r\n\r\n${chunks}`), `${size} bytes chunked`)
     count += 2
@@ -225,7 +290,20 @@ void t.test('bodies pass unchanged in every framing and size', async t => {
 void t.test('broken chunked framing never reaches the instance as a whole request', async t => {
   const origin = await startOrigin(t, () => {})
   const { plane, port, rows } = await startPlane(t, table([pool([target(origin)])]))
-  const bad = ['g\r\n', '0x5\r\nhello', '5 \r\nhello\r\n', '5\nhello', '5\r\nhelloX', '5;a\nb\r\nhello', '\r\n', '-1\r\n', 'fffffffffffff\r\n', '0\r\nContent-Length: 5\r\n\r\n', '0\r\nA: b\n\r\n', '0\r\n A: b\r\n\r\n']
+  const bad = [
+    'g\r\n',
+    '0x5\r\nhello',
+    '5 \r\nhello\r\n',
+    '5\nhello',
+    '5\r\nhelloX',
+    '5;a\nb\r\nhello',
+    '\r\n',
+    '-1\r\n',
+    'fffffffffffff\r\n',
+    '0\r\nContent-Length: 5\r\n\r\n',
+    '0\r\nA: b\n\r\n',
+    '0\r\n A: b\r\n\r\n',
+  ]
   for (const body of bad) {
     const before = origin.received.join('').length
     const client = await rawClient(t, port, `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`)

@@ -1,5 +1,12 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { DEFAULT_LIMITS, type DataPlaneLimits, type Listener, type Pool, type RoutingTable, type Target } from '../../../src/contracts/routing.ts'
+import {
+  DEFAULT_LIMITS,
+  type DataPlaneLimits,
+  type Listener,
+  type Pool,
+  type RoutingTable,
+  type Target,
+} from '../../../src/contracts/routing.ts'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
 import { DataPlane } from '../../../proxy/worker/data-plane.ts'
 import { Listeners } from '../../../proxy/worker/listeners.ts'
@@ -131,8 +138,8 @@ export interface TestPlane {
   readonly plane: DataPlane
   readonly port: number
   readonly drained: () => number
-  listen(address: string): Promise<number>
-  rows(vip?: string): LedgerRow
+  readonly listen: (address: string) => Promise<number>
+  readonly rows: (vip?: string) => LedgerRow
 }
 
 /** A data plane in this process, listening as `127.0.0.1:1` of the tables on a free port. */
@@ -159,7 +166,19 @@ export async function startPlane(t: Test, first: RoutingTable, address = '127.0.
 }
 
 function sum(rows: readonly LedgerRow[]): LedgerRow {
-  const empty = { vip: '', deployment: '', version: '', arrived: 0, answered: 0, refused: 0, clientGone: 0, held: 0, heldMaxMs: 0, replayed: 0, broken: {} }
+  const empty = {
+    vip: '',
+    deployment: '',
+    version: '',
+    arrived: 0,
+    answered: 0,
+    refused: 0,
+    clientGone: 0,
+    held: 0,
+    heldMaxMs: 0,
+    replayed: 0,
+    broken: {},
+  }
   return sumRows([[empty], rows.map(row => ({ ...row, vip: '', deployment: '', version: '' }))])[0] ?? empty
 }
 
@@ -197,10 +216,14 @@ export async function rawClient(t: Test, port: number, first = ''): Promise<RawC
   }
   async function wait(done: () => boolean, mustBeOpen: boolean): Promise<string> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => finish(new Error(`waited 5 s; came in: ${JSON.stringify(client.text.slice(-500))}`)), 5000)
+      const timer = setTimeout(
+        () => finish(new Error(`waited 5 s; came in: ${JSON.stringify(client.text.slice(-500))}`)),
+        5000,
+      )
       const look = (): void => {
         if (done()) finish()
-        else if (mustBeOpen && client.closed) finish(new Error(`closed after ${JSON.stringify(client.text.slice(-500))}`))
+        else if (mustBeOpen && client.closed)
+          finish(new Error(`closed after ${JSON.stringify(client.text.slice(-500))}`))
       }
       const finish = (error?: Error): void => {
         clearTimeout(timer)

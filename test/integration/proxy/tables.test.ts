@@ -1,5 +1,19 @@
 import t from 'tap'
-import { answering, ask, isWhole, listener, ok, open, pool, rawClient, startOrigin, startPlane, statusOf, table, target } from './support.ts'
+import {
+  answering,
+  ask,
+  isWhole,
+  listener,
+  ok,
+  open,
+  pool,
+  rawClient,
+  startOrigin,
+  startPlane,
+  statusOf,
+  table,
+  target,
+} from './support.ts'
 import { until } from '../../support/until.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
