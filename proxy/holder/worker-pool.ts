@@ -34,6 +34,7 @@ export class WorkerPool implements WorkerEvents {
   /** One change at a time: a worker that starts in the middle of one waits for its end. */
   #turn: Promise<void> = Promise.resolve()
   #ready: WorkerProcess[] = []
+  #firstReady: (() => void) | null = null
 
   constructor(events: PoolEvents, log: Logger) {
     this.#events = events
@@ -49,6 +50,12 @@ export class WorkerPool implements WorkerEvents {
     await this.#inTurn(async () => {
       this.#table = table
       const workers = this.#serving()
+      // Before the first worker is up nobody listens, and an acknowledgement would promise too much.
+      if (workers.length === 0 && this.#ready.length === 0) {
+        await new Promise<void>(resolve => {
+          this.#firstReady = resolve
+        })
+      }
       if (workers.length > 1) {
         // Two levels: nobody serves by the new table before everybody has stopped serving by the old one.
         await this.#all(workers, async worker => {
@@ -101,6 +108,8 @@ export class WorkerPool implements WorkerEvents {
 
   onReady(worker: WorkerProcess): void {
     this.#ready.push(worker)
+    this.#firstReady?.()
+    this.#firstReady = null
     if (this.#table !== null) void this.#inTurn(() => this.#bringUpReady())
   }
 

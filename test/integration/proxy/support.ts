@@ -138,8 +138,8 @@ export interface TestPlane {
   readonly plane: DataPlane
   readonly port: number
   readonly drained: () => number
-  listen(address: string): Promise<number>
-  rows(vip?: string): LedgerRow
+  readonly listen: (address: string) => Promise<number>
+  readonly rows: (vip?: string) => LedgerRow
 }
 
 /** A data plane in this process, listening as `127.0.0.1:1` of the tables on a free port. */
@@ -256,6 +256,8 @@ export async function rawClient(t: Test, port: number, first = ''): Promise<RawC
   t.teardown(() => socket.destroy())
   await new Promise(resolve => {
     socket.once('connect', resolve)
+    // Reset at once: there is nothing to wait for.
+    socket.once('close', resolve)
   })
   if (first !== '') client.send(first)
   return client

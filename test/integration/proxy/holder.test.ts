@@ -1,0 +1,389 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import t from 'tap'
+import { LINK_PROTOCOL, type FromProxy, type ProxyHello, type ToProxy } from '../../../src/contracts/link.ts'
+import type { RoutingTable } from '../../../src/contracts/routing.ts'
+import { jsonLines, type JsonLines } from '../../../src/core/json-lines.ts'
+import { tempDir } from '../../support/temp.ts'
+import { until } from '../../support/until.ts'
+import {
+  answering,
+  ask,
+  isWhole,
+  listener,
+  ok,
+  pool,
+  rawClient,
+  startOrigin,
+  statusOf,
+  table,
+  target,
+} from './support.ts'
+
+const MAIN = fileURLToPath(new URL('../../../proxy/main.js', import.meta.url))
+const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
+type Ack = Extract<FromProxy, { type: 'ack' }>
+
+interface Test {
+  teardown(fn: () => unknown): void
+}
+
+/** A controller that only speaks the link: what it was told, and what it says to whoever connects. */
+interface Controller {
+  readonly hellos: ProxyHello[]
+  readonly messages: FromProxy[]
+  current: RoutingTable | null
+  push(table: RoutingTable): void
+  acked(table: RoutingTable): Promise<Ack>
+  close(): Promise<void>
+}
+
+async function startController(t: Test, run: string, current: RoutingTable | null = null): Promise<Controller> {
+  const server = createServer()
+  const links = new Set<JsonLines>()
+  const say = (link: JsonLines, table: RoutingTable): boolean => link.send({ type: 'table', table } satisfies ToProxy)
+  const controller: Controller = {
+    hellos: [],
+    messages: [],
+    current,
+    push: next => {
+      controller.current = next
+      for (const link of links) say(link, next)
+    },
+    acked: async wanted =>
+      until(`revision ${wanted.revision.n} is acknowledged`, () =>
+        controller.messages.findLast(
+          (message): message is Ack => message.type === 'ack' && message.revision.n === wanted.revision.n,
+        ),
+      ),
+    close: async () => {
+      for (const link of links) link.destroy()
+      await new Promise<void>(resolve => {
+        server.close(() => resolve())
+      })
+    },
+  }
+  server.on('upgrade', (request, socket) => {
+    if (request.headers.upgrade !== LINK_PROTOCOL) return
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${LINK_PROTOCOL}\r\n\r\n`)
+    const link = jsonLines(socket, {
+      onValue: value => {
+        const message = value as FromProxy
+        controller.messages.push(message)
+        if (message.type !== 'hello') return
+        controller.hellos.push(message)
+        if (controller.current !== null) say(link, controller.current)
+      },
+      onClose: () => links.delete(link),
+    })
+    links.add(link)
+  })
+  await new Promise<void>(resolve => {
+    server.listen(join(run, 'controller.sock'), resolve)
+  })
+  t.teardown(async () => controller.close())
+  return controller
+}
+
+interface Proxy {
+  readonly child: ChildProcess
+  readonly exited: Promise<number | null>
+  readonly workers: () => number[]
+}
+
+interface Folders {
+  readonly data: string
+  readonly run: string
+}
+
+function folders(t: Test): Folders {
+  const root = tempDir(t)
+  const made = { data: join(root, 'data'), run: join(root, 'run') }
+  mkdirSync(made.run)
+  return made
+}
+
+function startProxy(t: Test, { data, run }: Folders, workers = 1): Proxy {
+  const child = spawn(process.execPath, [MAIN, '--data', data, '--run', run, '--workers', String(workers)], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { PATH: process.env['PATH'], VIPSWAP_LOG: process.env['VIPSWAP_LOG'] ?? 'silent' },
+  })
+  const exited = new Promise<number | null>(resolve => {
+    child.on('exit', code => resolve(code))
+  })
+  const workersOf = (): number[] => {
+    const lives = JSON.parse(readFileSync(join(data, 'proxy', 'proxy-0', 'state.json'), 'utf8')) as {
+      processes: { pid: number }[]
+    }[]
+    return (lives.at(-1)?.processes ?? []).slice(1).map(({ pid }) => pid)
+  }
+  t.teardown(async () => {
+    const left = workersOf()
+    child.kill('SIGKILL')
+    await exited
+    for (const pid of left) {
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // Gone by itself.
+      }
+    }
+  })
+  return { child, exited, workers: workersOf }
+}
+
+const free = (n = 0): ReturnType<typeof listener> => listener({ port: 0, key: `app/production/web/http${n}` })
+
+function portIn(ack: Ack): number {
+  const port = ack.listeners[0]?.port
+  if (port === null || port === undefined) throw new Error(`not bound: ${JSON.stringify(ack.listeners)}`)
+  return port
+}
+
+void t.test('a table is applied, kept on disk and acknowledged; older and foreign ones are refused', async t => {
+  const dirs = folders(t)
+  const origin = await answering(t, ok('one'))
+  const first = table([pool([target(origin)])], { listeners: [free()], n: 1000 })
+  const controller = await startController(t, dirs.run, first)
+  startProxy(t, dirs)
+  const ack = await controller.acked(first)
+  t.match(controller.hellos[0], { peer: 'proxy', id: 'proxy-0', applied: null, predecessors: [] })
+  t.equal(ack.status.ledger.incarnation, controller.hellos[0]?.incarnation)
+  t.match(await ask(t, portIn(ack), GET), /one$/)
+  const path = join(dirs.data, 'proxy', 'proxy-0', 'table.json')
+  t.same(JSON.parse(readFileSync(path, 'utf8')), first)
+
+  controller.push(table([], { n: 999 }))
+  controller.push(table([], { n: 2000, fabric: 'another' }))
+  await until('both are refused', () => controller.messages.filter(message => message.type === 'refused').length === 2)
+  t.same(JSON.parse(readFileSync(path, 'utf8')), first)
+  t.match(await ask(t, portIn(ack), GET), /one$/)
+
+  const second = table([pool([], { expecting: false })], { listeners: [free()], n: 1001 })
+  controller.push(second)
+  t.equal(portIn(await controller.acked(second)), portIn(ack), 'the port stays')
+  t.equal(statusOf(await ask(t, portIn(ack), GET)), 503)
+  await until('the counts arrive', () => {
+    const status = controller.messages.findLast(message => message.type === 'status')
+    return status?.type === 'status' && status.status.ledger.rows.reduce((sum, row) => sum + row.arrived, 0) === 3
+  })
+})
+
+void t.test('a count that reaches zero on a draining target is told at once', async t => {
+  const dirs = folders(t)
+  let answer = (): void => {}
+  const origin = await startOrigin(t, (text, socket, clear) => {
+    if (!text.includes('\r\n\r\n')) return
+    clear()
+    answer = () => socket.write(ok('x'))
+  })
+  const one = target(origin)
+  const first = table([pool([one])], { listeners: [free()] })
+  const controller = await startController(t, dirs.run, first)
+  startProxy(t, dirs)
+  const port = portIn(await controller.acked(first))
+  const client = await rawClient(t, port, GET)
+  await until('it is in flight', () => origin.sockets.length === 1)
+  const draining = table([pool([{ ...one, state: 'draining', drainMs: 20_000 }])], { listeners: [free()] })
+  controller.push(draining)
+  t.same((await controller.acked(draining)).status.inFlight, { [one.key]: 1 })
+  const before = controller.messages.length
+  answer()
+  await client.until(isWhole)
+  await until('zero is told', () =>
+    controller.messages
+      .slice(before)
+      .some(message => message.type === 'status' && Object.keys(message.status.inFlight).length === 0),
+  )
+})
+
+void t.test('a port in use is reported, tried again, and acknowledged once it is free', async t => {
+  const dirs = folders(t)
+  const blocker: Server = createTcpServer()
+  await new Promise<void>(resolve => {
+    blocker.listen(0, '127.0.0.1', resolve)
+  })
+  const { port } = blocker.address() as AddressInfo
+  const origin = await answering(t, ok('x'))
+  const only = table([pool([target(origin)])], { listeners: [listener({ port })] })
+  const controller = await startController(t, dirs.run, only)
+  startProxy(t, dirs)
+  const ack = await controller.acked(only)
+  t.same(ack.listeners, [
+    { key: 'app/production/web/http', port: null, error: `EADDRINUSE: 127.0.0.1:${port} is in use` },
+  ])
+  blocker.close()
+  await until('it is bound', async () => (await controller.acked(only)).listeners[0]?.port === port)
+  t.match(await ask(t, port, GET), /x$/)
+
+  const none = table([], { listeners: [] })
+  controller.push(none)
+  t.same((await controller.acked(none)).listeners, [])
+  const late = await rawClient(t, port)
+  await until('nobody listens', () => late.closed)
+})
+
+for (const workers of [1, 3]) {
+  void t.test(`killing workers refuses no connection (${workers} at work)`, async t => {
+    const dirs = folders(t)
+    const origin = await answering(t, ok('x', 'Connection: close\r\n'))
+    const hanging = await startOrigin(t, () => {})
+    const first = table([pool([target(origin)]), pool([target(hanging)], { key: 'slow', deployment: 'slow' })], {
+      listeners: [free(), listener({ key: 'slow', port: 0, pool: 'slow' })],
+    })
+    const controller = await startController(t, dirs.run, first)
+    const proxy = startProxy(t, dirs, workers)
+    const ack = await controller.acked(first)
+    const port = portIn(ack)
+    const slowPort = ack.listeners[1]?.port ?? 0
+    const slow = await rawClient(t, slowPort, GET)
+    await until('it is in flight and counted', () =>
+      controller.messages.some(message => message.type === 'status' && Object.keys(message.status.inFlight).length > 0),
+    )
+    let refused = 0
+    for (let round = 0; round < 3; round++) {
+      const before = proxy.workers()
+      for (const pid of before) process.kill(pid, 'SIGKILL')
+      // Connections made while no worker lives wait in the kernel for the next one.
+      for (let index = 0; index < 10; index++) {
+        const client = await rawClient(t, port, GET)
+        await client.until(isWhole).catch(() => {})
+        if (client.failed?.includes('ECONNREFUSED') === true) refused++
+        else if (round > 0 && !client.failed) t.equal(statusOf(client.text), 200)
+        client.socket.destroy()
+      }
+      await until('there are new ones', () => {
+        const now = proxy.workers()
+        return now.length === workers && now.every(pid => !before.includes(pid))
+      })
+    }
+    t.equal(refused, 0)
+    t.ok(slow.closed || slow.ended)
+    await until('what was open is counted as broken', () => {
+      const last = controller.messages.findLast(message => message.type === 'status')
+      const row = last?.type === 'status' ? last.status.ledger.rows.find(({ vip }) => vip === 'slow') : undefined
+      return row?.broken['proxy-died'] === 1 && row.arrived === 1
+    })
+    t.match(await ask(t, port, GET), /x$/)
+  })
+}
+
+void t.test('with several workers a swap shows no old answer after a new one', async t => {
+  const dirs = folders(t)
+  const a = await answering(t, ok('A'))
+  const b = await answering(t, ok('B'))
+  // Both stay in the table: only the listener moves from one to the other.
+  const pools = [pool([target(a)], { key: 'A' }), pool([target(b)], { key: 'B' })]
+  const made = (current: string): RoutingTable => table(pools, { listeners: [{ ...free(), pool: current }] })
+  const first = made('A')
+  const controller = await startController(t, dirs.run, first)
+  startProxy(t, dirs, 2)
+  const port = portIn(await controller.acked(first))
+  // Each answer that is whole tells which table is current at that moment, to all who ask after it.
+  let newest = 'A'
+  let generation = 0
+  let stop = false
+  let requests = 0
+  const violations: string[] = []
+  let expected = 'A'
+  const run = async (): Promise<void> => {
+    const client = await rawClient(t, port)
+    while (!stop) {
+      const seen = generation
+      const must = newest
+      client.text = ''
+      client.send(GET)
+      const got = (await client.until(isWhole)).slice(-1)
+      requests++
+      if (got === expected && newest !== expected) {
+        newest = expected
+        generation++
+      }
+      if (seen === generation && got !== must) violations.push(`${must} then ${got}`)
+    }
+    client.socket.destroy()
+  }
+  const clients = Array.from({ length: 8 }, run)
+  for (let index = 0; index < 20; index++) {
+    expected = index % 2 === 0 ? 'B' : 'A'
+    const next = made(expected)
+    controller.push(next)
+    await controller.acked(next)
+    const before = requests
+    await until('requests went by', () => requests > before + 20, { intervalMs: 1 })
+  }
+  stop = true
+  await Promise.all(clients)
+  t.same(violations, [])
+})
+
+void t.test(
+  'without a controller it serves with the table on disk, on the same port, and knows its predecessor',
+  async t => {
+    const dirs = folders(t)
+    const answers: (() => void)[] = []
+    const origin = await startOrigin(t, (text, socket, clear) => {
+      if (!text.includes('\r\n\r\n')) return
+      clear()
+      if (text.startsWith('GET /slow')) answers.push(() => socket.write(ok('slow')))
+      else socket.write(ok('x'))
+    })
+    const first = table([pool([target(origin)])], { listeners: [free()] })
+    const controller = await startController(t, dirs.run, first)
+    const proxy = startProxy(t, dirs)
+    const port = portIn(await controller.acked(first))
+    await controller.close()
+    const slow = await rawClient(t, port, GET.replace('/', '/slow'))
+    await until('it is in flight', () => answers.length === 1)
+    proxy.child.kill('SIGKILL')
+    await proxy.exited
+
+    startProxy(t, dirs)
+    await until('the next one serves', async () => {
+      const client = await rawClient(t, port, GET)
+      return client.failed === null && (await client.until(isWhole)).endsWith('x')
+    })
+    const second = await startController(t, dirs.run, first)
+    const hello = await until('it says hello', () => second.hellos[0])
+    t.same(hello.applied, first.revision)
+    t.same(hello.predecessors, [{ incarnation: controller.hellos[0]?.incarnation, exited: false }], 'a worker finishes')
+    answers.forEach(answer => answer())
+    t.match(await slow.until(isWhole), /slow$/)
+    await until('it is gone', () => second.messages.some(message => message.type === 'predecessor' && message.exited))
+  },
+)
+
+for (const how of ['SIGTERM', 'the stop file'] as const) {
+  void t.test(`on ${how} it lets requests finish and exits 0`, async t => {
+    const dirs = folders(t)
+    let answer = (): void => {}
+    const origin = await startOrigin(t, (text, socket, clear) => {
+      if (!text.includes('\r\n\r\n')) return
+      clear()
+      answer = () => socket.write(ok('finished'))
+    })
+    const first = table([pool([target(origin)])], { listeners: [free()] })
+    const controller = await startController(t, dirs.run, first)
+    const proxy = startProxy(t, dirs)
+    const port = portIn(await controller.acked(first))
+    const client = await rawClient(t, port, GET)
+    await until('it is in flight', () => origin.sockets.length === 1)
+    if (how === 'SIGTERM') proxy.child.kill('SIGTERM')
+    else writeFileSync(join(dirs.run, 'stop'), '')
+    await until('nobody listens', async () => {
+      const late = await rawClient(t, port)
+      const closed = late.failed !== null
+      late.socket.destroy()
+      return closed
+    })
+    answer()
+    t.match(await client.until(isWhole), /Connection: close\r\n\r\nfinished$/)
+    t.equal(await proxy.exited, 0)
+    const last = controller.messages.findLast(message => message.type === 'status')
+    t.ok(last?.type === 'status' && last.status.ledger.rows.some(row => row.answered === 1), 'the last counts are told')
+  })
+}

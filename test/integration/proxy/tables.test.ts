@@ -1,0 +1,250 @@
+import t from 'tap'
+import {
+  answering,
+  ask,
+  isWhole,
+  listener,
+  ok,
+  open,
+  pool,
+  rawClient,
+  startOrigin,
+  startPlane,
+  statusOf,
+  table,
+  target,
+} from './support.ts'
+import { until } from '../../support/until.ts'
+
+const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
+const POST = 'POST / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 2\r\n\r\nhi'
+
+void t.test('after an answer of the new deployment no request sent later gets one of the old', async t => {
+  const origins = [await answering(t, ok('A')), await answering(t, ok('B'))] as const
+  const pools = [
+    pool([target(origins[0])], { key: 'a', deployment: 'a' }),
+    pool([target(origins[1])], { key: 'b', deployment: 'b' }),
+  ]
+  const swapped = (flip: boolean): ReturnType<typeof table> =>
+    table(pools, {
+      listeners: [
+        listener({ pool: flip ? 'b' : 'a' }),
+        listener({ key: 'app/staging/web/http', slot: 'staging', port: 2, pool: flip ? 'a' : 'b' }),
+      ],
+    })
+  const { plane, port, listen, rows } = await startPlane(t, swapped(false))
+  const staging = await listen('127.0.0.1:2')
+  let flip = false
+  let stop = false
+  let requests = 0
+  const failures: string[] = []
+  const run = async (at: number, isProduction: boolean): Promise<void> => {
+    const client = await rawClient(t, at)
+    while (!stop) {
+      const before = flip
+      client.text = ''
+      client.send(requests % 3 === 0 ? POST : GET)
+      const text = await client.until(isWhole)
+      requests++
+      const after = flip
+      const gotNew = text.endsWith(isProduction ? 'B' : 'A')
+      // With no swap in between the answer is known.
+      if (before === after && gotNew !== after && swaps === swapsAt(client)) failures.push(text)
+      marks.set(client, swaps)
+    }
+    client.socket.destroy()
+  }
+  let swaps = 0
+  const marks = new Map<unknown, number>()
+  const swapsAt = (client: unknown): number => marks.get(client) ?? 0
+  const clients = Array.from({ length: 16 }, (_, index) => run(index % 2 ? staging : port, index % 2 === 0))
+  for (let index = 0; index < 50; index++) {
+    const seen = requests
+    await until('requests went by', () => requests > seen + 40, { intervalMs: 1 })
+    flip = !flip
+    plane.apply(swapped(flip))
+    swaps++
+  }
+  stop = true
+  await Promise.all(clients)
+  t.same(failures, [])
+  const totals = [rows(), rows('app/staging/web/http')]
+  t.equal((totals[0]?.answered ?? 0) + (totals[1]?.answered ?? 0), requests)
+  t.equal(open(plane), 0)
+})
+
+void t.test('requests wait while something is expected, and go to whatever becomes ready', async t => {
+  const { plane, port, rows } = await startPlane(t, table([pool([], { expecting: true })]))
+  const clients = await Promise.all([GET, POST, GET].map(async request => rawClient(t, port, request)))
+  const chunked = await rawClient(t, port, 'POST / HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n')
+  await until('all are held', () => plane.hold.size === 4)
+  chunked.send('3\r\nabc\r\n0\r\n\r\n')
+  const gone = await rawClient(t, port, GET)
+  await until('another is held', () => plane.hold.size === 5)
+  gone.socket.resetAndDestroy()
+  await until('it is forgotten', () => plane.hold.size === 4)
+  plane.apply(table([pool([], { expecting: true })]))
+  t.equal(plane.hold.size, 4, 'still nothing ready')
+
+  const origin = await startOrigin(t, (text, socket, clear) => {
+    if (!text.includes('\r\n\r\n') || (text.includes('chunked') && !text.endsWith('0\r\n\r\n'))) return
+    clear()
+    socket.write(ok('x'))
+  })
+  plane.apply(table([pool([target(origin)])]))
+  for (const client of [...clients, chunked]) t.equal(statusOf(await client.until(isWhole)), 200)
+  const row = rows()
+  t.equal(row.held, 5)
+  t.ok(row.heldMaxMs > 0)
+  t.equal(row.arrived, 5)
+  t.equal(row.answered, 4)
+  t.equal(row.clientGone, 1)
+  t.ok(origin.received.some(text => text.endsWith('3\r\nabc\r\n0\r\n\r\n')))
+  t.equal(open(plane), 0)
+})
+
+void t.test('holding is bounded in time, count and bytes', async t => {
+  const limits = { holdTimeoutMs: 300, holdMax: 2 }
+  const { plane, port, rows } = await startPlane(t, table([pool([], { expecting: true })], { limits }))
+  const clients = [await rawClient(t, port, GET), await rawClient(t, port, GET)]
+  await until('both are held', () => plane.hold.size === 2)
+  t.equal(statusOf(await ask(t, port, GET)), 503)
+  t.same(rows().broken, { 'hold-full': 1 })
+  for (const client of clients) t.match(await client.until(isWhole), /^HTTP\/1\.1 503 [\s\S]*Retry-After: 1/)
+  t.same(rows().broken, { 'hold-full': 1, 'hold-expired': 2 })
+  plane.apply(table([pool([], { expecting: true })], { limits: { holdBytes: 10 } }))
+  const held = await rawClient(t, port, POST)
+  t.equal(statusOf(await held.until(isWhole)), 503)
+  t.equal(open(plane), 0)
+  const waiting = table([pool([], { expecting: true })])
+  plane.apply(waiting)
+  const last = await rawClient(t, port, GET)
+  await until('it is held', () => plane.hold.size === 1)
+  plane.apply(table([], { listeners: [listener({ pool: null, reason: 'suspended' })] }))
+  t.match(await last.until(isWhole), /^HTTP\/1\.1 503 [\s\S]*suspended/)
+})
+
+void t.test('a draining instance finishes what it has, gets nothing new, and its count reaches zero', async t => {
+  const answers: (() => void)[] = []
+  const draining = await startOrigin(t, (text, socket, clear) => {
+    if (!text.includes('\r\n\r\n')) return
+    clear()
+    answers.push(() => socket.write(ok('old')))
+  })
+  const fresh = await answering(t, ok('new'))
+  const old = target(draining)
+  const { plane, port, drained, rows } = await startPlane(t, table([pool([old])]))
+  const clients = await Promise.all(Array.from({ length: 5 }, async () => rawClient(t, port, GET)))
+  await until('all are in flight', () => answers.length === 5)
+  plane.apply(table([pool([{ ...old, state: 'draining', drainMs: 60_000 }, target(fresh, { name: 'web_IN_1' })])]))
+  t.match(await ask(t, port, GET), /new$/)
+  t.same(plane.status().inFlight, { [old.key]: 5 })
+  answers.splice(0, 4).forEach(answer => answer())
+  await until('one is left', () => plane.status().inFlight[old.key] === 1)
+  t.equal(drained(), 0)
+  answers.forEach(answer => answer())
+  await until('it is empty', () => drained() === 1)
+  t.same(plane.status().inFlight, {})
+  for (const client of clients) t.match(await client.until(isWhole), /old$/)
+  await until('its connections are closed', () => draining.sockets.every(socket => socket.destroyed))
+  t.equal(rows().answered, 6)
+})
+
+void t.test('what outlives the deadline of a drain by 2 s is cut and counted', async t => {
+  const origin = await startOrigin(t, () => {})
+  const old = target(origin)
+  const { plane, port, drained, rows } = await startPlane(t, table([pool([old])]))
+  const client = await rawClient(t, port, GET)
+  await until('it is in flight', () => origin.sockets.length === 1)
+  plane.apply(table([pool([{ ...old, state: 'draining', drainMs: 0 }])]))
+  t.equal(statusOf(await client.until(isWhole)), 503)
+  t.same(rows().broken, { 'drain-deadline': 1 })
+  t.equal(drained(), 1)
+  t.equal(open(plane), 0)
+})
+
+void t.test('an instance that leaves the table is cut at once, and its idle connections closed', async t => {
+  const origin = await startOrigin(t, (text, socket, clear) => {
+    if (text.startsWith('GET')) {
+      clear()
+      socket.write(ok('x'))
+    }
+  })
+  const { plane, port, rows } = await startPlane(t, table([pool([target(origin)])]))
+  await Promise.all([ask(t, port, GET), ask(t, port, GET)])
+  const client = await rawClient(t, port, POST)
+  await until('it is in flight', () => Object.keys(plane.status().inFlight).length === 1)
+  plane.apply(table([pool([])]))
+  t.equal(statusOf(await client.until(isWhole)), 502)
+  t.same(rows().broken, { 'upstream-closed': 1 })
+  await until('all are closed', () => origin.sockets.every(socket => socket.destroyed))
+})
+
+void t.test('while the gate is closed requests wait, and are served by the new table', async t => {
+  const a = await answering(t, ok('A'))
+  const b = await answering(t, ok('B'))
+  const { plane, port } = await startPlane(t, table([pool([target(a)])]))
+  const client = await rawClient(t, port, GET)
+  await client.until(isWhole)
+  plane.prepare(table([pool([target(b)])]))
+  client.text = ''
+  client.send(GET)
+  const second = await rawClient(t, port, GET)
+  const gone = await rawClient(t, port, GET)
+  gone.socket.destroy()
+  await until('they have arrived', () => plane.connections >= 3)
+  t.equal(client.text, '')
+  plane.commit()
+  t.match(await client.until(isWhole), /B$/)
+  t.match(await second.until(isWhole), /B$/)
+  await until('nothing is open', () => open(plane) === 0)
+})
+
+void t.test('connections of a closed address are told to close by their next answer', async t => {
+  const origin = await answering(t, ok('x'))
+  const { plane, port } = await startPlane(t, table([pool([target(origin)])]))
+  const client = await rawClient(t, port, GET)
+  t.notMatch(await client.until(isWhole), /Connection: close/)
+  plane.apply(table([], { listeners: [] }))
+  client.text = ''
+  client.send(GET)
+  t.match(await client.end(), /^HTTP\/1\.1 503 [\s\S]*Connection: close/)
+})
+
+void t.test('the ledger adds up whatever happens', async t => {
+  const origins = await Promise.all(
+    Array.from({ length: 3 }, async (_, index) =>
+      startOrigin(t, (text, socket, clear) => {
+        if (!text.includes('\r\n\r\n')) return
+        clear()
+        const dice = Math.random()
+        if (dice < 0.1) socket.resetAndDestroy()
+        else if (dice < 0.15) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc')
+        else if (dice < 0.2) socket.write('nonsense\r\n\r\n')
+        else socket.write(ok(`from ${index}`))
+      }),
+    ),
+  )
+  const targets = origins.map((origin, index) => target(origin, { name: `web_IN_${index}`, version: `${index}.0.0` }))
+  const { plane, port, rows } = await startPlane(t, table([pool(targets)]))
+  let asked = 0
+  const run = async (): Promise<void> => {
+    for (let index = 0; index < 60; index++) {
+      const client = await rawClient(t, port, Math.random() < 0.5 ? GET : Math.random() < 0.9 ? POST : 'bad\r\n\r\n')
+      asked++
+      if (Math.random() < 0.1) client.socket.resetAndDestroy()
+      else await client.until(isWhole).catch(() => {})
+      client.socket.destroy()
+      if (index % 20 === 0) plane.apply(table([pool(targets.slice(index % 3), { expecting: true })]))
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, run))
+  plane.apply(table([pool(targets)]))
+  await until('nothing is in flight', () => Object.keys(plane.status().inFlight).length === 0)
+  await until('nothing is open', () => open(plane) === 0)
+  const row = rows()
+  const broken = Object.values(row.broken).reduce((sum, count) => sum + count, 0)
+  t.equal(row.arrived, row.answered + row.refused + row.clientGone + broken)
+  t.ok(row.arrived <= asked && row.arrived > asked * 0.8)
+  t.ok(row.answered > 0 && row.refused > 0 && broken > 0)
+})

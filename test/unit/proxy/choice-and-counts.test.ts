@@ -1,0 +1,85 @@
+import t from 'tap'
+import type { LedgerRow } from '../../../src/contracts/ledger.ts'
+import { chooseTarget } from '../../../proxy/balancing/choose.ts'
+import { RetryBudget } from '../../../proxy/balancing/retry-budget.ts'
+import { closeRows, openIn, sumRows } from '../../../proxy/ledger/merge.ts'
+import { isTrusted } from '../../../proxy/routing/snapshot.ts'
+import { TargetState } from '../../../proxy/routing/target.ts'
+
+const POOL = {
+  key: 'p',
+  service: 's',
+  deployment: 'd',
+  role: 'r',
+  endpoint: 'e',
+  targets: [],
+  expecting: false,
+  drainTimeoutMs: 0,
+}
+
+function state(key: string, inFlight = 0): TargetState {
+  const made = new TargetState({ key, instance: key, version: '1', host: '127.0.0.1', port: 1, state: 'in' }, POOL)
+  made.inFlight = inFlight
+  return made
+}
+
+void t.test('the less busy of two is chosen, each is reached, failed ones only if there is no other', t => {
+  t.equal(chooseTarget([], null, 0), null)
+  const [a, b, c] = [state('a', 5), state('b', 1), state('c', 3)]
+  t.equal(chooseTarget([a, b], null, 0), b)
+  const seen = new Set<string>()
+  for (let n = 0; n < 200; n++) seen.add(chooseTarget([state('x'), state('y'), state('z')], null, 0)?.key ?? '')
+  t.equal(seen.size, 3)
+  for (let n = 0; n < 50; n++) {
+    t.equal(chooseTarget([a, b, c], new Set([b, c]), 0), a)
+    b.suspectUntil = 10
+    t.not(chooseTarget([a, b, c], null, 5), b)
+    b.suspectUntil = 0
+  }
+  t.ok(chooseTarget([a], new Set([a]), 0))
+  t.end()
+})
+
+void t.test('replays are a share of the traffic', t => {
+  const budget = new RetryBudget()
+  let taken = 0
+  while (budget.take(1)) taken++
+  t.equal(taken, 100)
+  for (let n = 0; n < 11; n++) budget.onRequest()
+  t.ok(budget.take(1))
+  t.ok(budget.take(1))
+  t.notOk(budget.take(1))
+  t.ok(budget.take(1001), 'some come back with time')
+  t.end()
+})
+
+void t.test('what a dead worker had open becomes broken, and sums keep the identity', t => {
+  const row = (change: Partial<LedgerRow>): LedgerRow => ({
+    vip: 'v',
+    deployment: 'd',
+    version: '1',
+    arrived: 0,
+    answered: 0,
+    refused: 0,
+    clientGone: 0,
+    held: 0,
+    heldMaxMs: 0,
+    replayed: 0,
+    broken: {},
+    ...change,
+  })
+  // Three arrived while held; two of them ended elsewhere.
+  const rows = [
+    row({ deployment: '', arrived: 3, held: 3, heldMaxMs: 7 }),
+    row({ arrived: 4, answered: 5, broken: { timeout: 1 } }),
+  ]
+  t.equal(openIn(rows), 1)
+  const closed = closeRows(rows)
+  t.equal(openIn(closed), 0)
+  t.same(closed[0]?.broken, { 'proxy-died': 1 })
+  const sum = sumRows([rows, closed])
+  t.equal(openIn(sum), 1)
+  t.match(sum[0], { arrived: 6, held: 6, heldMaxMs: 7, broken: { 'proxy-died': 1 } })
+  t.notOk(isTrusted(null, '127.0.0.1'))
+  t.end()
+})
