@@ -9,7 +9,8 @@ import {
   type InstanceRecord,
   type RoleRecord,
 } from '../../src/fabric/state.ts'
-import { serialise, type SimController } from './sim-controller.ts'
+import { serialise } from './journal.ts'
+import type { SimController } from './sim-controller.ts'
 import type { SimProxy } from './sim-proxy.ts'
 import type { World } from './world.ts'
 
