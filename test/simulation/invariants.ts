@@ -205,6 +205,11 @@ export class Watch {
         this.#fail(`listener ${key} leads to ${found?.deployment}`)
       }
     }
+    for (const { name, prepared, slots } of Object.values(state.services)) {
+      const moved =
+        prepared !== null && (prepared.production !== slots.production || prepared.staging !== slots.staging)
+      if (moved) this.#fail(`service ${name} has changed under its prepared swap`)
+    }
     for (const role of Object.values(state.roles)) {
       const used = role.instances.flatMap(instance => [instance.spec, instance.nextSpec ?? instance.spec])
       for (const id of [role.target, ...used]) {

@@ -328,6 +328,55 @@ t.test('a rollback while the packages are fetched, or while an instance drains, 
   }
 })
 
+t.test(
+  'a rollback while an instance is out of the table but not stopped puts it back as the process it is',
+  async t => {
+    const lab = deployed()
+    lab.accept(to('auto'))
+    lab.report()
+    lab.acknowledge()
+    t.match(lab.stages(), /web0:retiring/)
+    lab.accept(rollback)
+    t.equal(lab.target('web_IN_0')?.key, 'd1/web_IN_0#1.1')
+    t.equal(lab.target('web_IN_0')?.state, 'in')
+    lab.settle()
+    t.equal(lab.desired('web_IN_0'), 'run 1 1.0.0')
+  },
+)
+
+t.test('a rollback of an instance that was still starting, and the same again, ends on the old version', async t => {
+  const lab = deployed()
+  lab.seen = ({ spec }) => (spec.version === '2.0.0' ? { state: 'starting' } : {})
+  lab.accept(to('auto'))
+  lab.settle()
+  t.match(lab.stages(), /web0:starting/)
+  lab.accept(rollback)
+  t.match(lab.stages(), /web0:retiring/)
+  t.strictSame(lab.refused(rollback), ['rollback_not_allowed'])
+  lab.settle()
+  t.equal(lab.versions(), OLD)
+  t.equal(lab.stages(), 'web0:serving web1:serving web2:serving crunch0:serving')
+})
+
+t.test('a deployment may be replaced or deleted in the middle of its upgrade', async t => {
+  for (const command of [
+    { kind: 'create', ...at, package: V2.digest, replace: true } as const,
+    { kind: 'delete', ...at } as const,
+  ]) {
+    const lab = deployed()
+    lab.seen = ({ spec }) => (spec.version === '2.0.0' ? { state: 'cycling' } : {})
+    const upgrade = lab.accept(to('auto'))
+    lab.settle()
+    lab.seen = () => ({})
+    const operation = lab.accept(command)
+    t.equal(lab.operation(upgrade).status, 'Cancelled')
+    lab.settle()
+    t.equal(lab.operation(operation).status, 'Succeeded')
+    t.equal(lab.state.services['shop']?.slots.production, command.kind === 'create' ? 'd2' : null)
+    t.strictSame(Object.keys(lab.state.deployments), command.kind === 'create' ? ['d2'] : [])
+  }
+})
+
 t.test('a rollback while an instance stops brings it back as what it was', async t => {
   const lab = deployed()
   lab.accept(to('auto'))
