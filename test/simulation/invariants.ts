@@ -9,7 +9,8 @@ import {
   type InstanceRecord,
   type RoleRecord,
 } from '../../src/fabric/state.ts'
-import { serialise, type SimController } from './sim-controller.ts'
+import { serialise } from './journal.ts'
+import type { SimController } from './sim-controller.ts'
 import type { SimProxy } from './sim-proxy.ts'
 import type { World } from './world.ts'
 
@@ -203,6 +204,11 @@ export class Watch {
       if (slot !== null && found?.deployment !== state.services[service]?.slots[slot]) {
         this.#fail(`listener ${key} leads to ${found?.deployment}`)
       }
+    }
+    for (const { name, prepared, slots } of Object.values(state.services)) {
+      const moved =
+        prepared !== null && (prepared.production !== slots.production || prepared.staging !== slots.staging)
+      if (moved) this.#fail(`service ${name} has changed under its prepared swap`)
     }
     for (const role of Object.values(state.roles)) {
       const used = role.instances.flatMap(instance => [instance.spec, instance.nextSpec ?? instance.spec])

@@ -28,6 +28,7 @@ export class SimAgent {
   readonly #instances = new Map<string, Local>()
   readonly #packages = new Set<string>()
   #fetching = new Set<string>()
+  #packageErrors: Readonly<Record<string, string>> = {}
   #wantedPackages: readonly string[] = []
   #applied: Revision | null = null
   #reporting = false
@@ -81,7 +82,7 @@ export class SimAgent {
     for (const [key, local] of this.#instances) if (!listed.has(key)) local.wanted = null
     for (const digest of this.#packages) if (!assignment.packages.includes(digest)) this.#packages.delete(digest)
     for (const digest of assignment.packages) this.#fetch(digest)
-    for (const key of [...this.#instances.keys()]) this.#reconsider(key)
+    for (const key of this.#instances.keys()) this.#reconsider(key)
     this.#report()
   }
 
@@ -117,7 +118,7 @@ export class SimAgent {
     this.#reporting = false
     this.#link = null
     this.#world.after(this.#world.random.between(50, 500), () => {
-      for (const key of [...this.#instances.keys()]) this.#reconsider(key)
+      for (const key of this.#instances.keys()) this.#reconsider(key)
       for (const digest of this.#wantedPackages) this.#fetch(digest)
       this.connect()
     })
@@ -129,8 +130,16 @@ export class SimAgent {
     fetching.add(digest)
     this.#world.after(this.#world.random.between(5, 800), () => {
       if (!fetching.delete(digest) || fetching !== this.#fetching || !this.#wantedPackages.includes(digest)) return
+      if (!this.#world.calm && this.#world.random.chance(0.03)) {
+        this.#packageErrors = { ...this.#packageErrors, [digest]: 'could not be fetched' }
+        this.#report()
+        this.#world.after(1000, () => this.#fetch(digest))
+        return
+      }
+      const { [digest]: _mended, ...errors } = this.#packageErrors
+      this.#packageErrors = errors
       this.#packages.add(digest)
-      for (const key of [...this.#instances.keys()]) this.#reconsider(key)
+      for (const key of this.#instances.keys()) this.#reconsider(key)
       this.#report()
     })
   }
@@ -261,6 +270,7 @@ export class SimAgent {
         revision: this.#applied,
         instances: [...this.#instances].map(([key, local]) => observe(key, local)),
         packages: [...this.#packages],
+        packageErrors: this.#packageErrors,
       })
     })
   }

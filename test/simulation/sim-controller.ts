@@ -1,5 +1,4 @@
 import type { Command } from '../../src/contracts/command.ts'
-import type { InstanceObservation } from '../../src/contracts/assignment.ts'
 import type { ListenerStatus, ProxyStatus } from '../../src/contracts/link.ts'
 import { hasReached, type Revision } from '../../src/contracts/revision.ts'
 import { DEFAULT_LIMITS } from '../../src/contracts/routing.ts'
@@ -9,6 +8,7 @@ import type { Input } from '../../src/fabric/input.ts'
 import { projectAssignments, projectRouting, projectWakeIn } from '../../src/fabric/project.ts'
 import { emptyState, NOTHING_OBSERVED, type FabricSettings, type FabricState } from '../../src/fabric/state.ts'
 import { Watch } from './invariants.ts'
+import { sameJournal, serialise } from './journal.ts'
 import { Link } from './link.ts'
 import type { SimAgent } from './sim-agent.ts'
 import type { SimProxies, SimProxy } from './sim-proxy.ts'
@@ -155,14 +155,14 @@ export class SimController {
   fromAgent(
     agent: SimAgent,
     id: number,
-    report: { revision: Revision | null; instances: readonly InstanceObservation[]; packages: readonly string[] },
+    report: Omit<Extract<Input, { kind: 'agent-observed' }>, 'kind' | 'node'>,
   ): void {
     const link = this.#links.get(id)
     link?.send(() => {
       const peer = this.#agents.get(agent.node)
       if (peer?.link !== link) return
       if (peer.outstanding !== null && hasReached(report.revision, peer.outstanding)) peer.outstanding = null
-      this.#input({ kind: 'agent-observed', node: agent.node, ...report, packageErrors: {} })
+      this.#input({ kind: 'agent-observed', node: agent.node, ...report })
       this.#pushAll()
     })
   }
@@ -310,17 +310,6 @@ export class SimController {
     for (const proxy of this.liveProxies) proxy.connect()
     for (const agent of this.agents) agent.connect()
   }
-}
-
-/** All that is journaled is the very same. */
-function sameJournal(a: FabricState, b: FabricState): boolean {
-  return Object.entries(a).every(
-    ([name, table]) => name === 'observed' || table === new Map(Object.entries(b)).get(name),
-  )
-}
-
-export function serialise({ observed: _observed, ...journaled }: FabricState): string {
-  return JSON.stringify(journaled)
 }
 
 function deepFreeze(value: unknown): void {
