@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { ERRORS, VipswapError, errorMessage } from '../core/errors.ts'
 import { SLOTS } from '../model/common.ts'
@@ -41,6 +42,7 @@ export function createProgram(context: VerbContext): Command {
     .configureOutput({ writeOut: text => terminal.out(text.trimEnd()), writeErr: text => terminal.err(text) })
     .showHelpAfterError('(vipswap help VERB says more)')
     .exitOverride()
+    .version(ownVersion(), '--version', 'this version of vipswap')
     .option('--service <name>', 'which service; needed only where there are several')
     .addOption(new Option('--slot <slot>', 'which slot, where a verb has one (default: production)').choices(SLOTS))
     .option('--json', 'results as JSON documents that name their schema')
@@ -62,6 +64,14 @@ export function createProgram(context: VerbContext): Command {
   historyVerbs(program, context)
   packageVerbs(program, context)
   return program
+}
+
+/** Of the package.json above `dist/`; run from the sources there is none at that place. */
+function ownVersion(): string {
+  const file = new URL('../../../package.json', import.meta.url)
+  if (!existsSync(file)) return 'unknown'
+  const value: unknown = JSON.parse(readFileSync(file, 'utf8'))
+  return typeof value === 'object' && value !== null && 'version' in value ? String(value.version) : 'unknown'
 }
 
 /** One line that says what was wrong and what to do; what else blocks, a line each. */

@@ -203,6 +203,7 @@ t.test('exit statuses', async t => {
     t.equal(api.commands.length, 0)
   })
   await t.test('0: help', async t => {
+    t.match(await run('--version'), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/ })
     t.match(await run('--help'), { code: 0, stdout: /Usage: vipswap/ })
     t.match(await run('swap', '--help'), { code: 0, stdout: /--expect[^]*--idempotency-key/ })
   })

@@ -114,7 +114,7 @@ t.test('up starts everything and ends it in order', async t => {
         `${name} lives again`,
         () => readLive(join(data, 'run', 'pids'), name)?.pid !== before.pid && record(name),
       )
-      t.match(up.output(), new RegExp(`${name} died \\(SIGKILL\\), started again at once`))
+      await until('it is told', () => up.output().includes(`${name} died (SIGKILL), started again at once`))
     }
     await until('the controller answers', async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).ok, {
       timeoutMs: 20_000,
@@ -165,7 +165,7 @@ t.test('up killed with -9 leaves everything running, and the next up adopts it',
     process.kill(pid, 'SIGKILL')
     await until('another proxy', () => readLive(join(data, 'run', 'pids'), 'proxy-0')?.pid !== pid && record('proxy-0'))
     await until('it is up', () => lives().filter(line => line.startsWith('proxy-0 lives')).length === 2)
-    t.match(second.output(), /proxy-0 died \(it ended\), started again at once/)
+    await until('it is told', () => second.output().includes('proxy-0 died (it ended), started again at once'))
   })
   second.child.kill('SIGTERM')
   t.equal(await second.ended, 0)
