@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
-import { open, stat } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { VipswapError, systemCode } from '../core/errors.ts'
+import { VipswapError } from '../core/errors.ts'
+import { detectKind } from '../packages/ingest.ts'
 import { packDirectory } from '../packages/pack.ts'
 import { readPackage } from '../packages/read-package.ts'
 
@@ -11,29 +11,21 @@ export interface PackageSource {
   readonly kind: 'gzip' | 'zip'
 }
 
-/** Opens a directory (packed on the way), a `.tar.gz` or a `.zip` for upload. Rejects with `invalid_package`. */
+/**
+ * Opens a directory (packed on the way), a `.tar.gz` or a `.zip` for upload. A directory is checked first, so that its
+ * faults are told with the names of its files. Rejects with `invalid_package`, `invalid_definition`, ….
+ */
 export async function openPackage(path: string): Promise<PackageSource> {
-  const found = await stat(path).catch((error: unknown) => {
-    const why = systemCode(error) === 'ENOENT' ? 'is not there' : `cannot be read (${systemCode(error) ?? 'unknown'})`
-    throw new VipswapError('invalid_package', `${path} ${why}; give a directory, a .tar.gz or a .zip`)
-  })
-  if (found.isDirectory()) {
-    // Its faults are told here, with places in the files as the person knows them.
-    await readPackage(path)
-    return { body: (await packDirectory(path)).stream, kind: 'gzip' }
+  const kind = await detectKind(path)
+  switch (kind) {
+    case 'directory':
+      await readPackage(path)
+      return { body: (await packDirectory(path)).stream, kind: 'gzip' }
+    case 'tar.gz':
+      return { body: createReadStream(path), kind: 'gzip' }
+    case 'zip':
+      return { body: createReadStream(path), kind: 'zip' }
+    case 'tar':
+      throw new VipswapError('invalid_package', `${path} is a tar that is not compressed; write .tar.gz (gzip ${path})`)
   }
-  return { body: createReadStream(path), kind: await kindOf(path) }
-}
-
-/** By its first bytes, whatever its name. */
-async function kindOf(path: string): Promise<'gzip' | 'zip'> {
-  const file = await open(path)
-  try {
-    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0)
-    if (buffer[0] === 0x1f && buffer[1] === 0x8b) return 'gzip'
-    if (buffer[0] === 0x50 && buffer[1] === 0x4b) return 'zip'
-  } finally {
-    await file.close()
-  }
-  throw new VipswapError('invalid_package', `${path} is neither a .tar.gz nor a .zip; give one, or a directory`)
 }

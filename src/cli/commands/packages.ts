@@ -9,11 +9,15 @@ export function packageVerbs(program: Command, context: VerbContext): void {
     .description("check a package's definition; every fault with its place")
   act(validate, context, async (session, _flags, [path = '']) => {
     const { release, warnings } = await readPackage(path)
-    const { name, version, roles } = release.definition
-    const texts = warnings.map(({ message }) => message)
-    for (const text of texts) session.note(`warning: ${text}`)
-    const checked = { name, version, roles: Object.keys(roles), digest: release.digest, warnings: texts }
-    session.result('package', checked, `${name} ${version} is valid (roles: ${checked.roles.join(', ')})`)
+    const { definition, digest } = release
+    const { name, version } = definition
+    const roles = Object.keys(definition.roles)
+    for (const warning of warnings) session.note(`warning: ${warning.message}`)
+    session.result(
+      'package',
+      { name, version, digest, roles, warnings },
+      `${name} ${version} is valid (roles: ${roles.join(', ')})`,
+    )
   })
 
   act(program.command('gc').description('remove packages that nothing refers to'), context, async session => {

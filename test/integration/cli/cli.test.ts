@@ -293,10 +293,10 @@ t.test('flags of every verb', async t => {
 t.test('packages that are none', async t => {
   const { run } = await fabric(t)
   const directory = tempDir(t)
-  t.match(await run('deploy', join(directory, 'none')), { code: 1, stderr: /is not there; give a directory/ })
-  t.match(await run('deploy', directory), { code: 1, stderr: /no service\.yaml/ })
+  t.match(await run('deploy', join(directory, 'none')), { code: 1, stderr: /none does not exist/ })
+  t.match(await run('deploy', directory), { code: 1, stderr: /no service\.yaml|is empty/ })
   writeFileSync(join(directory, 'x.txt'), 'hello')
-  t.match(await run('deploy', join(directory, 'x.txt')), { code: 1, stderr: /neither a \.tar\.gz nor a \.zip/ })
+  t.match(await run('deploy', join(directory, 'x.txt')), { code: 1, stderr: /is no directory, \.tar\.gz or \.zip/ })
   writeFileSync(join(directory, 'service.yaml'), 'name: x\n')
   t.match(await run('validate', directory), {
     code: 1,
