@@ -56,7 +56,6 @@ export class NodeAgent {
       file: join(directory, 'ports.json'),
       host,
       range: FIRST_RANGE,
-      seed: options.name,
     })
     const trash = join(directory, 'trash')
     this.#context = { host, clock, log, packages: this.#packages, ports: this.#ports, trash, environment, onChange }

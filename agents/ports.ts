@@ -19,16 +19,17 @@ export class PortAllocator {
   #next: number
   #turn: Promise<unknown> = Promise.resolve()
 
-  /** `seed` (the node's name) spreads the first cursors of several nodes over a range they share. */
-  constructor(options: { file: string; host: string; range: PortRange; seed: string }) {
+  constructor(options: { file: string; host: string; range: PortRange }) {
     this.#file = options.file
     this.#host = options.host
     this.#range = options.range
-    this.#next = readCursor(options.file) ?? spread(options.seed, options.range)
+    this.#next = readCursor(options.file) ?? anywhereIn(options.range)
   }
 
   setRange(range: PortRange): void {
     this.#range = range
+    // One past the end is where a full round leaves it.
+    if (this.#next < range.from || this.#next > range.to + 1) this.#next = anywhereIn(range)
   }
 
   /** `count` ports that nothing listens on now. Throws `internal` if the whole range is taken. */
@@ -77,8 +78,7 @@ function readCursor(file: string): number | undefined {
   return undefined
 }
 
-function spread(seed: string, { from, to }: PortRange): number {
-  let hash = 7
-  for (const letter of seed) hash = (hash * 31 + (letter.codePointAt(0) ?? 0)) % 1_000_003
-  return from + ((hash * 977) % (to - from + 1))
+/** A first port by chance: two fabrics on one machine seldom start at the same. */
+function anywhereIn({ from, to }: PortRange): number {
+  return from + Math.floor(Math.random() * (to - from + 1))
 }

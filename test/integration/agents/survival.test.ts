@@ -244,7 +244,7 @@ await t.test('a role gets exactly the environment of the contract', async t => {
         { name: 'http', protocol: 'http' },
         { name: 'side-door', protocol: 'tcp' },
       ],
-      settings: { 'greeting.text': 'hi there\n"x" $HOME' },
+      settings: { 'greeting-text': 'hi there\n"x" $HOME' },
       env: { MODE: 'prod', PORT: '1' },
       internalEndpoints: { ENDPOINT_CRUNCH_RPC: '127.0.0.1:1234' },
       localStorage: [{ name: 'cache', sizeBytes: 1, cleanOnRecycle: false }],

@@ -106,7 +106,7 @@ t.test('up starts everything and ends it in order', async t => {
       records.map(each => each.pid),
     )
   })
-  await t.test('what dies is started again, the first time at once', async t => {
+  await t.test('what dies is started again, the first time at once', async () => {
     for (const name of ['node-1', 'controller']) {
       const before = record(name)
       process.kill(before.pid, 'SIGKILL')
@@ -160,7 +160,7 @@ t.test('up killed with -9 leaves everything running, and the next up adopts it',
   )
   t.match(second.output(), /proxy-0 adopted/)
 
-  await t.test('and restarts an adopted process that dies', async t => {
+  await t.test('and restarts an adopted process that dies', async () => {
     const { pid } = record('proxy-0')
     process.kill(pid, 'SIGKILL')
     await until('another proxy', () => readLive(join(data, 'run', 'pids'), 'proxy-0')?.pid !== pid && record('proxy-0'))
@@ -232,7 +232,10 @@ t.test('what cannot come up is told, and nothing is left running', async t => {
 t.test('a package is deployed once, and resumed after', async t => {
   const { start, ready, data } = await place(t)
   const source = tempDir(t)
-  writeFileSync(join(source, 'service.yaml'), 'name: guestbook\n')
+  writeFileSync(
+    join(source, 'service.yaml'),
+    'name: guestbook\nversion: 1.0.0\nroles:\n  web: { command: "true", instances: 2 }\n',
+  )
   const up = start(1, source)
   await ready(up)
   t.match(up.output(), /deploying guestbook 1\.0\.0 to production/)
