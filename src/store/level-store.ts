@@ -22,6 +22,7 @@ import type { HeadFile } from './head-file.ts'
 import { closeDatabase, openDatabase } from './database.ts'
 import { damaged, readFailure } from './failures.ts'
 import { HEAD_KEY, commitKey, headFileIsBehind, keyOfRecord, recordKey, verifyDatabase } from './verify.ts'
+import type { Verified } from './verify.ts'
 
 export interface LevelStoreOptions {
   /** The database's folder. The head file lies beside it: `<directory>.head`. Move and restore the two together. */
@@ -59,7 +60,7 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<Store>
       throw new Damage('the head file says that the store was never finished, but it holds commits')
     }
     if (behind) await file.write(verified.headText)
-    return new LevelStore(directory, db, file, verified.head, verified.last, Math.max(1, keepCommits))
+    return new LevelStore(directory, db, file, verified, Math.max(1, keepCommits))
   } catch (error) {
     await closeDatabase(directory, db)
     throw readFailure(directory, error)
@@ -77,20 +78,18 @@ class LevelStore implements Store {
   #queue: Promise<unknown> = Promise.resolve()
   #failure: VipswapError | undefined
   #closing: Promise<void> | undefined
+  /** Of every live record, so that a commit need not read what it replaces. */
+  readonly #checksums: Map<string, string>
+  /** The head file of the newest commit on its way to the disk: the next commit waits for it, the caller does not. */
+  #headWritten: Promise<void> = Promise.resolve()
 
-  constructor(
-    directory: string,
-    db: ClassicLevel,
-    file: HeadFile,
-    head: Head,
-    last: CommitRecord,
-    keepCommits: number,
-  ) {
+  constructor(directory: string, db: ClassicLevel, file: HeadFile, verified: Verified, keepCommits: number) {
     this.#directory = directory
     this.#db = db
     this.#file = file
-    this.#head = head
-    this.#last = last
+    this.#head = verified.head
+    this.#last = verified.last
+    this.#checksums = verified.checksums
     this.#keepCommits = keepCommits
   }
 
@@ -141,7 +140,11 @@ class LevelStore implements Store {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#queue.then(() => closeDatabase(this.#directory, this.#db))
+    this.#closing ??= this.#queue
+      .then(() => this.#headWritten)
+      // Its failure was for the next commit to tell; the database is whole without it.
+      .catch(() => {})
+      .then(() => closeDatabase(this.#directory, this.#db))
     return this.#closing
   }
 
@@ -189,10 +192,7 @@ class LevelStore implements Store {
     const { fabricId, digest: previous } = this.#head
     const sequence = this.#head.sequence + 1
     const keys = [...texts.keys()]
-    const before = await this.#db.getMany(keys.map(recordKey))
-    const removed = before.flatMap((text, i) =>
-      text === undefined ? [] : [decodeRecord(keys[i] ?? '', text).checksum],
-    )
+    const removed = keys.flatMap(key => this.#checksums.get(key) ?? [])
 
     const operations: ({ type: 'put'; key: string; value: string } | { type: 'del'; key: string })[] = []
     const changes: [string, string | null][] = []
@@ -227,10 +227,16 @@ class LevelStore implements Store {
     const headText = encodeHead(head)
     operations.push({ type: 'put', key: HEAD_KEY, value: headText })
 
+    await this.#headWritten
     await this.#db.batch(operations, { sync: true })
-    await this.#file.write(headText)
     this.#head = head
     this.#last = last
+    for (const [key, checksum] of changes) {
+      if (checksum === null) this.#checksums.delete(key)
+      else this.#checksums.set(key, checksum)
+    }
+    this.#headWritten = this.#file.write(headText)
+    this.#headWritten.catch(() => {})
   }
 }
 

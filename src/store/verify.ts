@@ -16,6 +16,8 @@ export interface Verified {
   readonly head: Head
   readonly headText: string
   readonly last: CommitRecord
+  /** Of every live record, by its key. */
+  readonly checksums: Map<string, string>
 }
 
 /**
@@ -31,11 +33,13 @@ export async function verifyDatabase(db: ClassicLevel): Promise<Verified> {
   const digests = new Map<number, string>()
   let last: CommitRecord | undefined
   let sum = NO_DIGEST
-  let count = 0
+  const checksums = new Map<string, string>()
   for await (const [stored, text] of db.iterator()) {
     if (stored.startsWith(RECORD_PREFIX)) {
-      sum = addToSum(sum, [checkRecord(keyOfRecord(stored), text, head, digests)], [])
-      count += 1
+      const key = keyOfRecord(stored)
+      const checksum = checkRecord(key, text, head, digests)
+      checksums.set(key, checksum)
+      sum = addToSum(sum, [checksum], [])
     } else if (stored.startsWith(COMMIT_PREFIX)) {
       last = nextCommit(stored, text, head, last)
       digests.set(last.sequence, last.digest)
@@ -47,12 +51,13 @@ export async function verifyDatabase(db: ClassicLevel): Promise<Verified> {
     throw new Damage(`the commits end at ${last?.sequence ?? 'none'}, the head is at ${head.sequence}`)
   }
   if (last.digest !== head.digest) throw new Damage(`commit ${last.sequence} is not the one the head names`)
+  const count = checksums.size
   if (last.count !== count || last.sum !== sum) {
     throw new Damage(
       `the live records (${count}) are not those that commit ${last.sequence} left (${last.count}): some were lost, altered or came back`,
     )
   }
-  return { head, headText, last }
+  return { head, headText, last, checksums }
 }
 
 /** Throws `Damage` unless the head file agrees. True when it is one commit behind, as a crash between the two leaves it. */
