@@ -13,7 +13,7 @@ import type { Peers } from './links/peers.ts'
 import { createControllerMetrics } from './metrics.ts'
 import { planOf } from './plan.ts'
 import type { Reconciler } from './reconciler.ts'
-import { releasesInUse } from './releases.ts'
+import { releasesInUse } from '../fabric/releases.ts'
 import { textQueue } from './text-queue.ts'
 import { viewDeployment } from './views/deployment-view.ts'
 import { viewOperation, viewReceipt } from './views/operation-view.ts'
@@ -87,8 +87,13 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
     },
     metrics: () => metrics.metrics(),
     gc: async () => {
-      const removed = await packages.gc({ keep: keepPackages, inUse: releasesInUse(now()) })
-      if (removed.length > 0) await reconciler.settle({ kind: 'releases-removed', digests: removed })
+      const { deployments, roles } = now()
+      const used = releasesInUse({ deployments: Object.values(deployments), roles: Object.values(roles) })
+      const spare = (await packages.list()).filter(({ digest }) => !used.has(digest)).slice(keepPackages)
+      // Forgotten first, removed then: what a create takes up meanwhile is not forgotten, and stays.
+      await reconciler.settle({ kind: 'releases-removed', digests: spare.map(({ digest }) => digest) })
+      const removed = spare.map(({ digest }) => digest).filter(digest => now().releases[digest] === undefined)
+      for (const digest of removed) await packages.remove(digest)
       return { removed }
     },
   }

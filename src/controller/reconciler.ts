@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { Clock } from '../core/clock.ts'
+import type { Clock, Moment } from '../core/clock.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Command } from '../contracts/command.ts'
@@ -35,6 +35,7 @@ export class Reconciler extends EventEmitter<Notices> {
   #running = false
   #broken: Error | null = null
   #wake: NodeJS.Timeout | null = null
+  #lastTurn: Moment
   readonly #store: Store
   readonly #clock: Clock
   readonly #log: Logger
@@ -46,6 +47,7 @@ export class Reconciler extends EventEmitter<Notices> {
     this.events = options.events
     this.#store = options.store
     this.#clock = options.clock
+    this.#lastTurn = options.clock.now()
     this.#log = options.log
   }
 
@@ -113,11 +115,13 @@ export class Reconciler extends EventEmitter<Notices> {
   async #turn(batch: readonly Queued[]): Promise<void> {
     const before = this.#state
     const now = this.#clock.now()
+    this.#lastTurn = now
     let next = before
     let changed = false
     const events: FabricEvent[] = []
     const results = batch.map(queued => {
-      const applied = apply(next, queued.input, now)
+      const applied = this.#apply(next, queued, now)
+      if (applied === null) return null
       next = applied.state
       changed ||= applied.changed
       events.push(...applied.events)
@@ -129,12 +133,24 @@ export class Reconciler extends EventEmitter<Notices> {
     if (this.events.length > KEEP_EVENTS * 2) this.events.splice(0, this.events.length - KEEP_EVENTS)
     for (const [index, queued] of batch.entries()) {
       const applied = results[index]
-      if (applied !== undefined) queued.done?.(applied)
+      if (applied != null) queued.done?.(applied)
     }
     this.emit('state', next)
     for (const event of events) this.emit('event', event)
     // What this change made possible needs no further word from outside.
     if (changed) this.#queue.push({ input: { kind: 'tick' }, done: null, failed: null })
+  }
+
+  /** A defect in the rules costs the one input that met it, never the state or the others. */
+  #apply(state: FabricState, { input, failed }: Queued, now: Moment): Applied | null {
+    try {
+      return apply(state, input, now)
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(errorMessage(thrown))
+      this.#log.error({ input: input.kind, error: error.message, stack: error.stack }, 'the rules failed on an input')
+      failed?.(new VipswapError('internal', `a defect: ${error.message}`, {}, { cause: error }))
+      return null
+    }
   }
 
   #fail(queued: readonly Queued[], error: Error): void {
@@ -145,8 +161,10 @@ export class Reconciler extends EventEmitter<Notices> {
     if (this.#wake !== null) clearTimeout(this.#wake)
     this.#wake = null
     if (this.#broken !== null) return
-    const dueMs = projectWakeIn(this.#state, this.#clock.now())
+    // From the last turn on: what fell due since then has not been looked at.
+    const dueMs = projectWakeIn(this.#state, this.#lastTurn)
     if (dueMs === null) return
-    this.#wake = setTimeout(() => this.enqueue({ kind: 'tick' }), Math.min(dueMs + 1, 60_000))
+    const leftMs = Math.max(0, dueMs - (this.#clock.now().mono - this.#lastTurn.mono))
+    this.#wake = setTimeout(() => this.enqueue({ kind: 'tick' }), Math.min(leftMs + 1, 60_000))
   }
 }

@@ -43,7 +43,10 @@ export function textQueue(signal: AbortSignal): {
       onText: text => {
         pending.push(text)
         bytes += text.length
-        while (bytes > MAX_PENDING) bytes -= pending.shift()?.length ?? bytes
+        if (bytes > MAX_PENDING) {
+          while (bytes > MAX_PENDING) bytes -= pending.shift()?.length ?? bytes
+          pending.unshift('[vipswap] the reader fell behind: lines are missing here\n')
+        }
         rouse()
       },
       onEnd: error => {

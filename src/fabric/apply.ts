@@ -19,6 +19,7 @@ import type { Input } from './input.ts'
 import { advanceRole } from './instances.ts'
 import * as observe from './observe.ts'
 import { endOperation } from './operations.ts'
+import { releasesInUse } from './releases.ts'
 import { Refused, refuse, type Refusal } from './refusal.ts'
 import { NOTHING_OBSERVED, type FabricEvent, type FabricState } from './state.ts'
 import { acceptUpgrade } from './upgrade/accept.ts'
@@ -130,9 +131,11 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' }>): void {
       if (draft.releases.get(input.release.digest) === undefined)
         draft.releases.put(input.release.digest, input.release)
       break
-    case 'releases-removed':
-      for (const digest of input.digests) draft.releases.delete(digest)
+    case 'releases-removed': {
+      const used = releasesInUse({ deployments: draft.deployments.values(), roles: draft.roles.values() })
+      for (const digest of input.digests) if (!used.has(digest)) draft.releases.delete(digest)
       break
+    }
     case 'proxy-connected':
       observe.proxyConnected(draft, input)
       break

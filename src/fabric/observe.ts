@@ -2,6 +2,7 @@ import type { ListenerStatus, ProxyStatus } from '../contracts/link.ts'
 import { hasReached, type Revision } from '../contracts/revision.ts'
 import type { Draft } from './draft.ts'
 import type { Input } from './input.ts'
+import { completeBaselines } from './receipts.ts'
 import type { ObservedNode, ObservedProxy } from './state.ts'
 
 type Of<K extends Input['kind']> = Extract<Input, { kind: K }>
@@ -65,10 +66,12 @@ export function proxyAcknowledged(
     listeners: said.listeners,
     status: said.status,
   })
+  completeBaselines(draft, incarnation)
 }
 
 export function proxyStatus(draft: Draft, incarnation: string, status: ProxyStatus): void {
   setProxy(draft, incarnation, { status })
+  completeBaselines(draft, incarnation)
 }
 
 export function proxyDisconnected(draft: Draft, incarnation: string): void {

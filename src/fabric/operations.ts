@@ -82,6 +82,24 @@ export function operationsOn(draft: Draft, deployments: readonly string[]): Oper
   )
 }
 
+/**
+ * Makes a deployment that is to be removed free: what only works on it is cancelled. Refuses where something else holds
+ * it (it is being removed already, or swapped).
+ */
+export function clearTheWay(draft: Draft, deployment: string): void {
+  const holders = operationsOn(draft, [deployment])
+  for (const holder of holders) {
+    const removing = holder.kind === 'delete' || (holder.kind === 'create' && holder.step === 'removing')
+    if (removing || holder.kind === 'swap') requireFree(draft, [deployment], SUPERSEDED)
+  }
+  for (const holder of holders) {
+    if (holder.kind === 'upgrade' || holder.kind === 'walk' || holder.kind === 'rollback') continue
+    endOperation(draft, holder.id, 'Cancelled', { code: 'superseded', message: 'the deployment is being removed' })
+  }
+}
+
+const SUPERSEDED = ['upgrade', 'walk', 'rollback', 'scale', 'suspend', 'start', 'reboot', 'reimage'] as const
+
 /** Refuses while an operation holds one of the deployments, save those of the kinds in `besides`. */
 export function requireFree(
   draft: Draft,

@@ -69,7 +69,8 @@ function routeListener(
     port: listener.port,
     lastPort: listener.port === 0 ? listener.bound : null,
     hostNames,
-    pool: exists && deployment.state !== 'suspended' ? pool : null,
+    // On its way down a deployment keeps its pool, so that what is in flight ends well, but no address leads to it.
+    pool: exists && isLive(deployment) ? pool : null,
     reason: reasonOf(listener.slot, deployment, exists),
   }
 }
@@ -80,6 +81,10 @@ function reasonOf(slot: Slot | null, deployment: DeploymentRecord | null, exists
   if (deployment.state === 'deleting') return 'the deployment is being deleted'
   if (!exists) return `deployment ${deployment.id} does not have this endpoint`
   return null
+}
+
+function isLive({ state }: DeploymentRecord): boolean {
+  return state !== 'suspending' && state !== 'suspended' && state !== 'deleting'
 }
 
 function hasEndpoint(state: FabricState, deployment: string, listener: ListenerRecord): boolean {
@@ -102,7 +107,7 @@ export function rolesOf(state: FabricState, deployment: string): RoleRecord[] {
 
 function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): Iterable<Pool> {
   const { definition } = specOf(role, role.target)
-  const live = deployment.state !== 'suspending' && deployment.state !== 'suspended' && deployment.state !== 'deleting'
+  const live = isLive(deployment)
   const expecting = live && role.instances.some(isExpected)
   for (const endpoint of definition.endpoints) {
     const targets: Target[] = []

@@ -1,24 +1,40 @@
 import type { LedgerRow } from '../contracts/ledger.ts'
 import type { Draft } from './draft.ts'
-import type { FabricState, OperationRecord, ReceiptRecord } from './state.ts'
+import type { FabricState, Observed, OperationRecord, ReceiptRecord } from './state.ts'
 
-/** The newest ledger rows of one service, per proxy incarnation. */
-export function baselineOf(draft: Draft, service: string): Record<string, LedgerRow[]> {
-  const rows: Record<string, LedgerRow[]> = {}
+type Counts = Record<string, LedgerRow[] | null>
+
+/** The newest ledger rows of one service per proxy incarnation; null for one that has not told any yet. */
+export function baselineOf(draft: { proxies: { keys(): string[] }; observed: Observed }, service: string): Counts {
+  const counts: Counts = {}
   for (const incarnation of draft.proxies.keys()) {
     const ledger = draft.observed.proxies[incarnation]?.status?.ledger
-    if (ledger !== undefined) rows[incarnation] = ledger.rows.filter(row => row.vip.startsWith(`${service}/`))
+    counts[incarnation] = ledger === undefined ? null : ledger.rows.filter(row => row.vip.startsWith(`${service}/`))
   }
-  return rows
+  return counts
+}
+
+/**
+ * The first counts that a proxy tells this controller become the baseline of operations accepted before it spoke: what it
+ * counted in earlier times is not theirs.
+ */
+export function completeBaselines(draft: Draft, incarnation: string): void {
+  for (const seen of draft.operations.values()) {
+    if (seen.status !== 'InProgress' || seen.baseline[incarnation] !== null) continue
+    const operation = draft.operations.edit(seen.id)
+    if (operation !== undefined) operation.baseline[incarnation] = baselineOf(draft, seen.service)[incarnation] ?? null
+  }
 }
 
 /** Writes what happened between the baseline and now into the operation. */
 export function closeReceipt(draft: Draft, operation: OperationRecord): void {
   const end = baselineOf(draft, operation.service)
-  const silent = Object.keys(operation.baseline).filter(incarnation => end[incarnation] === undefined)
+  const silent = Object.keys(operation.baseline).filter(
+    incarnation => operation.baseline[incarnation] === null || end[incarnation] == null,
+  )
   operation.receipt = {
     complete: silent.length === 0,
-    note: silent.length === 0 ? null : `the counts of proxy ${silent.join(', ')} could not be read at the end`,
+    note: silent.length === 0 ? null : `the counts of proxy ${silent.join(', ')} could not be read`,
     traffic: trafficBetween(operation.baseline, end),
     domains: operation.receipt?.domains ?? [],
     switchMs: operation.receipt?.switchMs ?? null,
@@ -29,11 +45,8 @@ export function closeReceipt(draft: Draft, operation: OperationRecord): void {
 /** What an operation in progress would write now. */
 export function receiptSoFar(state: FabricState, operation: OperationRecord): ReceiptRecord {
   if (operation.receipt !== null && operation.endedAt !== null) return operation.receipt
-  const end: Record<string, LedgerRow[]> = {}
-  for (const incarnation of Object.keys(state.proxies)) {
-    const rows = state.observed.proxies[incarnation]?.status?.ledger.rows ?? []
-    end[incarnation] = rows.filter(row => row.vip.startsWith(`${operation.service}/`))
-  }
+  const proxies = { keys: () => Object.keys(state.proxies) }
+  const end = baselineOf({ proxies, observed: state.observed }, operation.service)
   return {
     complete: false,
     note: 'the operation is still in progress',
@@ -43,23 +56,32 @@ export function receiptSoFar(state: FabricState, operation: OperationRecord): Re
   }
 }
 
-/** Sums over incarnations of end − start, a row per VIP, deployment and version; rows without traffic are left out. */
-function trafficBetween(
-  start: Readonly<Record<string, LedgerRow[]>>,
-  end: Readonly<Record<string, LedgerRow[]>>,
-): (LedgerRow & { open: number })[] {
+/**
+ * Sums over incarnations of end − start, a row per VIP, deployment and version; rows without traffic are left out.
+ * Requests still open are told once a VIP: one that was held arrives in another row than it ends in.
+ */
+function trafficBetween(start: Readonly<Counts>, end: Readonly<Counts>): (LedgerRow & { open: number })[] {
   const sums = new Map<string, LedgerRow & { open: number }>()
+  const open = new Map<string, number>()
   for (const [incarnation, rows] of Object.entries(end)) {
+    if (rows === null || start[incarnation] === null) continue
     const before = new Map((start[incarnation] ?? []).map(row => [rowKey(row), row]))
     for (const row of rows) {
       const sum = sums.get(rowKey(row))
       const difference = subtract(row, before.get(rowKey(row)))
       sums.set(rowKey(row), sum === undefined ? difference : add(sum, difference))
+      open.set(row.vip, (open.get(row.vip) ?? 0) + openOf(row))
     }
   }
-  return [...sums.values()].filter(
-    row => row.arrived + row.answered + row.refused + row.clientGone + row.held + row.open > 0 || brokenOf(row) > 0,
-  )
+  const told = new Set<string>()
+  return [...sums.values()].flatMap(row => {
+    const counted = row.arrived + row.answered + row.refused + row.clientGone + row.held + brokenOf(row)
+    const first = !told.has(row.vip)
+    const openHere = first ? (open.get(row.vip) ?? 0) : 0
+    if (counted === 0 && openHere === 0) return []
+    told.add(row.vip)
+    return [{ ...row, open: openHere }]
+  })
 }
 
 function rowKey(row: LedgerRow): string {
@@ -71,13 +93,13 @@ export function brokenOf(row: LedgerRow): number {
   return Object.values(row.broken).reduce((sum, count) => sum + count, 0)
 }
 
-/** Requests that arrived and have not ended; cumulative counts on one row may be split with the row they arrived in. */
+/** What a row adds to the open requests of its VIP; less than nothing where requests ended that arrived in another row. */
 function openOf(row: LedgerRow): number {
   return row.arrived - row.answered - row.refused - row.clientGone - brokenOf(row)
 }
 
 function subtract(row: LedgerRow, before: LedgerRow | undefined): LedgerRow & { open: number } {
-  if (before === undefined) return { ...row, open: openOf(row) }
+  if (before === undefined) return { ...row, open: 0 }
   const broken: Record<string, number> = {}
   for (const [cause, count] of Object.entries(row.broken)) {
     const difference = count - (before.broken[cause as keyof typeof before.broken] ?? 0) // keys come from the same union
@@ -93,7 +115,7 @@ function subtract(row: LedgerRow, before: LedgerRow | undefined): LedgerRow & { 
     heldMaxMs: row.heldMaxMs > before.heldMaxMs ? row.heldMaxMs : 0,
     replayed: row.replayed - before.replayed,
     broken,
-    open: openOf(row),
+    open: 0,
   }
 }
 
@@ -110,6 +132,6 @@ function add(a: LedgerRow & { open: number }, b: LedgerRow & { open: number }): 
     heldMaxMs: Math.max(a.heldMaxMs, b.heldMaxMs),
     replayed: a.replayed + b.replayed,
     broken,
-    open: a.open + b.open,
+    open: 0,
   }
 }

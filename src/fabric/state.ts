@@ -205,8 +205,8 @@ export interface OperationRecord {
   domain: number | null
   from: Record<string, string | null>
   to: Record<string, string | null>
-  /** Ledger rows per proxy incarnation when it was accepted. */
-  baseline: Record<string, LedgerRow[]>
+  /** Ledger rows per proxy incarnation when it was accepted; null: it had told none yet. */
+  baseline: Record<string, LedgerRow[] | null>
   receipt: ReceiptRecord | null
 }
 

@@ -27,11 +27,12 @@ type LogSink = { onText: (text: string) => void; onEnd: (error: string | null) =
 export class Peers {
   readonly #proxies = new Map<string, ProxyPeer>()
   readonly #agents = new Map<string, AgentPeer>()
-  readonly #logs = new Map<string, LogSink>()
+  readonly #logs = new Map<string, { node: string; sink: LogSink }>()
   readonly #reconciler: Reconciler
   readonly #clock: Clock
   readonly #log: Logger
   #nextLog = 1
+  #projected: Projected | null = null
 
   constructor(reconciler: Reconciler, clock: Clock, log: Logger) {
     this.#reconciler = reconciler
@@ -52,7 +53,7 @@ export class Peers {
     const peer = this.#agents.get(node)
     if (peer === undefined) return null
     const request = `log-${this.#nextLog++}`
-    this.#logs.set(request, sink)
+    this.#logs.set(request, { node, sink })
     peer.connection.send({ type: 'log', request, key, ...options })
     return () => {
       if (this.#logs.delete(request)) peer.connection.send({ type: 'log-cancel', request })
@@ -69,7 +70,7 @@ export class Peers {
     const peer: ProxyPeer = {
       hello,
       connection,
-      push: new LatestPush(table => connection.send({ type: 'table', table }), contentOfTable),
+      push: new LatestPush(table => connection.send({ type: 'table', table })),
     }
     this.#proxies.set(incarnation, peer)
     this.#log.info({ proxy: hello.id, incarnation }, 'proxy connected')
@@ -111,6 +112,7 @@ export class Peers {
         break
       case 'refused':
         this.#log.warn({ incarnation, applied: message.applied }, 'a proxy refused an older table')
+        peer.push.refused()
         this.#reconciler.enqueue({ kind: 'term-seen', term: message.applied.term })
         break
       case 'hello':
@@ -124,7 +126,7 @@ export class Peers {
     const peer: AgentPeer = {
       hello,
       connection,
-      push: new LatestPush(assignment => connection.send({ type: 'assignment', assignment }), contentOfAssignment),
+      push: new LatestPush(assignment => connection.send({ type: 'assignment', assignment })),
     }
     this.#agents.set(node, peer)
     this.#log.info({ node }, 'agent connected')
@@ -135,6 +137,11 @@ export class Peers {
         if (this.#agents.get(node) !== peer) return
         this.#agents.delete(node)
         this.#log.warn({ node }, 'agent disconnected')
+        for (const [request, reader] of this.#logs) {
+          if (reader.node !== node) continue
+          this.#logs.delete(request)
+          reader.sink.onEnd(`node ${node} went away`)
+        }
         this.#reconciler.enqueue({ kind: 'agent-disconnected', node })
       },
     }
@@ -151,13 +158,14 @@ export class Peers {
       }
       case 'refused':
         this.#log.warn({ node, applied: message.applied }, 'an agent refused an older assignment')
+        peer.push.refused()
         this.#reconciler.enqueue({ kind: 'term-seen', term: message.applied.term })
         break
       case 'log':
-        this.#logs.get(message.request)?.onText(message.text)
+        this.#logs.get(message.request)?.sink.onText(message.text)
         break
       case 'log-end':
-        this.#logs.get(message.request)?.onEnd(message.error)
+        this.#logs.get(message.request)?.sink.onEnd(message.error)
         this.#logs.delete(message.request)
         break
       case 'hello':
@@ -166,24 +174,41 @@ export class Peers {
   }
 
   #publish(state: FabricState): void {
-    if (this.#proxies.size > 0) {
-      const table = projectRouting(state, this.#clock.now())
-      for (const [incarnation, peer] of this.#proxies) {
-        // A proxy that the state does not know yet gets its first table once it does.
-        if (state.proxies[incarnation] === undefined || !peer.push.offer(table)) continue
-        if (sameRevision(state.observed.proxies[incarnation]?.acknowledged ?? null, table.revision)) continue
-        this.#reconciler.enqueue({ kind: 'proxy-reached', incarnation, revision: table.revision })
-      }
+    const { table, tableContent, assignments } = this.#project(state)
+    for (const [incarnation, peer] of this.#proxies) {
+      // A proxy that the state does not know yet gets its first table once it does.
+      if (state.proxies[incarnation] === undefined || !peer.push.offer(table, tableContent)) continue
+      if (sameRevision(state.observed.proxies[incarnation]?.acknowledged ?? null, table.revision)) continue
+      this.#reconciler.enqueue({ kind: 'proxy-reached', incarnation, revision: table.revision })
     }
-    if (this.#agents.size === 0) return
-    const assignments = projectAssignments(state)
     for (const [node, peer] of this.#agents) {
-      const assignment = assignments[node]
-      if (assignment === undefined || !peer.push.offer(assignment)) continue
-      if (sameRevision(state.observed.nodes[node]?.revision ?? null, assignment.revision)) continue
-      this.#reconciler.enqueue({ kind: 'agent-reached', node, revision: assignment.revision })
+      const assigned = assignments.get(node)
+      if (assigned === undefined || !peer.push.offer(assigned.assignment, assigned.content)) continue
+      if (sameRevision(state.observed.nodes[node]?.revision ?? null, table.revision)) continue
+      this.#reconciler.enqueue({ kind: 'agent-reached', node, revision: table.revision })
     }
   }
+
+  /** The projections of a committed state; what is observed between two commits does not change them. */
+  #project(state: FabricState): Projected {
+    const { revision } = state.fabric
+    if (this.#projected !== null && sameRevision(this.#projected.table.revision, revision)) return this.#projected
+    const table = projectRouting(state, this.#clock.now())
+    const assignments = new Map(
+      Object.entries(projectAssignments(state)).map(([node, assignment]) => [
+        node,
+        { assignment, content: contentOfAssignment(assignment) },
+      ]),
+    )
+    this.#projected = { table, tableContent: contentOfTable(table), assignments }
+    return this.#projected
+  }
+}
+
+interface Projected {
+  table: RoutingTable
+  tableContent: string
+  assignments: Map<string, { assignment: Assignment; content: string }>
 }
 
 function sameRevision(a: { term: number; n: number } | null, b: { term: number; n: number }): boolean {

@@ -6,30 +6,27 @@ import { compareRevisions, type Revision } from '../../contracts/revision.ts'
  */
 export class LatestPush<T extends { readonly revision: Revision }> {
   readonly #send: (value: T) => void
-  readonly #contentOf: (value: T) => string
-  #newest: T | null = null
+  #newest: { value: T; content: string } | null = null
   #sent: { revision: Revision; content: string; covers: Revision } | null = null
   #acknowledged: { sent: Revision; covers: Revision } | null = null
   #outstanding = false
 
-  constructor(send: (value: T) => void, contentOf: (value: T) => string) {
+  constructor(send: (value: T) => void) {
     this.#send = send
-    this.#contentOf = contentOf
   }
 
   /**
-   * Offers a newer state. Answers true when the peer already has its content and has acknowledged it, so that the
+   * Offers a newer state; `content` is all of it that matters to the peer, as text. Answers true when the peer already has its content and has acknowledged it, so that the
    * acknowledgement stands for this revision too.
    */
-  offer(value: T): boolean {
-    const content = this.#contentOf(value)
+  offer(value: T, content: string): boolean {
     if (this.#sent !== null && this.#sent.content === content && this.#newest === null) {
       this.#sent.covers = value.revision
       if (this.#acknowledged === null || this.#outstanding) return false
       this.#acknowledged.covers = value.revision
       return true
     }
-    this.#newest = value
+    this.#newest = { value, content }
     if (!this.#outstanding) this.#push(value, content)
     return false
   }
@@ -41,8 +38,16 @@ export class LatestPush<T extends { readonly revision: Revision }> {
     this.#acknowledged = { sent: sent.revision, covers: sent.covers }
     this.#outstanding = false
     const covers = sent.covers
-    if (this.#newest !== null) this.#push(this.#newest, this.#contentOf(this.#newest))
+    if (this.#newest !== null) this.#push(this.#newest.value, this.#newest.content)
     return covers
+  }
+
+  /** The peer refused what was sent: it holds a higher revision. The next offer is sent whatever its content. */
+  refused(): void {
+    this.#outstanding = false
+    this.#newest = null
+    this.#sent = null
+    this.#acknowledged = null
   }
 
   /** The newest revision that a count taken under `revision` stands for. */

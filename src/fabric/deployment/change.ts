@@ -9,7 +9,7 @@ import type { OperationKind } from '../../contracts/api.ts'
 import type { Draft } from '../draft.ts'
 import { addInstance, isReady, startAgain, takeDown } from '../instances.ts'
 import { requireDeployment, requireService } from '../lookup.ts'
-import { beginOperation, endOperation, enterStep, requireFree } from '../operations.ts'
+import { beginOperation, clearTheWay, endOperation, enterStep, requireFree } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type OperationRecord } from '../state.ts'
@@ -43,7 +43,7 @@ function requireNoPreparedSwap(draft: Draft, service: string): void {
 export function acceptDelete(draft: Draft, command: DeleteCommand): string {
   const deployment = requireDeployment(draft, command.service, command.slot)
   requireNoPreparedSwap(draft, command.service)
-  requireFree(draft, [deployment.id], ['upgrade', 'walk', 'rollback'])
+  clearTheWay(draft, deployment.id)
   const operation = begin(
     draft,
     'delete',

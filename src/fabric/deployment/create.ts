@@ -2,7 +2,7 @@ import type { CreateCommand } from '../../contracts/command.ts'
 import type { Draft } from '../draft.ts'
 import { allAcknowledged } from '../acknowledgements.ts'
 import { addInstance, isReady, takeDown } from '../instances.ts'
-import { beginOperation, endOperation, enterStep, requireFree } from '../operations.ts'
+import { beginOperation, clearTheWay, endOperation, enterStep } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { checkConfiguration, instanceCount, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type OperationRecord, type RoleRecord, type ServiceRecord } from '../state.ts'
@@ -44,11 +44,12 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
       other.status === 'InProgress' &&
       other.kind === 'create' &&
       other.service === command.service &&
-      other.slot === command.slot,
+      other.slot === command.slot &&
+      (other.step === 'removing' || !command.replace),
   )
   if (creating !== undefined)
     refuse('operation_in_progress', `create ${creating.id} is in progress on ${command.service}/${command.slot}`)
-  if (occupant !== null) requireFree(draft, [occupant], ['upgrade', 'walk', 'rollback'])
+  if (occupant !== null) clearTheWay(draft, occupant)
 
   const deployment = createDeployment(draft, command, release, configuration)
   const operation = beginOperation(draft, {
@@ -131,8 +132,11 @@ export function removeInstances(draft: Draft, id: string): void {
   }
   deployment.state = 'deleting'
   for (const { name } of draft.rolesOf(id)) {
-    for (const instance of draft.roles.edit(roleKey(id, name))?.instances ?? [])
-      takeDown(draft, instance, { kind: 'remove' })
+    const role = draft.roles.edit(roleKey(id, name))
+    if (role === undefined) continue
+    // What was only planned no node has heard of.
+    role.instances = role.instances.filter(instance => instance.stage !== 'planned')
+    for (const instance of role.instances) takeDown(draft, instance, { kind: 'remove' })
   }
 }
 

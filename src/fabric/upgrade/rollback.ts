@@ -91,6 +91,8 @@ export function beginRollback(
     clocks: freshClocks(draft),
     walked: [],
   }
+  // As with a manual upgrade: accepted is done, each walk is an operation of its own.
+  if (mode === 'manual') endOperation(draft, operation.id, 'Succeeded')
   return operation.id
 }
 

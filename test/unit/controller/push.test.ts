@@ -10,10 +10,13 @@ const value = (n: number, content: string): Value => ({ revision: { term: 1, n }
 
 function recorder() {
   const sent: Value[] = []
-  const push = new LatestPush<Value>(
-    it => sent.push(it),
-    it => it.content,
-  )
+  const latest = new LatestPush<Value>(it => sent.push(it))
+  const push = {
+    offer: (it: Value) => latest.offer(it, it.content),
+    acknowledge: latest.acknowledge.bind(latest),
+    covered: latest.covered.bind(latest),
+    refused: latest.refused.bind(latest),
+  }
   return { sent, push, revisions: () => sent.map(it => it.revision.n) }
 }
 
@@ -52,4 +55,12 @@ t.test('an acknowledgement of something older settles nothing', async t => {
   push.offer(value(6, 'b'))
   t.same(push.acknowledge({ term: 1, n: 4 }), { term: 1, n: 4 })
   t.same(revisions(), [5])
+})
+
+t.test('what a peer refused is sent again once it is newer', async t => {
+  const { push, revisions } = recorder()
+  push.offer(value(1, 'a'))
+  push.refused()
+  push.offer(value(2, 'a'))
+  t.same(revisions(), [1, 2])
 })
