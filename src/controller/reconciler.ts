@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import type { Clock } from '../core/clock.ts'
+import type { Clock, Moment } from '../core/clock.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Command } from '../contracts/command.ts'
@@ -117,7 +117,8 @@ export class Reconciler extends EventEmitter<Notices> {
     let changed = false
     const events: FabricEvent[] = []
     const results = batch.map(queued => {
-      const applied = apply(next, queued.input, now)
+      const applied = this.#apply(next, queued, now)
+      if (applied === null) return undefined
       next = applied.state
       changed ||= applied.changed
       events.push(...applied.events)
@@ -135,6 +136,17 @@ export class Reconciler extends EventEmitter<Notices> {
     for (const event of events) this.emit('event', event)
     // What this change made possible needs no further word from outside.
     if (changed) this.#queue.push({ input: { kind: 'tick' }, done: null, failed: null })
+  }
+
+  /** A command that the core stumbles over changes nothing and is its sender's alone to hear of; null then. */
+  #apply(state: FabricState, { input, failed }: Queued, now: Moment): Applied | null {
+    try {
+      return apply(state, input, now)
+    } catch (thrown) {
+      if (input.kind !== 'command') throw thrown
+      failed?.(thrown instanceof Error ? thrown : new Error(errorMessage(thrown)))
+      return null
+    }
   }
 
   #fail(queued: readonly Queued[], error: Error): void {
