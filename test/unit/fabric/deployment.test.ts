@@ -136,3 +136,31 @@ t.test('both packages of a walk stay on every node of its roles until it has end
   lab.settle()
   t.strictSame(packages(), [1, 1])
 })
+
+t.test('names that every object inherits are names like any other', t => {
+  const odd = (version: string) => ({
+    ...makeRelease('constructor', version, [role('toString', { endpoints: [endpoint('http', 0)] }), role('web')]),
+  })
+  const [one, two] = [odd('1.0.0'), odd('2.0.0')]
+  const lab = new Lab([...ALL, one, two])
+  const named = { service: 'constructor', slot: 'production' } as const
+  t.same(lab.refused({ kind: 'swap', service: 'constructor' }), ['service_not_found'])
+  t.same(lab.refused({ kind: 'delete', ...named }), ['service_not_found'])
+  lab.accept({ ...create(one), ...named })
+  lab.settle()
+  t.ok(lab.instances(named.slot, named.service).every(({ stage }) => stage === 'serving'))
+  for (const name of ['constructor', 'valueOf']) {
+    t.same(lab.refused({ kind: 'configure', ...named, configuration: { roles: { [name]: { instances: 2 } } } }), [
+      'invalid_configuration',
+    ])
+    const settings = { [name]: 'x' }
+    t.same(lab.refused({ kind: 'configure', ...named, configuration: { roles: { web: { settings } } } }), [
+      'invalid_configuration',
+    ])
+  }
+  t.same(lab.refused({ ...upgrade(two), ...named, role: 'constructor' }), ['role_not_found'])
+  lab.accept({ ...upgrade(two), ...named })
+  lab.settle()
+  t.equal(lab.deployment(named.slot, named.service).version, '2.0.0')
+  t.end()
+})
