@@ -10,7 +10,7 @@ import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
 import { addInstance, isReady, startAgain, takeDown } from '../instances.ts'
 import { requireDeployment, requireService } from '../lookup.ts'
-import { beginOperation, endOperation, enterStep, requireFree } from '../operations.ts'
+import { beginOperation, endOperation, enterStep, operationsOn, requireFree } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type OperationRecord } from '../state.ts'
@@ -40,11 +40,29 @@ function requireNoPreparedSwap(draft: Draft, service: string): void {
     refuse('operation_in_progress', 'a swap is prepared: commit or cancel it first')
 }
 
-/** Accepts the removal of a deployment; also during an upgrade, which it ends. */
+/** What a delete ends: each of these may wait for instances that never become ready, or never go. */
+const ENDED_BY_DELETE: ReadonlySet<OperationKind> = new Set([
+  'create',
+  'suspend',
+  'start',
+  'scale',
+  'reboot',
+  'reimage',
+  'upgrade',
+  'walk',
+  'rollback',
+])
+
+/** Accepts the removal of a deployment; also while something else is done to it, which it ends. */
 export function acceptDelete(draft: Draft, command: DeleteCommand): string {
   const deployment = requireDeployment(draft, command.service, command.slot)
   requireNoPreparedSwap(draft, command.service)
-  requireFree(draft, [deployment.id], ['upgrade', 'walk', 'rollback'])
+  const holders = operationsOn(draft, [deployment.id])
+  // Before its instances exist a create holds addresses, or what it replaces: both end soon and by themselves.
+  const early = holders.some(({ kind, step }) => kind === 'create' && (step === 'removing' || step === 'binding'))
+  requireFree(draft, [deployment.id], early ? [] : [...ENDED_BY_DELETE])
+  for (const { id } of holders)
+    endOperation(draft, id, 'Cancelled', { code: 'superseded', message: 'the deployment is being deleted' })
   const operation = begin(
     draft,
     'delete',

@@ -47,7 +47,10 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
       other.slot === command.slot,
   )
   if (creating !== undefined)
-    refuse('operation_in_progress', `create ${creating.id} is in progress on ${command.service}/${command.slot}`)
+    refuse(
+      'operation_in_progress',
+      `create ${creating.id} is in progress on ${command.service}/${command.slot}: wait for it to end, or \`vipswap delete --slot ${command.slot}\` first`,
+    )
   if (occupant !== null) requireFree(draft, [occupant], ['upgrade', 'walk', 'rollback'])
 
   const deployment = createDeployment(draft, command, release, configuration)
