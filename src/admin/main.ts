@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startController } from '../controller/start.ts'
@@ -12,6 +12,7 @@ import { startAdmin } from './server.ts'
 // The controller process: the rules' shell with its admin HTTP.
 
 const STOP_DEADLINE_MS = 15_000
+const STOP_POLL_MS = 250
 
 const { values } = parseArgs({
   options: {
@@ -35,9 +36,10 @@ async function run(): Promise<void> {
   const config = readConfig(values.config)
   const { host, port } = values.admin === undefined ? config.admin : parseAddress(values.admin)
   const tokenFile = values['token-file'] ?? config.admin.tokenFile
+  const runDirectory = values.run ?? join(values.data, 'run')
   const controller = await startController({
     dataDirectory: values.data,
-    runDirectory: values.run ?? join(values.data, 'run'),
+    runDirectory,
     config,
     log,
   })
@@ -57,6 +59,14 @@ async function run(): Promise<void> {
     },
     { deadlineMs: STOP_DEADLINE_MS, log },
   )
+  // "Stop wanted" is a file, so that it holds even if whoever wanted it is gone. Proxies and agents finish it first.
+  const stopFile = join(runDirectory, 'stop')
+  const poll = setInterval(() => {
+    if (!existsSync(stopFile) || !controller.isAlone()) return
+    clearInterval(poll)
+    stop('stop file')
+  }, STOP_POLL_MS)
+  poll.unref()
   void controller.broken.then(error => {
     // What was acknowledged is safe; what was not was never told to anyone. The next start reads the journal again.
     stop(`the journal cannot be written: ${error.message}`)

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import { VipswapError } from '../core/errors.ts'
+import { own } from '../core/own.ts'
 import type { OperationView, PlanView } from '../contracts/api.ts'
 import type { Command } from '../contracts/command.ts'
 import { rehearse } from '../fabric/apply.ts'
@@ -36,20 +37,20 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
   return {
     services: () => Object.values(now().services).map(service => viewService(now(), service, clock.now())),
     service: name => {
-      const service = now().services[name]
+      const service = own(now().services, name)
       return service === undefined ? null : viewService(now(), service, clock.now())
     },
     deployment: (service, slot) => {
-      const deployment = now().deployments[now().services[service]?.slots[slot] ?? '']
+      const deployment = now().deployments[own(now().services, service)?.slots[slot] ?? '']
       return deployment === undefined ? null : viewDeployment(now(), deployment, slot, clock.now())
     },
     operations: filter => listOperations(now(), filter),
     operation: id => {
-      const operation = now().operations[id]
+      const operation = own(now().operations, id)
       return operation === undefined ? null : viewOperation(now(), operation)
     },
     receipt: id => {
-      const operation = now().operations[id]
+      const operation = own(now().operations, id)
       return operation === undefined || operation.status === 'InProgress' ? null : viewReceipt(now(), operation)
     },
     nodes: () => Object.values(now().nodes).map(node => viewNode(now(), node)),
@@ -119,7 +120,7 @@ async function waitOperation(
   signal: AbortSignal | undefined,
 ): Promise<OperationView> {
   const current = (): OperationView => {
-    const operation = reconciler.state.operations[id]
+    const operation = own(reconciler.state.operations, id)
     if (operation === undefined) throw new VipswapError('operation_not_found', `there is no operation "${id}"`)
     return viewOperation(reconciler.state, operation)
   }
@@ -158,7 +159,7 @@ function findInstance(
   slot: Slot,
   id: string,
 ): { role: RoleRecord; instance: InstanceRecord } | null {
-  const deployment = state.services[service]?.slots[slot] ?? ''
+  const deployment = own(state.services, service)?.slots[slot] ?? ''
   for (const role of rolesOf(state, deployment)) {
     const instance = role.instances.find(candidate => candidate.id === id)
     if (instance !== undefined) return { role, instance }
@@ -175,7 +176,7 @@ function readLogs(
   const found = findInstance(state, about.service, about.slot, about.instance)
   if (found === null) {
     const known = SLOTS.flatMap(slot =>
-      rolesOf(state, state.services[about.service]?.slots[slot] ?? '').flatMap(role =>
+      rolesOf(state, own(state.services, about.service)?.slots[slot] ?? '').flatMap(role =>
         role.instances.map(({ id }) => `${id} (${slot})`),
       ),
     )

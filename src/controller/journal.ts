@@ -53,7 +53,7 @@ export function changesBetween(before: FabricState, after: FabricState, events: 
     for (const key of Object.keys(now))
       if (old[key] !== now[key]) changes.push({ key: `${TABLES[name]}/${key}`, value: now[key] })
     for (const key of Object.keys(old))
-      if (!(key in now)) changes.push({ key: `${TABLES[name]}/${key}`, value: undefined })
+      if (!Object.hasOwn(now, key)) changes.push({ key: `${TABLES[name]}/${key}`, value: undefined })
   }
   for (const event of events) {
     changes.push({ key: eventKey(event.seq), value: event })

@@ -1,5 +1,6 @@
 import type { PlanView } from '../contracts/api.ts'
 import type { Command } from '../contracts/command.ts'
+import { own } from '../core/own.ts'
 import { swapPreflight } from '../fabric/deployment/swap.ts'
 import type { Draft } from '../fabric/draft.ts'
 import type { Refusal } from '../fabric/refusal.ts'
@@ -53,7 +54,7 @@ function stepsOf(state: FabricState, draft: Draft, command: Command): string[] {
   const deployment = 'slot' in command ? draft.deployments.get(service.slots[command.slot] ?? '') : undefined
   const upgrade = deployment?.upgrade
   if (deployment === undefined || upgrade == null) return []
-  const roles = draft.rolesOf(deployment.id).filter(role => upgrade.roles[role.name] !== undefined)
+  const roles = draft.rolesOf(deployment.id).filter(role => own(upgrade.roles, role.name) !== undefined)
   return [
     `${deployment.id}: ${upgrade.from.version} to ${upgrade.to.version}, mode ${upgrade.mode}, roles ${roles.map(role => role.name).join(', ')}`,
     ...upgrade.domains.map(domain => {

@@ -26,6 +26,8 @@ export interface RunningController {
   readonly api: ControllerApi
   /** Resolves with the reason when the journal can no longer be written. */
   readonly broken: Promise<Error>
+  /** No proxy and no agent is connected. */
+  isAlone(): boolean
   close(): Promise<void>
 }
 
@@ -59,6 +61,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
     return {
       api: createController({ reconciler, peers, packages, clock, keepPackages: keep }),
       broken,
+      isAlone: () => peers.connected.proxies === 0 && peers.connected.agents === 0,
       close: async () => {
         await links.close()
         reconciler.close()

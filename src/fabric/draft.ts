@@ -1,5 +1,6 @@
 import type { Moment } from '../core/clock.ts'
 import type { Revision } from '../contracts/revision.ts'
+import { own } from '../core/own.ts'
 import type {
   DeploymentRecord,
   FabricEvent,
@@ -26,13 +27,13 @@ export class TableDraft<T> {
   }
 
   get(key: string): Readonly<T> | undefined {
-    return this.#overlay.has(key) ? this.#overlay.get(key) : this.#base[key]
+    return this.#overlay.has(key) ? this.#overlay.get(key) : own(this.#base, key)
   }
 
   /** A copy of the record that may be changed in place; undefined where there is none. */
   edit(key: string): T | undefined {
     if (this.#overlay.has(key)) return this.#overlay.get(key)
-    const record = this.#base[key]
+    const record = own(this.#base, key)
     if (record === undefined) return undefined
     const copy = structuredClone(record)
     this.#overlay.set(key, copy)
@@ -50,7 +51,8 @@ export class TableDraft<T> {
 
   keys(): string[] {
     const keys = Object.keys(this.#base).filter(key => !this.#overlay.has(key) || this.#overlay.get(key) !== undefined)
-    for (const [key, record] of this.#overlay) if (record !== undefined && !(key in this.#base)) keys.push(key)
+    for (const [key, record] of this.#overlay)
+      if (record !== undefined && !Object.hasOwn(this.#base, key)) keys.push(key)
     return keys
   }
 
@@ -66,7 +68,7 @@ export class TableDraft<T> {
   finish(): Table<T> {
     let table: Record<string, T> | null = null
     for (const [key, record] of this.#overlay) {
-      const before = this.#base[key]
+      const before = own(this.#base, key)
       if (record === undefined ? before === undefined : same(record, before)) continue
       table ??= { ...this.#base }
       if (record === undefined) delete table[key]

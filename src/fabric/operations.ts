@@ -89,8 +89,9 @@ export function operationsOn(draft: Draft, deployments: readonly string[]): Oper
 export function clearTheWay(draft: Draft, deployment: string): void {
   const holders = operationsOn(draft, [deployment])
   for (const holder of holders) {
-    const removing = holder.kind === 'delete' || (holder.kind === 'create' && holder.step === 'removing')
-    if (removing || holder.kind === 'swap') requireFree(draft, [deployment], SUPERSEDED)
+    // Before its instances exist a create holds addresses, or what it replaces: both end soon and by themselves.
+    const early = holder.kind === 'create' && (holder.step === 'removing' || holder.step === 'binding')
+    if (early || holder.kind === 'delete' || holder.kind === 'swap') requireFree(draft, [deployment], SUPERSEDED)
   }
   for (const holder of holders) {
     if (holder.kind === 'upgrade' || holder.kind === 'walk' || holder.kind === 'rollback') continue
@@ -98,7 +99,17 @@ export function clearTheWay(draft: Draft, deployment: string): void {
   }
 }
 
-const SUPERSEDED = ['upgrade', 'walk', 'rollback', 'scale', 'suspend', 'start', 'reboot', 'reimage'] as const
+/** What may wait for instances that never become ready, or never go. */
+const SUPERSEDED: readonly OperationKind[] = [
+  'upgrade',
+  'walk',
+  'rollback',
+  'scale',
+  'suspend',
+  'start',
+  'reboot',
+  'reimage',
+]
 
 /** Refuses while an operation holds one of the deployments, save those of the kinds in `besides`. */
 export function requireFree(

@@ -1,6 +1,7 @@
 import type { AssignedInstance, Assignment, RunSpec } from '../contracts/assignment.ts'
 import type { Listener, Pool, RoutingTable, Target } from '../contracts/routing.ts'
 import type { Moment } from '../core/clock.ts'
+import { own } from '../core/own.ts'
 import type { Slot } from '../model/common.ts'
 import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'
@@ -168,7 +169,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
         wanted[instance.node]?.add(specOf(role, id).package)
       }
       // Both ends of a walk stay at hand: it may turn round.
-      const ends = deployment.upgrade?.roles[role.name]
+      const ends = own(deployment.upgrade?.roles ?? {}, role.name)
       for (const id of ends === undefined ? [] : [ends.from, ends.to]) {
         wanted[instance.node]?.add(specOf(role, id).package)
       }

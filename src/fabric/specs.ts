@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { own } from '../core/own.ts'
 import type { Configuration, RoleDefinition } from '../model/definition.ts'
 import type { Release } from '../model/release.ts'
 import { refuse, type Blocker } from './refusal.ts'
@@ -7,10 +8,10 @@ import type { RoleSpec } from './state.ts'
 /** How a role of a release runs under a configuration. Its id is the same for the same identity and settings. */
 export function makeSpec(release: Release, role: RoleDefinition, configuration: Configuration): RoleSpec {
   const settings = { ...role.settings }
-  for (const [name, value] of Object.entries(configuration.roles[role.name]?.settings ?? {})) {
-    if (name in settings) settings[name] = value
+  for (const [name, value] of Object.entries(own(configuration.roles, role.name)?.settings ?? {})) {
+    if (Object.hasOwn(settings, name)) settings[name] = value
   }
-  const identity = release.identities[role.name] ?? release.digest
+  const identity = own(release.identities, role.name) ?? release.digest
   return {
     id: `${identity.slice(0, 16)}-${digestOf(settings)}`,
     package: release.digest,
@@ -24,15 +25,15 @@ export function makeSpec(release: Release, role: RoleDefinition, configuration: 
 /** How many instances of a role a configuration asks for. */
 export function instanceCount(role: RoleDefinition, configuration: Configuration): number {
   if (role.upstreams.length > 0) return role.upstreams.length
-  return configuration.roles[role.name]?.instances ?? role.instances
+  return own(configuration.roles, role.name)?.instances ?? role.instances
 }
 
 /** Later words win, role by role, setting by setting. */
 export function mergeConfiguration(base: Configuration, over: Configuration): Configuration {
   const roles: Record<string, Configuration['roles'][string]> = { ...base.roles }
   for (const [name, role] of Object.entries(over.roles)) {
-    const settings = { ...roles[name]?.settings, ...role.settings }
-    roles[name] = { ...roles[name], ...role, ...(Object.keys(settings).length > 0 ? { settings } : {}) }
+    const settings = { ...own(roles, name)?.settings, ...role.settings }
+    roles[name] = { ...own(roles, name), ...role, ...(Object.keys(settings).length > 0 ? { settings } : {}) }
   }
   return { roles }
 }
@@ -44,7 +45,7 @@ export function checkConfiguration(
 ): Blocker[] {
   const blockers: Blocker[] = []
   for (const [name, role] of Object.entries(configuration.roles)) {
-    const definition = roles[name]
+    const definition = own(roles, name)
     if (definition === undefined) {
       blockers.push({
         code: 'invalid_configuration',
@@ -53,7 +54,7 @@ export function checkConfiguration(
       continue
     }
     for (const setting of Object.keys(role.settings ?? {})) {
-      if (setting in definition.settings) continue
+      if (Object.hasOwn(definition.settings, setting)) continue
       const known = Object.keys(definition.settings)
       blockers.push({
         code: 'invalid_configuration',

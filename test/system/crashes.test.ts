@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { tempDir } from '../support/temp.ts'
@@ -78,6 +79,17 @@ t.test('a killed up leaves everything serving, and the next one takes it over', 
   const third = await startSystem(t, { data, admin: first.admin.replace('http://', '') })
   await until('what was deployed is there again', async () => (await fetch(production)).ok, { timeoutMs: 20_000 })
   t.equal((await third.client.service('small')).slots.production?.version, '1.0.0')
+})
+
+t.test('a stop goes on to its end when up is killed in the middle of it', async t => {
+  const system = await startSystem(t)
+  const deployed = await system.cli('deploy', smallPackage(t, { version: '1.0.0', instances: 2 }))
+  t.equal(deployed.code, 0, deployed.stderr)
+  system.up.kill('SIGINT')
+  await until('the stop is written down', () => existsSync(join(system.data, 'run', 'stop')), { intervalMs: 1 })
+  system.up.kill('SIGKILL')
+  await until('nothing is left running', () => processesIn(system.data).length === 0, { timeoutMs: 20_000 })
+  await t.rejects(fetch(`${system.admin}/healthz`), 'the admin address is free')
 })
 
 t.test('an instance that dies is started again, and the rest carries the traffic', async t => {

@@ -1,5 +1,6 @@
 import type { OperationView, ReceiptView } from '../../contracts/api.ts'
 import type { BrokenCause } from '../../contracts/ledger.ts'
+import { own } from '../../core/own.ts'
 import { missingAcknowledgements } from '../../fabric/acknowledgements.ts'
 import { isReady } from '../../fabric/instances.ts'
 import { rolesOf } from '../../fabric/project.ts'
@@ -81,7 +82,7 @@ function walkProgress(
   const shown = operation.domain === null ? upgrade.domains : [operation.domain]
   const domains = shown.map(domain => {
     const here = rolesOf(state, deployment).flatMap(role => {
-      const change = upgrade.roles[role.name]
+      const change = own(upgrade.roles, role.name)
       const target = upgrade.direction === 'forward' ? change?.to : change?.from
       return role.instances
         .filter(instance => change !== undefined && instance.upgradeDomain === domain)

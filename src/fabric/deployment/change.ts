@@ -6,6 +6,7 @@ import type {
   StatusCommand,
 } from '../../contracts/command.ts'
 import type { OperationKind } from '../../contracts/api.ts'
+import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
 import { addInstance, isReady, startAgain, takeDown } from '../instances.ts'
 import { requireDeployment, requireService } from '../lookup.ts'
@@ -39,7 +40,7 @@ function requireNoPreparedSwap(draft: Draft, service: string): void {
     refuse('operation_in_progress', 'a swap is prepared: commit or cancel it first')
 }
 
-/** Accepts the removal of a deployment; also during an upgrade, which it ends. */
+/** Accepts the removal of a deployment; also while something else is done to it, which it ends. */
 export function acceptDelete(draft: Draft, command: DeleteCommand): string {
   const deployment = requireDeployment(draft, command.service, command.slot)
   requireNoPreparedSwap(draft, command.service)
@@ -120,7 +121,7 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
     return instances === undefined || instances === running ? [] : [{ name, instances }]
   })
   const settings = Object.values(command.configuration.roles).some(role => Object.keys(role.settings ?? {}).length > 0)
-  const fronted = counts.find(({ name }) => (release.definition.roles[name]?.upstreams.length ?? 0) > 0)
+  const fronted = counts.find(({ name }) => (own(release.definition.roles, name)?.upstreams.length ?? 0) > 0)
   if (fronted !== undefined) {
     refuse(
       'change_not_allowed',

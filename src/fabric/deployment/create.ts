@@ -48,7 +48,10 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
       (other.step === 'removing' || !command.replace),
   )
   if (creating !== undefined)
-    refuse('operation_in_progress', `create ${creating.id} is in progress on ${command.service}/${command.slot}`)
+    refuse(
+      'operation_in_progress',
+      `create ${creating.id} is in progress on ${command.service}/${command.slot}: wait for it to end`,
+    )
   if (occupant !== null) clearTheWay(draft, occupant)
 
   const deployment = createDeployment(draft, command, release, configuration)

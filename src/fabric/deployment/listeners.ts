@@ -1,4 +1,5 @@
 import type { Slot } from '../../model/common.ts'
+import { own } from '../../core/own.ts'
 import { SLOTS } from '../../model/common.ts'
 import type { EndpointDefinition, ServiceDefinition, VipAddresses } from '../../model/definition.ts'
 import type { Draft } from '../draft.ts'
@@ -80,10 +81,10 @@ export function addressesOf(
   definition: ServiceDefinition,
 ): { vips: VipAddresses; hostNames: Record<Slot, string> } {
   const { settings } = draft.fabric
-  const own = settings.services[definition.name]
+  const words = own(settings.services, definition.name)
   return {
-    vips: own?.vips ?? settings.vips ?? definition.vips,
-    hostNames: own?.hostNames ?? definition.hostNames,
+    vips: words?.vips ?? settings.vips ?? definition.vips,
+    hostNames: words?.hostNames ?? definition.hostNames,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { UpgradeCommand } from '../../contracts/command.ts'
+import { own } from '../../core/own.ts'
 import type { Configuration } from '../../model/definition.ts'
 import type { Release } from '../../model/release.ts'
 import type { UpgradeMode } from '../../model/states.ts'
@@ -21,7 +22,7 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
   const release = requireRelease(draft.releases, command.package)
   const roles = draft.rolesOf(deployment.id)
   refuseIfAny(forbiddenChanges(deployment, roles, release.definition))
-  if (command.role !== undefined && release.definition.roles[command.role] === undefined) {
+  if (command.role !== undefined && own(release.definition.roles, command.role) === undefined) {
     refuse(
       'role_not_found',
       `there is no role "${command.role}"; roles are ${Object.keys(release.definition.roles).join(', ')}`,
@@ -98,7 +99,7 @@ export function beginUpgrade(
   for (const seen of draft.rolesOf(id)) {
     const current = seen.specs[seen.target]
     const source = wish.ownPackages && current !== undefined ? requireRelease(draft.releases, current.package) : release
-    const definition = source.definition.roles[seen.name]
+    const definition = own(source.definition.roles, seen.name)
     if (definition === undefined || (wish.role !== null && wish.role !== seen.name)) continue
     const spec = makeSpec(source, definition, configuration)
     if (current !== undefined && isUnchanged(current, spec) && !wish.restartUnchanged) continue

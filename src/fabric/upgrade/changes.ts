@@ -1,4 +1,5 @@
 import { satisfies, valid } from 'semver'
+import { own } from '../../core/own.ts'
 import type { RoleDefinition, ServiceDefinition } from '../../model/definition.ts'
 import type { Blocker } from '../refusal.ts'
 import type { DeploymentRecord, RoleRecord } from '../state.ts'
@@ -31,7 +32,7 @@ export function forbiddenChanges(
     if (!running.has(name)) forbid(`role ${name} is added, not in place in this version: ${otherWay}`)
   }
   for (const [name, before] of running) {
-    const after = next.roles[name]
+    const after = own(next.roles, name)
     if (after === undefined) forbid(`role ${name} is removed, not in place in this version: ${otherWay}`)
     else forbidRole(before, after, message => forbid(`role ${name}: ${message}`))
   }

@@ -1,4 +1,5 @@
 import type { Moment } from '../../core/clock.ts'
+import { own } from '../../core/own.ts'
 import type { UpgradeMode } from '../../model/states.ts'
 import { elapsedMs, startAnchor } from '../anchor.ts'
 import type { Draft } from '../draft.ts'
@@ -33,7 +34,7 @@ export function judge(draft: Draft, upgrade: UpgradeRecord, roles: readonly Read
     case 'auto':
     case 'manual':
     case 'simultaneous': {
-      const health = look(draft, roles, (role, spec) => upgrade.roles[role.name]?.to === spec)
+      const health = look(draft, roles, (role, spec) => own(upgrade.roles, role.name)?.to === spec)
       const waitFor = [...health.ill, ...health.unknown]
       return waitFor.length === 0 ? { kind: 'go' } : { kind: 'wait', reason: `${waitFor.join(', ')} to be ReadyRole` }
     }

@@ -1,4 +1,5 @@
 import type { RollbackCommand, WalkCommand, ChangeUpgradeCommand } from '../../contracts/command.ts'
+import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
 import { keepUp } from '../instances.ts'
 import { requireDeployment } from '../lookup.ts'
@@ -17,7 +18,7 @@ export function rollbackBlockedBy(
   if (upgrade === null) return 'no upgrade is in progress'
   if (upgrade.direction === 'back') return 'a rollback is already in progress'
   const someOld = roles.some(role => {
-    const change = upgrade.roles[role.name]
+    const change = own(upgrade.roles, role.name)
     return change !== undefined && role.instances.some(instance => instance.spec !== change.to)
   })
   if (someOld || upgrade.phase === 'walking' || upgrade.phase === 'verifying') return null

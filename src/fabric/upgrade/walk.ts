@@ -1,4 +1,5 @@
 import { startAnchor } from '../anchor.ts'
+import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
 import { isReady, pruneSpecs, specOf, takeDown } from '../instances.ts'
 import { endOperation, enterStep } from '../operations.ts'
@@ -42,7 +43,7 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
 function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
   let ready = true
   for (const { role, instances } of affected(draft, deployment.id, upgrade)) {
-    const { package: digest } = specOf(role, upgrade.roles[role.name]?.to ?? role.target)
+    const { package: digest } = specOf(role, own(upgrade.roles, role.name)?.to ?? role.target)
     for (const name of new Set(instances.map(instance => instance.node))) {
       if (name === '') continue
       const node = draft.observed.nodes[name]

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import type { Command } from '../../../src/contracts/command.ts'
 import { DEFAULT_LIMITS } from '../../../src/contracts/routing.ts'
 import { changesBetween, readJournal } from '../../../src/controller/journal.ts'
 import { Reconciler } from '../../../src/controller/reconciler.ts'
@@ -97,6 +98,21 @@ t.test('a refused command says why and writes nothing', async t => {
     status: 404,
   })
   t.same(commits, [])
+})
+
+t.test('a command the core stumbles over fails alone: nothing is written, and the next one is heard', async t => {
+  const { store, commits } = gatedStore()
+  const reconciler = reconcilerOn(t, store)
+  let broken = false
+  reconciler.once('broken', () => {
+    broken = true
+  })
+  // What no reader of requests lets through; it stands for a fault of ours.
+  const nonsense = { kind: 'walk?' } as unknown as Command
+  await t.rejects(reconciler.submit(nonsense, null), /walk\?/)
+  await t.rejects(reconciler.submit({ kind: 'swap', service: 'shop' }, null), { code: 'service_not_found' })
+  t.same(commits, [])
+  t.notOk(broken)
 })
 
 t.test('what was journaled is read back as it was, deletions too', async t => {

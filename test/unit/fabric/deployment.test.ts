@@ -34,6 +34,7 @@ const upgrade = (release: Release, over: Partial<UpgradeCommand> = {}): UpgradeC
   overlap: false,
   ...over,
 })
+const PRODUCTION = { service: 'shop', slot: 'production' } as const
 const ports = (lab: Lab): string[] =>
   (lab.state.services['shop']?.listeners ?? []).map(({ key, port, bound }) => `${key} ${port} ${bound}`)
 
@@ -135,4 +136,90 @@ t.test('both packages of a walk stay on every node of its roles until it has end
   t.strictSame(packages(), [2, 2])
   lab.settle()
   t.strictSame(packages(), [1, 1])
+})
+
+t.test('names that every object inherits are names like any other', t => {
+  const odd = (version: string) => ({
+    ...makeRelease('constructor', version, [role('toString', { endpoints: [endpoint('http', 0)] }), role('web')]),
+  })
+  const [one, two] = [odd('1.0.0'), odd('2.0.0')]
+  const lab = new Lab([...ALL, one, two])
+  const named = { service: 'constructor', slot: 'production' } as const
+  t.same(lab.refused({ kind: 'swap', service: 'constructor' }), ['service_not_found'])
+  t.same(lab.refused({ kind: 'delete', ...named }), ['service_not_found'])
+  lab.accept({ ...create(one), ...named })
+  lab.settle()
+  t.ok(lab.instances(named.slot, named.service).every(({ stage }) => stage === 'serving'))
+  for (const name of ['constructor', 'valueOf']) {
+    t.same(lab.refused({ kind: 'configure', ...named, configuration: { roles: { [name]: { instances: 2 } } } }), [
+      'invalid_configuration',
+    ])
+    const settings = { [name]: 'x' }
+    t.same(lab.refused({ kind: 'configure', ...named, configuration: { roles: { web: { settings } } } }), [
+      'invalid_configuration',
+    ])
+  }
+  t.same(lab.refused({ ...upgrade(two), ...named, role: 'constructor' }), ['role_not_found'])
+  lab.accept({ ...upgrade(two), ...named })
+  lab.settle()
+  t.equal(lab.deployment(named.slot, named.service).version, '2.0.0')
+  t.end()
+})
+
+t.test('a delete ends whatever waits for instances that never become ready', t => {
+  const begin: Record<string, (lab: Lab) => string> = {
+    create: lab => {
+      lab.seen = () => ({ state: 'starting' })
+      return lab.accept(create(V1))
+    },
+    scale: lab => {
+      lab.accept(create(V1))
+      lab.settle()
+      lab.seen = ({ index }) => ({ state: index > 1 ? 'starting' : 'ready' })
+      return lab.accept({ kind: 'configure', ...PRODUCTION, configuration: { roles: { web: { instances: 4 } } } })
+    },
+    reboot: lab => {
+      lab.accept(create(V1))
+      lab.settle()
+      lab.seen = () => ({ state: 'starting' })
+      return lab.accept({ kind: 'reboot', ...PRODUCTION, instance: 'web_IN_0' })
+    },
+    start: lab => {
+      lab.accept(create(V1))
+      lab.settle()
+      lab.accept({ kind: 'status', ...PRODUCTION, status: 'Suspended' })
+      lab.settle()
+      lab.seen = () => ({ state: 'starting' })
+      return lab.accept({ kind: 'status', ...PRODUCTION, status: 'Running' })
+    },
+  }
+  for (const [kind, run] of Object.entries(begin)) {
+    const lab = new Lab(ALL)
+    const waiting = run(lab)
+    lab.settle()
+    t.match(lab.operation(waiting), { kind, status: 'InProgress' })
+    const removal = lab.accept({ kind: 'delete', ...PRODUCTION })
+    t.match(lab.operation(waiting), { status: 'Cancelled', error: { code: 'superseded' } })
+    lab.restart()
+    lab.connectAgent('n1')
+    lab.connectAgent('n2')
+    lab.connectProxy('p1')
+    lab.settle()
+    t.equal(lab.operation(removal).status, 'Succeeded', kind)
+    t.same(lab.state.deployments, {})
+    t.same(lab.state.roles, {})
+    lab.seen = () => ({})
+    const again = lab.accept(create(V2))
+    lab.settle()
+    t.equal(lab.operation(again).status, 'Succeeded', `the slot is free again after ${kind}`)
+  }
+  t.end()
+})
+
+t.test('a create that still asks for its addresses is waited for', t => {
+  const lab = new Lab(ALL)
+  lab.accept(create(V1))
+  t.same(lab.refused({ kind: 'delete', ...PRODUCTION }), ['operation_in_progress'])
+  lab.settle()
+  t.end()
 })
