@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AssignedInstance, Assignment, InstanceObservation } from '../src/contracts/assignment.ts'
@@ -51,6 +51,8 @@ export class NodeAgent {
     this.#options = options
     const { directory, host, clock, log, source, digestOf, environment, onChange } = options
     mkdirSync(directory, { recursive: true })
+    // Ends Node's search for a manifest: a role's own says what its modules are, never one around our data folder.
+    writeFileSync(join(directory, 'package.json'), '{}\n')
     this.#packages = new PackageCache({ directory: join(directory, 'packages'), source, digestOf, onChange })
     this.#ports = new PortAllocator({
       file: join(directory, 'ports.json'),

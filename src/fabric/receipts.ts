@@ -73,15 +73,18 @@ function trafficBetween(start: Readonly<Counts>, end: Readonly<Counts>): (Ledger
       open.set(row.vip, (open.get(row.vip) ?? 0) + openOf(row))
     }
   }
-  const told = new Set<string>()
-  return [...sums.values()].flatMap(row => {
-    const counted = row.arrived + row.answered + row.refused + row.clientGone + row.held + brokenOf(row)
-    const first = !told.has(row.vip)
-    const openHere = first ? (open.get(row.vip) ?? 0) : 0
-    if (counted === 0 && openHere === 0) return []
-    told.add(row.vip)
-    return [{ ...row, open: openHere }]
-  })
+  const rows = [...sums.values()]
+  const counted = rows.filter(
+    row => row.arrived + row.answered + row.refused + row.clientGone + row.held + brokenOf(row) > 0,
+  )
+  for (const [vip, count] of open) {
+    if (count === 0) continue
+    const teller = counted.find(row => row.vip === vip)
+    const silent = rows.find(row => row.vip === vip)
+    if (teller !== undefined) counted[counted.indexOf(teller)] = { ...teller, open: count }
+    else if (silent !== undefined) counted.push({ ...silent, open: count })
+  }
+  return counted
 }
 
 function rowKey(row: LedgerRow): string {

@@ -223,3 +223,29 @@ t.test('a create that still asks for its addresses is waited for', t => {
   lab.settle()
   t.end()
 })
+
+t.test('a deployment on its way down answers no address, while what it has in flight may end', async t => {
+  const lab = deployed()
+  lab.inFlight = { 'd1/web_IN_0#1.1': 1 }
+  lab.accept({ kind: 'status', ...PRODUCTION, status: 'Suspended' })
+  lab.acknowledge()
+  const { listeners, pools } = lab.routing()
+  const listener = listeners.find(({ slot }) => slot === 'production')
+  t.match(listener, { pool: null, reason: /suspended/ })
+  t.equal(pools['d1/web/http']?.targets.find(({ instance }) => instance === 'web_IN_0')?.state, 'draining')
+})
+
+t.test('deploy --replace takes the place of a deployment that never becomes ready', async t => {
+  const lab = new Lab(ALL)
+  lab.seen = () => ({ state: 'starting' })
+  const stuck = lab.accept(create(V1))
+  lab.settle()
+  t.equal(lab.operation(stuck).status, 'InProgress')
+  t.strictSame(lab.refused(create(V2)), ['slot_occupied'])
+  const fresh = lab.accept(create(V2, 'production', true))
+  t.match(lab.operation(stuck), { status: 'Cancelled', error: { code: 'superseded' } })
+  lab.seen = () => ({})
+  lab.settle()
+  t.equal(lab.operation(fresh).status, 'Succeeded')
+  t.equal(lab.deployment().version, '2.0.0')
+})

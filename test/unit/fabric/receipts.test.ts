@@ -58,3 +58,27 @@ t.test('a proxy that is gone at the end makes the receipt incomplete, and says s
   lab.settle()
   t.match(lab.operation(operation).receipt, { complete: false, note: /p1/ })
 })
+
+t.test('a request that was held arrives in one row and ends in another: open is told once a VIP', async t => {
+  const lab = deployed()
+  lab.rows = [row({ deployment: '', version: '', arrived: 5, held: 5 }), row({ answered: 5 })]
+  lab.acknowledge()
+  const operation = lab.accept(reboot)
+  lab.rows = [row({ deployment: '', version: '', arrived: 5, held: 5 }), row({ arrived: 3, answered: 7 })]
+  lab.settle()
+  const traffic = lab.operation(operation).receipt?.traffic ?? []
+  t.strictSame(traffic, [{ ...row({ arrived: 3, answered: 2 }), open: 1 }])
+})
+
+t.test('what a proxy counted before this controller heard of it is not an operation’s', async t => {
+  const lab = deployed()
+  lab.rows = [row({ arrived: 100, answered: 90, broken: { timeout: 10 } })]
+  lab.acknowledge()
+  lab.restart()
+  const operation = lab.accept(reboot)
+  lab.acknowledge()
+  lab.rows = [row({ arrived: 104, answered: 94, broken: { timeout: 10 } })]
+  lab.settle()
+  t.match(lab.operation(operation).receipt, { complete: true })
+  t.strictSame(lab.operation(operation).receipt?.traffic, [{ ...row({ arrived: 4, answered: 4 }), open: 0 }])
+})
