@@ -91,6 +91,7 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
       const { deployments, roles } = now()
       const used = releasesInUse({ deployments: Object.values(deployments), roles: Object.values(roles) })
       const spare = (await packages.list()).filter(({ digest }) => !used.has(digest)).slice(keepPackages)
+      if (spare.length === 0) return { removed: [] }
       // Forgotten first, removed then: what a create takes up meanwhile is not forgotten, and stays.
       await reconciler.settle({ kind: 'releases-removed', digests: spare.map(({ digest }) => digest) })
       const removed = spare.map(({ digest }) => digest).filter(digest => now().releases[digest] === undefined)

@@ -12,6 +12,7 @@ import { readJournal } from './journal.ts'
 import { startLinkServer } from './links/link-server.ts'
 import { Peers } from './links/peers.ts'
 import { Reconciler } from './reconciler.ts'
+import { startRetention } from './retention.ts'
 
 export interface ControllerOptions {
   /** Where the journal and the packages are kept. */
@@ -58,11 +59,14 @@ export async function startController(options: ControllerOptions): Promise<Runni
     const links = await startLinkServer(join(runDirectory, 'controller.sock'), handlers, log)
     const { term, n } = reconciler.state.fabric.revision
     log.info({ term, revision: n, services: Object.keys(reconciler.state.services) }, 'controller started')
+    const api = createController({ reconciler, peers, packages, clock, keepPackages: keep })
+    const stopRetention = startRetention(reconciler, () => api.gc(), log)
     return {
-      api: createController({ reconciler, peers, packages, clock, keepPackages: keep }),
+      api,
       broken,
       isAlone: () => peers.connected.proxies === 0 && peers.connected.agents === 0,
       close: async () => {
+        stopRetention()
         await links.close()
         reconciler.close()
         await store.close()

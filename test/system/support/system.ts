@@ -56,11 +56,16 @@ export async function runCli(args: readonly string[]): Promise<Outcome> {
 /** Starts `up` on a fresh data folder (or on `data`, to resume) and waits until it is ready. */
 export async function startSystem(
   t: Test,
-  options: { nodes?: number; data?: string; admin?: string } = {},
+  options: { nodes?: number; data?: string; admin?: string; config?: string } = {},
 ): Promise<System> {
   const data = options.data ?? join(tempDir(t), 'd')
   const admin = options.admin ?? `127.0.0.1:${await freePorts(1)}`
   const args = [MAIN, 'up', '--data', data, '--admin', admin, '--nodes', String(options.nodes ?? 2)]
+  if (options.config !== undefined) {
+    const file = join(tempDir(t), 'vipswap.yaml')
+    writeFileSync(file, options.config)
+    args.push('--config', file)
+  }
   const up = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: cleanEnvironment(),
