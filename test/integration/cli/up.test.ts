@@ -207,6 +207,16 @@ t.test('what ends by the stop file before it is told is not started again', asyn
   t.notMatch(up.output(), /died/)
 })
 
+t.test('every node there has been is started again, also where fewer are asked for', async t => {
+  const { data, start, ready, started } = await place(t)
+  mkdirSync(join(data, 'nodes', 'node-1'), { recursive: true })
+  const up = start(1)
+  await ready(up)
+  await started(ALL)
+  up.child.kill('SIGTERM')
+  t.equal(await up.ended, 0)
+})
+
 t.test('what cannot come up is told, and nothing is left running', async t => {
   await t.test('an admin address in use', async t => {
     const { start, port, data } = await place(t)
