@@ -242,7 +242,10 @@ t.test('what cannot come up is told, and nothing is left running', async t => {
 t.test('a package is deployed once, and resumed after', async t => {
   const { start, ready, data } = await place(t)
   const source = tempDir(t)
-  writeFileSync(join(source, 'service.yaml'), 'name: guestbook\n')
+  writeFileSync(
+    join(source, 'service.yaml'),
+    'name: guestbook\nversion: 1.0.0\nroles: { web: { command: node server.js } }\n',
+  )
   const up = start(1, source)
   await ready(up)
   t.match(up.output(), /deploying guestbook 1\.0\.0 to production/)
