@@ -39,7 +39,8 @@ export class ClientConnection implements ByteHandler, Caller {
   #halfClosed = false
   /** The present request's method, for answers of our own. */
   #isHead = false
-  #http10 = false
+  /** The client wants the connection closed after the present answer. */
+  #isLast = false
   /** When the present wait began: for a request, for the rest of a head, for the client's end. */
   #since = performance.now()
   #pumping = false
@@ -132,7 +133,7 @@ export class ClientConnection implements ByteHandler, Caller {
 
   answerOwn(answer: OwnAnswer): void {
     this.#exchange = null
-    const close = !this.#walker.done || this.#http10 || this.halfClosed || this.#closing()
+    const close = !this.#walker.done || this.#isLast || this.halfClosed || this.#closing()
     this.stream.write(ownAnswerText(answer, { close, noBody: this.#isHead }))
     this.#next(close)
   }
@@ -241,7 +242,7 @@ export class ClientConnection implements ByteHandler, Caller {
       return
     }
     this.#isHead = head.method === 'HEAD'
-    this.#http10 = head.http10 && !head.keepAlive
+    this.#isLast = !head.keepAlive
     this.#state = 'exchange'
     const bodyStart = from - before + headEnd + 4
     const walker = this.#walker

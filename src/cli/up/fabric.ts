@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
 import type { Programs } from '../programs.ts'
@@ -124,9 +124,12 @@ function proxyPart({ programs }: FabricOptions, { data, run }: Layout): Part {
   return { name: 'proxy-0', script: programs.proxy, args: ['--data', data, '--run', run, '--id', 'proxy-0'] }
 }
 
-/** As many as wanted, and every further one that lives: taking a node away is a change of its own. */
+/** As many as wanted, and every further one there has been: taking a node away is a change of its own. */
 function agentParts({ programs, nodes }: FabricOptions, { data, run, pids }: Layout): Part[] {
   const names = new Set(Array.from({ length: nodes }, (_, index) => `node-${index}`))
+  // What ran on a node that is not there can neither be served nor moved nor removed.
+  const folder = join(data, 'nodes')
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) if (AGENT_NAME.test(name)) names.add(name)
   for (const name of pidFileNames(pids)) if (AGENT_NAME.test(name) && readLive(pids, name) !== null) names.add(name)
   return [...names].map(name => ({
     name,

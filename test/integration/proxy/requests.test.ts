@@ -352,3 +352,13 @@ void t.test('a slow reader holds the instance back and other clients get only th
   const answer = await slow.until(isWhole)
   t.ok(answer.endsWith(big) && !answer.includes('small'))
 })
+
+void t.test('an answer of our own, too, ends the connection that the client wants closed', async t => {
+  const { port } = await startPlane(t, table([pool([])]))
+  const closing = await rawClient(t, port)
+  closing.socket.write(`GET / HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`)
+  t.match(await closing.end(), /^HTTP\/1\.1 503 [\s\S]*\r\nConnection: close\r\n/)
+  const staying = await rawClient(t, port)
+  staying.socket.end(`GET / HTTP/1.1\r\n${HOST}\r\n`.repeat(2))
+  t.equal((await staying.end()).split('HTTP/1.1 503').length - 1, 2)
+})
