@@ -29,6 +29,24 @@ function iso(wall: number): string {
 }
 
 function progressOf(state: FabricState, operation: OperationRecord): OperationView['progress'] {
+  const progress = stepOf(state, operation)
+  const lost = operation.status === 'InProgress' ? lostNodes(state, operation) : []
+  if (lost.length === 0) return progress
+  return {
+    ...progress,
+    message: `${progress.message}; ${lost.join(', ')} not connected, and planned work waits for it`,
+  }
+}
+
+/** Nodes that hold instances of the operation and have no agent connected. */
+function lostNodes(state: FabricState, operation: OperationRecord): string[] {
+  const nodes = operation.deployments.flatMap(id =>
+    rolesOf(state, id).flatMap(role => role.instances.map(({ node }) => node)),
+  )
+  return [...new Set(nodes)].filter(node => node !== '' && state.observed.nodes[node]?.online !== true).toSorted()
+}
+
+function stepOf(state: FabricState, operation: OperationRecord): OperationView['progress'] {
   if (operation.status !== 'InProgress') {
     const done = operation.status === 'Succeeded' ? 100 : 0
     return { step: 'ended', percent: done, message: operation.error?.message ?? 'done' }

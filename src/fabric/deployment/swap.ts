@@ -7,6 +7,7 @@ import { requireService } from '../lookup.ts'
 import { beginOperation, endOperation, operationsOn } from '../operations.ts'
 import { refuse, refuseIfAny, type Blocker } from '../refusal.ts'
 import type { ServiceRecord } from '../state.ts'
+import { describeWalk } from '../upgrade/gate.ts'
 import { endpointsOfDeployment } from './listeners.ts'
 
 /** Everything that speaks against a swap now, and what is worth knowing before one. */
@@ -37,7 +38,7 @@ export function swapPreflight(
     if (deployment.upgrade !== null) {
       blockers.push({
         code: 'upgrade_in_progress',
-        message: `deployment ${deployment.id} in ${slot} is being upgraded: finish it with \`vipswap walk\` or undo it with \`vipswap rollback\``,
+        message: `deployment ${deployment.id} in ${slot} is being changed: ${describeWalk(deployment.upgrade)}`,
       })
     }
   }

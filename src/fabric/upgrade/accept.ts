@@ -11,6 +11,7 @@ import { refuse, refuseIfAny } from '../refusal.ts'
 import { canonicalSettings, checkConfiguration, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type RoleSpec, type UpgradeRecord } from '../state.ts'
 import { forbiddenChanges } from './changes.ts'
+import { describeWalk } from './gate.ts'
 
 /** The mode of an upgrade that names none. */
 export const DEFAULT_MODE: UpgradeMode = 'monitored'
@@ -56,10 +57,7 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
 /** Is the deployment in a state from which a walk may begin? Refuses if not. */
 export function requireUpgradable(draft: Draft, deployment: Readonly<DeploymentRecord>): void {
   if (deployment.upgrade !== null) {
-    refuse(
-      'upgrade_in_progress',
-      `the ${deployment.upgrade.direction === 'back' ? 'rollback' : 'upgrade'} to ${deployment.upgrade.direction === 'back' ? deployment.upgrade.from.version : deployment.upgrade.to.version} is not complete: finish it with \`vipswap walk\`, or \`vipswap rollback\``,
-    )
+    refuse('upgrade_in_progress', describeWalk(deployment.upgrade))
   }
   requireFree(draft, [deployment.id])
   if (deployment.state !== 'running' && deployment.state !== 'deploying') {

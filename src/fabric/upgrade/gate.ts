@@ -18,6 +18,14 @@ export function waitsForWalk(mode: UpgradeMode, position: number): boolean {
   return mode === 'manual' || (mode === 'unmonitored-manual' && position > 0)
 }
 
+/** A walk under way in words, and how it comes to an end. */
+export function describeWalk({ mode, direction, position, from, to }: UpgradeRecord): string {
+  const back = direction === 'back'
+  const what = back ? `the rollback to ${from.version}` : `the upgrade to ${to.version}`
+  const end = waitsForWalk(mode, position) ? 'finish it with `vipswap walk`' : 'wait for it'
+  return `${what} is not complete: ${end}${back ? '' : ', or `vipswap rollback`'}`
+}
+
 export type Verdict = { kind: 'go' } | { kind: 'wait'; reason: string } | { kind: 'fail'; reason: string }
 
 /**
