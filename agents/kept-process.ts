@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
+import { isAliveThisBoot, readProcess } from '../src/core/process-identity.ts'
 import { readExit, type Exit } from './keeper.ts'
-import { groupMembers, isAlive, readProcess, signalGroup } from './process-table.ts'
+import { groupMembers, signalGroup } from './process-table.ts'
 
 const ADOPTED_POLL_MS = 100
 const GROUP_POLL_MS = 15
@@ -62,7 +63,7 @@ export class KeptProcess {
   static adopt(identity: KeptIdentity): KeptProcess {
     const kept = new KeptProcess(identity)
     const look = (): void => {
-      if (!isAlive(kept.pid, kept.startTime)) kept.#onKeeperGone()
+      if (!isAliveThisBoot(kept.pid, kept.startTime)) kept.#onKeeperGone()
     }
     kept.#poll = setInterval(look, ADOPTED_POLL_MS)
     look()

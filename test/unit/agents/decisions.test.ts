@@ -3,7 +3,7 @@ import { judgeAssignment, decideStep, type InstanceSituation, type Step } from '
 import { FRESH_RESTARTS, decideRestart, type RestartState } from '../../../agents/restart-policy.ts'
 import { trackProbe, type Health } from '../../../agents/prober.ts'
 import { describeStatus, readExit, startKeeper } from '../../../agents/keeper.ts'
-import { findKeepers, isAlive, readProcess } from '../../../agents/process-table.ts'
+import { findKeepers } from '../../../agents/process-table.ts'
 import { lockNode } from '../../../agents/node-lock.ts'
 import { PortAllocator } from '../../../agents/ports.ts'
 import { probeOnce } from '../../../agents/probe.ts'
@@ -12,7 +12,7 @@ import type { Assignment } from '../../../src/contracts/assignment.ts'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from '../../support/temp.ts'
 
@@ -153,27 +153,19 @@ t.test('a keeper starts nothing before its pid is on record, and leaves with an 
   t.equal(readExit(join(directory, 'exit-told'))?.code, 0)
 })
 
-t.test('processes of one pid are told apart by their start time', t => {
-  const mine = readProcess(process.pid)
-  t.ok(mine && isAlive(process.pid, mine.startTime))
-  t.notOk(isAlive(process.pid, '1'))
-  t.equal(readProcess(2 ** 22 + 1), null)
-  t.end()
-})
-
 t.test('one agent holds a node; a lock of who is gone is taken over', async t => {
   const path = join(tempDir(t), 'lock')
-  const unlock = await lockNode(path, 'boot')
-  await t.rejects(lockNode(path, 'boot'), { code: 'already_running' })
+  const unlock = await lockNode(path)
+  const mine = JSON.parse(readFileSync(path, 'utf8'))
+  await t.rejects(lockNode(path), { code: 'already_running' })
   unlock()
-  writeFileSync(path, JSON.stringify({ pid: process.pid, startTime: '1', bootId: 'boot' }))
-  await lockNode(path, 'boot')
-  await t.rejects(lockNode(path, 'boot'), { code: 'already_running' })
-  const last = await lockNode(path, 'another boot')
-  last()
   t.notOk(existsSync(path))
-  writeFileSync(path, 'damaged')
-  await lockNode(path, 'boot')
+  for (const gone of [{ ...mine, startTime: '1' }, { ...mine, bootId: 'another' }, 'damaged']) {
+    writeFileSync(path, JSON.stringify(gone))
+    const last = await lockNode(path)
+    await t.rejects(lockNode(path), { code: 'already_running' })
+    last()
+  }
 })
 
 t.test('a probe says what it met', async t => {

@@ -85,20 +85,16 @@ t.test('a package comes over the socket whole, or it is told whether to try agai
   const archive = (...names: string[]): Buffer =>
     tar.create({ cwd: content, portable: true, sync: true }, names).read() ?? Buffer.of()
   const good = archive('file', 'inward')
+  const bodies = new Map([
+    ['/packages/good', good],
+    ['/packages/climbs', archive('upwards')],
+    ['/packages/short', good.subarray(0, 50_000)],
+  ])
   const server = createServer((request, response) => {
-    switch (request.url) {
-      case '/packages/good':
-        return void response.end(good)
-      case '/packages/climbs':
-        return void response.end(archive('upwards'))
-      case '/packages/short':
-        return void response.end(good.subarray(0, 50_000))
-      case '/packages/cut':
-        response.write(good.subarray(0, 50_000), () => request.socket.destroy())
-        return undefined
-      default:
-        return void response.writeHead(request.url === '/packages/trouble' ? 503 : 404).end()
-    }
+    const body = bodies.get(request.url ?? '')
+    if (body !== undefined) response.end(body)
+    else if (request.url === '/packages/cut') response.write(good, () => request.socket.destroy())
+    else response.writeHead(request.url === '/packages/trouble' ? 503 : 404).end()
   })
   const path = join(directory, 's')
   await new Promise<void>(resolve => {
