@@ -1,5 +1,7 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { formatAddress, type Address } from '../../core/address.ts'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
 import type { Programs } from '../programs.ts'
 import { createLayout, type Layout } from './layout.ts'
@@ -11,7 +13,7 @@ import { supervise, type Part, type PartEvent, type Supervised } from './supervi
 export interface FabricOptions {
   readonly data: string
   readonly nodes: number
-  readonly admin: { readonly host: string; readonly port: number }
+  readonly admin: Address
   readonly config?: string
   readonly tokenFile?: string
   readonly programs: Programs
@@ -31,6 +33,7 @@ export interface Fabric {
 /** Roles get their stop time (30 s by default) and their drain; longer than both. */
 const AGENT_DEADLINE_MS = 75_000
 const DEADLINE_MS = 10_000
+const POLL_MS = 20
 const AGENT_NAME = /^node-(\d+)$/
 
 /**
@@ -95,7 +98,7 @@ async function finishOldStop(layout: Layout, stopFile: string): Promise<void> {
     const record = readLive(layout.pids, name)
     if (record === null) continue
     signalProcess(record, 'SIGTERM')
-    while (isAlive(record) && performance.now() < deadline) await pause()
+    while (isAlive(record) && performance.now() < deadline) await delay(POLL_MS)
   }
   rmSync(stopFile, { force: true })
 }
@@ -107,14 +110,13 @@ async function replaceChanged(layout: Layout, part: Part): Promise<void> {
   signalProcess(record, 'SIGTERM')
   const deadline = performance.now() + DEADLINE_MS
   while (isAlive(record)) {
-    await pause()
+    await delay(POLL_MS)
     if (performance.now() > deadline) signalProcess(record, 'SIGKILL')
   }
 }
 
 function controllerPart({ programs, admin, config, tokenFile }: FabricOptions, { data, run }: Layout): Part {
-  const host = admin.host.includes(':') ? `[${admin.host}]` : admin.host
-  const args = ['--data', data, '--run', run, '--admin', `${host}:${admin.port}`]
+  const args = ['--data', data, '--run', run, '--admin', formatAddress(admin)]
   if (config !== undefined) args.push('--config', config)
   if (tokenFile !== undefined) args.push('--token-file', tokenFile)
   return { name: 'controller', script: programs.controller, args }
@@ -137,10 +139,4 @@ function agentParts({ programs, nodes }: FabricOptions, { data, run, pids }: Lay
 
 function agentsFirst(a: string, b: string): number {
   return Number(AGENT_NAME.test(b)) - Number(AGENT_NAME.test(a)) || (a < b ? 1 : -1)
-}
-
-async function pause(): Promise<void> {
-  await new Promise(resolve => {
-    setTimeout(resolve, 20)
-  })
 }

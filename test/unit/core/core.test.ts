@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
+import { formatAddress, parseAddress } from '../../../src/core/address.ts'
 import { writeFileAtomic } from '../../../src/core/atomic-file.ts'
 import { backoffDelay } from '../../../src/core/backoff.ts'
 import { createSystemClock } from '../../../src/core/clock.ts'
@@ -78,6 +79,23 @@ t.test('a process is told from a later one of the same pid, and a zombie from on
   t.notOk(parseStat(7, stat('Z', 1)).alive)
   t.ok(parseStat(7, stat('Z', 2)).alive, 'the main thread has ended, another still holds its sockets')
   t.notOk(parseStat(7, stat('X', 1)).alive)
+})
+
+t.test('addresses read as people write them', async t => {
+  for (const [text, host, port] of [
+    ['127.0.0.1:9090', '127.0.0.1', 9090],
+    ['http://localhost:80/', 'localhost', 80],
+    [':9090', '127.0.0.1', 9090],
+    ['9090', '127.0.0.1', 9090],
+    ['[::1]:0', '::1', 0],
+  ] as const) {
+    const address = parseAddress(text)
+    t.same(address, { host, port }, text)
+    t.same(parseAddress(formatAddress(address)), address)
+  }
+  for (const text of ['', 'localhost', '127.0.0.1:65536', '::1:9090', '127.0.0.1:x']) {
+    t.throws(() => parseAddress(text), { code: 'usage', message: /write HOST:PORT/ }, text)
+  }
 })
 
 t.test('JSON lines arrive whole and in order however they are cut', async t => {
