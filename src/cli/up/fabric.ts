@@ -1,8 +1,9 @@
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { formatAddress, type Address } from '../../core/address.ts'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
+import { systemCode } from '../../core/errors.ts'
 import type { Programs } from '../programs.ts'
 import { createLayout, type Layout } from './layout.ts'
 import { pidFileNames, readLive } from './pid-file.ts'
@@ -126,15 +127,28 @@ function proxyPart({ programs }: FabricOptions, { data, run }: Layout): Part {
   return { name: 'proxy-0', script: programs.proxy, args: ['--data', data, '--run', run, '--id', 'proxy-0'] }
 }
 
-/** As many as wanted, and every further one that lives: taking a node away is a change of its own. */
+/**
+ * As many as wanted, and every further one that lives or has a folder: instances may be placed there, and taking a node
+ * away is a change of its own. Nodes of other names belong to agents that somebody else runs.
+ */
 function agentParts({ programs, nodes }: FabricOptions, { data, run, pids }: Layout): Part[] {
   const names = new Set(Array.from({ length: nodes }, (_, index) => `node-${index}`))
   for (const name of pidFileNames(pids)) if (AGENT_NAME.test(name) && readLive(pids, name) !== null) names.add(name)
+  for (const name of nodeFolders(data)) if (AGENT_NAME.test(name)) names.add(name)
   return [...names].map(name => ({
     name,
     script: programs.agent,
     args: ['--data', data, '--run', run, '--node', name],
   }))
+}
+
+function nodeFolders(data: string): string[] {
+  try {
+    return readdirSync(join(data, 'nodes'))
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
 }
 
 function agentsFirst(a: string, b: string): number {
