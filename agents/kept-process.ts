@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
+import { isAliveThisBoot, readProcess } from '../src/core/process-identity.ts'
 import { readExit, type Exit } from './keeper.ts'
-import { groupMembers, isAlive, readProcess, signalGroup } from './process-table.ts'
+import { groupMembers, signalGroup } from './process-table.ts'
 
 const ADOPTED_POLL_MS = 100
 const GROUP_POLL_MS = 15
@@ -62,7 +63,7 @@ export class KeptProcess {
   static adopt(identity: KeptIdentity): KeptProcess {
     const kept = new KeptProcess(identity)
     const look = (): void => {
-      if (!isAlive(kept.pid, kept.startTime)) kept.#onKeeperGone()
+      if (!isAliveThisBoot(kept.pid, kept.startTime)) kept.#onKeeperGone()
     }
     kept.#poll = setInterval(look, ADOPTED_POLL_MS)
     look()
@@ -81,38 +82,48 @@ export class KeptProcess {
   /** SIGTERM to the whole group, SIGKILL after `timeoutMs`; settles as `ended` does. */
   async stop(timeoutMs: number): Promise<Ended> {
     if (!this.#isOver) {
-      signalGroup(this.pid, 'SIGTERM')
+      this.#signal('SIGTERM')
       this.#killAfter(timeoutMs)
     }
     return this.ended
   }
 
   #killAfter(timeoutMs: number): void {
-    if (this.#kill !== undefined) return
+    if (this.#isOver || this.#kill !== undefined) return
     this.#kill = setTimeout(() => {
-      this.#killed = true
-      signalGroup(this.pid, 'SIGKILL')
+      this.#killed = this.#signal('SIGKILL')
     }, timeoutMs)
   }
 
+  /** Only while the group's number means ours: a stranger that has it by now shows that ours is over. */
+  #signal(signal: NodeJS.Signals): boolean {
+    if (!isStranger(this.pid, this.startTime)) return signalGroup(this.pid, signal)
+    this.#finish()
+    return false
+  }
+
   #onKeeperGone(): void {
-    if (this.#keeperGone) return
+    if (this.#keeperGone || this.#isOver) return
     this.#keeperGone = true
     clearInterval(this.#poll)
-    const members = groupMembers(this.pid)
-    if (members.length === 0 || isStranger(this.pid, this.startTime)) {
+    if (this.#isEmpty()) {
       this.#finish()
       return
     }
     this.#beginEnding()
-    signalGroup(this.pid, 'SIGTERM')
-    this.#killAfter(LEFTOVER_MS)
+    if (this.#signal('SIGTERM')) this.#killAfter(LEFTOVER_MS)
+    if (this.#isOver) return
     this.#poll = setInterval(() => {
-      if (groupMembers(this.pid).length === 0) this.#finish()
+      if (this.#isEmpty()) this.#finish()
     }, GROUP_POLL_MS)
   }
 
+  #isEmpty(): boolean {
+    return groupMembers(this.pid).length === 0 || isStranger(this.pid, this.startTime)
+  }
+
   #finish(): void {
+    if (this.#isOver) return
     this.#isOver = true
     clearInterval(this.#poll)
     clearTimeout(this.#kill)
@@ -124,7 +135,10 @@ export class KeptProcess {
   }
 }
 
-/** A live process has the pid but another start time: the group of that number is not ours and must not be signalled. */
+/**
+ * A process has the pid but another start time: the group of that number is not ours and must not be signalled. While a
+ * member of a group is left, the system gives its number to no new process.
+ */
 function isStranger(pid: number, startTime: string): boolean {
   const row = readProcess(pid)
   return row !== null && row.startTime !== startTime

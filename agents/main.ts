@@ -83,7 +83,7 @@ async function main(): Promise<void> {
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
     throw new VipswapError('usage', `${socketPath} is longer than ${MAX_SOCKET_PATH} bytes; choose a shorter --run`)
   }
-  const unlock = await lockNode(join(directory, 'agent.lock'), bootId, { replace: options.replace })
+  const unlock = await lockNode(join(directory, 'agent.lock'), { replace: options.replace })
   process.once('exit', unlock)
 
   let stopping = false

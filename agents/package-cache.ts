@@ -34,6 +34,7 @@ export class PackageCache {
     return [...this.#verified].toSorted()
   }
 
+  /** By digest; the controller gives up what needs such a package. */
   get errors(): Readonly<Record<string, string>> {
     return Object.fromEntries(this.#errors)
   }
@@ -42,7 +43,10 @@ export class PackageCache {
     this.#closing.abort()
   }
 
-  /** The package's directory, fetched and verified if need be. Throws what went wrong, which is also in `errors`. */
+  /**
+   * The package's directory, fetched and verified if need be. Throws what went wrong; it is also in `errors` unless it is
+   * `unreachable`, which says nothing of the package.
+   */
   async ensure(digest: string): Promise<string> {
     if (this.#verified.has(digest)) return this.#path(digest)
     const running = this.#inFlight.get(digest)
@@ -55,7 +59,7 @@ export class PackageCache {
       this.#errors.delete(digest)
       return path
     } catch (error) {
-      this.#errors.set(digest, errorMessage(error))
+      if (!isUnreachable(error)) this.#errors.set(digest, errorMessage(error))
       throw error
     } finally {
       this.#inFlight.delete(digest)
@@ -127,4 +131,8 @@ export class PackageCache {
   #path(digest: string): string {
     return join(this.#options.directory, digest)
   }
+}
+
+function isUnreachable(error: unknown): boolean {
+  return error instanceof VipswapError && error.code === 'unreachable'
 }

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import { Client } from 'undici'
 import type { Probe } from '../src/model/definition.ts'
+import { formatAddress } from '../src/core/address.ts'
 import { errorMessage } from '../src/core/errors.ts'
 
 export interface ProbeResult {
@@ -32,7 +33,7 @@ export async function probeOnce(
 
 /** A connection of its own each time: that the instance still accepts is part of the question. */
 async function probeHttp(host: string, port: number, path: string, timeoutMs: number): Promise<ProbeResult> {
-  const client = new Client(`http://${host.includes(':') ? `[${host}]` : host}:${port}`, { pipelining: 0 })
+  const client = new Client(`http://${formatAddress({ host, port })}`, { pipelining: 0 })
   try {
     const { statusCode, body } = await client.request({
       method: 'GET',

@@ -1,8 +1,9 @@
 import { createProxyServer } from 'http-proxy'
-import { isIPv6, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { Agent } from 'undici'
+import { formatAddress } from '../core/address.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
 import type { Slot } from '../model/common.ts'
 import { findInstance, type AdminApp, type AdminContext } from './context.ts'
@@ -73,7 +74,7 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
     const left = new AbortController()
     response.once('close', () => left.abort())
     const answer = await agent.request({
-      origin: `http://${authority(target)}`,
+      origin: `http://${formatAddress(target)}`,
       path: target.path,
       // undici's list of methods is open at run time.
       method: (request.method ?? 'GET') as 'GET',
@@ -116,7 +117,7 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
       request.url = target.path
       delete request.headers.authorization
       delete request.headers[ENDPOINT_HEADER]
-      tunnels.ws(request, socket, head, { target: `http://${authority(target)}` }, (error: Error) => {
+      tunnels.ws(request, socket, head, { target: `http://${formatAddress(target)}` }, (error: Error) => {
         if (socket.writable && socket.bytesWritten === 0) socket.end(rawProblem(unreachable(error)))
         else socket.destroy()
       })
@@ -158,7 +159,7 @@ function unreachable(thrown: unknown): VipswapError {
 function forwarded(request: IncomingMessage, target: Target): Record<string, string | string[]> {
   return {
     ...endToEnd(request.headers),
-    host: authority(target),
+    host: formatAddress(target),
     'x-forwarded-host': request.headers.host ?? '',
     'x-forwarded-proto': 'http',
     'x-forwarded-for': request.socket.remoteAddress ?? '',
@@ -174,10 +175,6 @@ function endToEnd(headers: IncomingHttpHeaders): Record<string, string | string[
     if (value !== undefined && !NOT_FORWARDED.has(name) && !named.includes(name)) kept[name] = value
   }
   return kept
-}
-
-function authority({ host, port }: Target): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 function decode(part: string): string {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startController } from '../controller/start.ts'
+import { parseAddress } from '../core/address.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
 import { createLogger } from '../core/logger.ts'
 import { onShutdown } from '../core/shutdown.ts'
@@ -78,10 +79,4 @@ function readConfig(file: string | undefined): FabricConfig {
   const loaded = loadFabricConfig(file, readFileSync(file, 'utf8'))
   if ('config' in loaded) return loaded.config
   throw new VipswapError('usage', loaded.faults.map(fault => fault.message).join('\n'))
-}
-
-function parseAddress(text: string): { host: string; port: number } {
-  const match = /^(.+):(\d+)$/.exec(text)
-  if (match === null) throw new VipswapError('usage', `--admin ${text}: write HOST:PORT, for example 127.0.0.1:9090`)
-  return { host: (match[1] ?? '').replaceAll(/^\[|\]$/g, ''), port: Number(match[2]) }
 }

@@ -1,7 +1,8 @@
 import { LogController, fastify, type FastifyBaseLogger } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { IncomingMessage } from 'node:http'
-import { isIPv6, type AddressInfo, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { formatAddress } from '../core/address.ts'
 import { VipswapError, systemCode } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
@@ -67,7 +68,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   }
   // Listening on TCP, so the address is not a path.
   const { port } = app.server.address() as AddressInfo
-  return { host, port, url: `http://${isIPv6(host) ? `[${host}]` : host}:${port}`, close }
+  return { host, port, url: `http://${formatAddress({ host, port })}`, close }
 }
 
 /** The API without a listener, for `inject`. */

@@ -1,8 +1,8 @@
-import { distance } from 'fastest-levenshtein'
 import type { FastifySchemaCompiler } from 'fastify'
 import { Compile } from 'typebox/compile'
 import type { TSchema } from 'typebox'
 import { VipswapError } from '../core/errors.ts'
+import { nearest } from '../model/nearest.ts'
 
 interface Fault {
   readonly keyword: string
@@ -61,8 +61,8 @@ function describe(schema: unknown, fault: Fault): string {
 }
 
 function suggest(name: string, known: readonly string[]): string {
-  const near = known.toSorted((a, b) => distance(name, a) - distance(name, b))[0]
-  if (near !== undefined && distance(name, near) <= Math.max(2, name.length / 3)) return `; did you mean ${near}?`
+  const near = nearest(name, known)
+  if (near !== null) return `; did you mean ${near}?`
   return known.length === 0 ? '' : `; known: ${known.join(', ')}`
 }
 

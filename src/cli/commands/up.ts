@@ -1,8 +1,8 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { resolve } from 'node:path'
+import { parseAddress } from '../../core/address.ts'
 import { slotTable } from '../print/service.ts'
 import type { GlobalFlags } from '../session.ts'
-import { parseAdminAddress } from '../up/admin-address.ts'
 import { deployIfEmpty } from '../up/deploy-package.ts'
 import { runUp } from '../up/run-up.ts'
 import { count, type VerbContext } from '../verb.ts'
@@ -26,7 +26,7 @@ export function upVerb(program: Command, { terminal, setExitCode }: VerbContext)
   command.action(async () => {
     const flags = command.optsWithGlobals<Flags>()
     const [path] = command.args
-    const admin = parseAdminAddress(flags.admin ?? terminal.env['VIPSWAP_ADMIN'] ?? '127.0.0.1:9090')
+    const admin = parseAddress(flags.admin ?? terminal.env['VIPSWAP_ADMIN'] ?? '127.0.0.1:9090')
     const options = {
       data: flags.data,
       nodes: flags.nodes,

@@ -1,17 +1,20 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { formatAddress, type Address } from '../../core/address.ts'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
+import { systemCode } from '../../core/errors.ts'
 import type { Programs } from '../programs.ts'
 import { createLayout, type Layout } from './layout.ts'
 import { pidFileNames, readLive } from './pid-file.ts'
-import { isAlive, signalProcess } from './process-identity.ts'
+import { isAlive, signalProcess } from '../../core/process-identity.ts'
 import { claim } from './single.ts'
 import { supervise, type Part, type PartEvent, type Supervised } from './supervised.ts'
 
 export interface FabricOptions {
   readonly data: string
   readonly nodes: number
-  readonly admin: { readonly host: string; readonly port: number }
+  readonly admin: Address
   readonly config?: string
   readonly tokenFile?: string
   readonly programs: Programs
@@ -31,6 +34,7 @@ export interface Fabric {
 /** Roles get their stop time (30 s by default) and their drain; longer than both. */
 const AGENT_DEADLINE_MS = 75_000
 const DEADLINE_MS = 10_000
+const POLL_MS = 20
 const AGENT_NAME = /^node-(\d+)$/
 
 /**
@@ -95,7 +99,7 @@ async function finishOldStop(layout: Layout, stopFile: string): Promise<void> {
     const record = readLive(layout.pids, name)
     if (record === null) continue
     signalProcess(record, 'SIGTERM')
-    while (isAlive(record) && performance.now() < deadline) await pause()
+    while (isAlive(record) && performance.now() < deadline) await delay(POLL_MS)
   }
   rmSync(stopFile, { force: true })
 }
@@ -107,14 +111,13 @@ async function replaceChanged(layout: Layout, part: Part): Promise<void> {
   signalProcess(record, 'SIGTERM')
   const deadline = performance.now() + DEADLINE_MS
   while (isAlive(record)) {
-    await pause()
+    await delay(POLL_MS)
     if (performance.now() > deadline) signalProcess(record, 'SIGKILL')
   }
 }
 
 function controllerPart({ programs, admin, config, tokenFile }: FabricOptions, { data, run }: Layout): Part {
-  const host = admin.host.includes(':') ? `[${admin.host}]` : admin.host
-  const args = ['--data', data, '--run', run, '--admin', `${host}:${admin.port}`]
+  const args = ['--data', data, '--run', run, '--admin', formatAddress(admin)]
   if (config !== undefined) args.push('--config', config)
   if (tokenFile !== undefined) args.push('--token-file', tokenFile)
   return { name: 'controller', script: programs.controller, args }
@@ -124,13 +127,14 @@ function proxyPart({ programs }: FabricOptions, { data, run }: Layout): Part {
   return { name: 'proxy-0', script: programs.proxy, args: ['--data', data, '--run', run, '--id', 'proxy-0'] }
 }
 
-/** As many as wanted, and every further one there has been: taking a node away is a change of its own. */
+/**
+ * As many as wanted, and every further one that lives or has a folder: instances may be placed there, and taking a node
+ * away is a change of its own. Nodes of other names belong to agents that somebody else runs.
+ */
 function agentParts({ programs, nodes }: FabricOptions, { data, run, pids }: Layout): Part[] {
   const names = new Set(Array.from({ length: nodes }, (_, index) => `node-${index}`))
-  // What ran on a node that is not there can neither be served nor moved nor removed.
-  const folder = join(data, 'nodes')
-  for (const name of existsSync(folder) ? readdirSync(folder) : []) if (AGENT_NAME.test(name)) names.add(name)
   for (const name of pidFileNames(pids)) if (AGENT_NAME.test(name) && readLive(pids, name) !== null) names.add(name)
+  for (const name of nodeFolders(data)) if (AGENT_NAME.test(name)) names.add(name)
   return [...names].map(name => ({
     name,
     script: programs.agent,
@@ -138,12 +142,15 @@ function agentParts({ programs, nodes }: FabricOptions, { data, run, pids }: Lay
   }))
 }
 
-function agentsFirst(a: string, b: string): number {
-  return Number(AGENT_NAME.test(b)) - Number(AGENT_NAME.test(a)) || (a < b ? 1 : -1)
+function nodeFolders(data: string): string[] {
+  try {
+    return readdirSync(join(data, 'nodes'))
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return []
+    throw error
+  }
 }
 
-async function pause(): Promise<void> {
-  await new Promise(resolve => {
-    setTimeout(resolve, 20)
-  })
+function agentsFirst(a: string, b: string): number {
+  return Number(AGENT_NAME.test(b)) - Number(AGENT_NAME.test(a)) || (a < b ? 1 : -1)
 }

@@ -2,18 +2,19 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createClient, type Client } from '../../client/client.ts'
+import type { Address } from '../../core/address.ts'
 import { VipswapError, errorMessage, systemCode } from '../../core/errors.ts'
 import { EXIT } from '../exit-codes.ts'
 import { builtPrograms, type Programs } from '../programs.ts'
 import type { Terminal } from '../terminal.ts'
-import { adminUrl, checkFree, type AdminAddress } from './admin-address.ts'
+import { adminUrl, checkFree } from './admin-address.ts'
 import { startFabric, type Fabric } from './fabric.ts'
 import type { PartEvent } from './supervised.ts'
 
 export interface UpOptions {
   readonly data: string
   readonly nodes: number
-  readonly admin: AdminAddress
+  readonly admin: Address
   readonly config?: string
   readonly tokenFile?: string
   /** Default: those built beside this file. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { createLayout } from '../../../src/cli/up/layout.ts'
 import { readLive, type PidRecord } from '../../../src/cli/up/pid-file.ts'
-import { identify, isAlive } from '../../../src/cli/up/process-identity.ts'
+import { identify, isAlive } from '../../../src/core/process-identity.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
 
@@ -171,6 +171,19 @@ t.test('up killed with -9 leaves everything running, and the next up adopts it',
   t.equal(await second.ended, 0)
   t.equal(lives().filter(line => line.includes(' stopped ')).length, 5)
   t.ok(before.every(each => !isAlive(each)))
+})
+
+t.test('a node that ran here before comes back, wanted or not', async t => {
+  const { data, start, ready, record, lives, started } = await place(t)
+  for (const name of ['node-2', 'rack-1']) mkdirSync(join(data, 'nodes', name), { recursive: true })
+  const up = start(2)
+  await ready(up)
+  await started([...ALL, 'node-2'])
+  t.ok(isAlive(record('node-2')))
+  up.child.kill('SIGTERM')
+  t.equal(await up.ended, 0)
+  t.equal(lives().filter(line => line.includes(' stopped ')).length, 5)
+  t.notMatch(up.output(), /rack-1/, 'which somebody else runs')
 })
 
 t.test('a stop that was cut short is finished by the next up, which then starts afresh', async t => {

@@ -1,9 +1,12 @@
+import { spawn } from 'node:child_process'
 import t from 'tap'
 import { judgeAssignment, decideStep, type InstanceSituation, type Step } from '../../../agents/reconciler.ts'
 import { FRESH_RESTARTS, decideRestart, type RestartState } from '../../../agents/restart-policy.ts'
 import { trackProbe, type Health } from '../../../agents/prober.ts'
 import { describeStatus, readExit, startKeeper } from '../../../agents/keeper.ts'
-import { findKeepers, isAlive, readProcess } from '../../../agents/process-table.ts'
+import { findKeepers } from '../../../agents/process-table.ts'
+import { readProcess } from '../../../src/core/process-identity.ts'
+import { KeptProcess } from '../../../agents/kept-process.ts'
 import { lockNode } from '../../../agents/node-lock.ts'
 import { PortAllocator } from '../../../agents/ports.ts'
 import { probeOnce } from '../../../agents/probe.ts'
@@ -12,7 +15,7 @@ import type { Assignment } from '../../../src/contracts/assignment.ts'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from '../../support/temp.ts'
 
@@ -153,27 +156,36 @@ t.test('a keeper starts nothing before its pid is on record, and leaves with an 
   t.equal(readExit(join(directory, 'exit-told'))?.code, 0)
 })
 
-t.test('processes of one pid are told apart by their start time', t => {
-  const mine = readProcess(process.pid)
-  t.ok(mine && isAlive(process.pid, mine.startTime))
-  t.notOk(isAlive(process.pid, '1'))
-  t.equal(readProcess(2 ** 22 + 1), null)
-  t.end()
+t.test('a process that has the number of one that is gone gets no signal', async t => {
+  const stranger = spawn('sleep', ['60'], { detached: true, stdio: 'ignore' })
+  const gone = once(stranger, 'exit')
+  t.teardown(async () => {
+    stranger.kill('SIGKILL')
+    await gone
+  })
+  await once(stranger, 'spawn')
+  const { pid = 0 } = stranger
+  const exitFile = join(tempDir(t), 'exit')
+  const kept = KeptProcess.ofChild({ pid, startTime: '1', exitFile }, stranger)
+  t.match(await kept.stop(0), { killed: false })
+  t.match(await KeptProcess.adopt({ pid, startTime: '1', exitFile }).ended, { killed: false })
+  t.equal(stranger.signalCode, null)
+  t.ok(readProcess(pid)?.alive)
 })
 
 t.test('one agent holds a node; a lock of who is gone is taken over', async t => {
   const path = join(tempDir(t), 'lock')
-  const unlock = await lockNode(path, 'boot')
-  await t.rejects(lockNode(path, 'boot'), { code: 'already_running' })
+  const unlock = await lockNode(path)
+  const mine = JSON.parse(readFileSync(path, 'utf8'))
+  await t.rejects(lockNode(path), { code: 'already_running' })
   unlock()
-  writeFileSync(path, JSON.stringify({ pid: process.pid, startTime: '1', bootId: 'boot' }))
-  await lockNode(path, 'boot')
-  await t.rejects(lockNode(path, 'boot'), { code: 'already_running' })
-  const last = await lockNode(path, 'another boot')
-  last()
   t.notOk(existsSync(path))
-  writeFileSync(path, 'damaged')
-  await lockNode(path, 'boot')
+  for (const gone of [{ ...mine, startTime: '1' }, { ...mine, bootId: 'another' }, 'damaged']) {
+    writeFileSync(path, JSON.stringify(gone))
+    const last = await lockNode(path)
+    await t.rejects(lockNode(path), { code: 'already_running' })
+    last()
+  }
 })
 
 t.test('a probe says what it met', async t => {
@@ -211,7 +223,7 @@ t.test('ports go round, pass by what is taken, and the cursor survives', async t
   t.teardown(() => taken.close())
   const address = taken.address()
   const middle = typeof address === 'object' ? (address?.port ?? 0) : 0
-  const range = { from: middle - 1, to: middle + 2 }
+  const range = { from: middle - 1, to: middle + 20 }
   writeFileSync(file, JSON.stringify({ next: middle - 1 }))
   const options = { file, host: '127.0.0.1', range }
   const [[first], [second]] = await Promise.all([
@@ -223,7 +235,7 @@ t.test('ports go round, pass by what is taken, and the cursor survives', async t
   const [a, b] = await Promise.all([ports.allocate(1), ports.allocate(1)])
   t.not(a[0], b[0], 'two at once get two')
   t.not(a[0], first, 'an earlier agent is remembered')
-  await t.rejects(ports.allocate(4), { code: 'internal' })
+  await t.rejects(ports.allocate(22), { code: 'internal' })
 })
 
 t.test('who listens on a port is told by its socket', { skip: process.platform !== 'linux' }, async t => {

@@ -9,14 +9,15 @@ import {
   mkdirSync,
   existsSync,
 } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import * as tar from 'tar'
 import t from 'tap'
 import { readLog } from '../../../agents/log-reader.ts'
 import { rotateLog } from '../../../agents/logs.ts'
 import { PackageCache } from '../../../agents/package-cache.ts'
-import { unpack, type PackageSource } from '../../../agents/package-source.ts'
+import { ControllerPackageSource, type PackageSource } from '../../../agents/package-source.ts'
+import { VipswapError } from '../../../src/core/errors.ts'
 import { loadAssignment } from '../../../agents/node-state.ts'
 import { readRecord } from '../../../agents/run-record.ts'
 import { tempDir } from '../../support/temp.ts'
@@ -74,24 +75,45 @@ t.test('a log is read from its tail over a rotation, whole characters, and follo
   await following
 })
 
-t.test('an archive with anything that leaves its folder is refused', async t => {
-  const source = tempDir(t)
-  writeFileSync(join(source, 'file'), 'x')
-  symlinkSync('/etc/passwd', join(source, 'absolute'))
-  symlinkSync('../../up', join(source, 'upwards'))
-  symlinkSync('file', join(source, 'inward'))
-  const into = (name: string): string => join(source, 'into', name)
-  const pack = (...names: string[]): Readable => Readable.from(tar.create({ cwd: source, portable: true }, names))
-  await unpack(pack('file', 'inward'), into('good'))
-  t.equal(readFileSync(join(into('good'), 'inward'), 'utf8'), 'x')
-  await t.rejects(unpack(pack('absolute'), into('a')), { code: 'invalid_package', message: /points out/ })
-  await t.rejects(unpack(pack('upwards'), into('b')), { code: 'invalid_package', message: /points out/ })
-  mkdirSync(join(source, 'deep'))
-  const slip = Readable.from(
-    tar.create({ cwd: join(source, 'deep'), portable: true, preservePaths: true }, ['../file']),
-  )
-  await t.rejects(unpack(slip, into('c')))
-  t.notOk(existsSync(join(source, 'into', 'file')))
+t.test('a package comes over the socket whole, or it is told whether to try again', async t => {
+  const directory = tempDir(t)
+  const content = join(directory, 'content')
+  mkdirSync(content)
+  writeFileSync(join(content, 'file'), 'x'.repeat(100_000))
+  symlinkSync('file', join(content, 'inward'))
+  symlinkSync('../../up', join(content, 'upwards'))
+  const archive = (...names: string[]): Buffer =>
+    tar.create({ cwd: content, portable: true, sync: true }, names).read() ?? Buffer.of()
+  const good = archive('file', 'inward')
+  const bodies = new Map([
+    ['/packages/good', good],
+    ['/packages/climbs', archive('upwards')],
+    ['/packages/short', good.subarray(0, 50_000)],
+  ])
+  const server = createServer((request, response) => {
+    const body = bodies.get(request.url ?? '')
+    if (body !== undefined) response.end(body)
+    else if (request.url === '/packages/cut') response.write(good, () => request.socket.destroy())
+    else response.writeHead(request.url === '/packages/trouble' ? 503 : 404).end()
+  })
+  const path = join(directory, 's')
+  await new Promise<void>(resolve => {
+    server.listen(path, resolve)
+  })
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const source = new ControllerPackageSource(path)
+  const into = (name: string): string => join(directory, name)
+  await source.fetch('good', into('good'))
+  t.equal(readFileSync(join(into('good'), 'inward'), 'utf8').length, 100_000)
+  await t.rejects(source.fetch('climbs', into('climbs')), { code: 'invalid_package', message: /leaves the package/ })
+  await t.rejects(source.fetch('short', into('short')), { code: 'invalid_package' })
+  await t.rejects(source.fetch('gone', into('gone')), { code: 'package_not_found' })
+  for (const name of ['cut', 'trouble']) await t.rejects(source.fetch(name, into(name)), { code: 'unreachable' }, name)
+  const nobody = new ControllerPackageSource(join(directory, 'nobody'))
+  await t.rejects(nobody.fetch('good', into('nobody')), { code: 'unreachable' })
 })
 
 t.test('a package is used only when its content has its digest, and is fetched once', async t => {
@@ -122,6 +144,35 @@ t.test('a package is used only when its content has its digest, and is fetched o
   t.equal(calls.filter(digest => digest === good).length, 2, 'a torn one is fetched again by the next agent')
   await cache.retain(new Set())
   t.notOk(existsSync(join(directory, good)))
+})
+
+t.test('a package that cannot be had just now is tried again and is no error; a wrong one is', async t => {
+  const digest = 'a'.repeat(64)
+  let state: 'away' | 'missing' | 'there' = 'away'
+  let calls = 0
+  const source: PackageSource = {
+    fetch: async (_digest, into) => {
+      calls += 1
+      if (state === 'away') throw new VipswapError('unreachable', 'the controller restarts')
+      if (state === 'missing') throw new VipswapError('package_not_found', 'it has none')
+      writeFileSync(join(into, 'content'), digest)
+    },
+  }
+  const digestOf = async (path: string): Promise<string> => readFileSync(join(path, 'content'), 'utf8')
+  const cache = new PackageCache({ directory: tempDir(t), source, digestOf, onChange: () => {} })
+  t.teardown(() => cache.close())
+  cache.prefetch([digest])
+  await until('it tries again', () => calls >= 2)
+  t.same(cache.errors, {})
+  state = 'missing'
+  await until('it is told', () => cache.errors[digest] === 'it has none')
+  state = 'away'
+  const before = calls
+  await until('it went away again', () => calls > before)
+  t.same(cache.errors, { [digest]: 'it has none' }, 'what is known of the package is not forgotten by silence')
+  state = 'there'
+  await until('it is here', () => cache.verified.includes(digest))
+  t.same(cache.errors, {})
 })
 
 t.test('a damaged state file or record is set aside, never taken for nothing silently', t => {

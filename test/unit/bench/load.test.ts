@@ -17,6 +17,7 @@ import { ResponseReader } from '../../../bench/load/response.ts'
 import { losses, summarise } from '../../../bench/report/summary.ts'
 import { makePackage } from '../../../bench/system/packages.ts'
 import { descendants, expectGone } from '../../../bench/system/processes.ts'
+import { readBootId } from '../../../src/core/clock.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
 
@@ -203,7 +204,11 @@ void t.test('what descends from a process is found, and what outlives it is told
   await once(parent, 'exit')
   t.match(await expectGone(family, 50), [{ pid: Number(line) }])
   t.strictSame(await expectGone(family, 1000), [])
-  t.strictSame(await expectGone([{ pid: process.pid, startTime: '1', command: '' }], 0), [], 'a reused pid is spared')
+  t.strictSame(
+    await expectGone([{ pid: process.pid, startTime: '1', bootId: readBootId(), command: '' }], 0),
+    [],
+    'a reused pid is spared',
+  )
 })
 
 function smallPlan(vips: readonly Vip[]): LoadPlan {

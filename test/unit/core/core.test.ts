@@ -3,10 +3,12 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
+import { formatAddress, parseAddress } from '../../../src/core/address.ts'
 import { writeFileAtomic } from '../../../src/core/atomic-file.ts'
 import { backoffDelay } from '../../../src/core/backoff.ts'
 import { createSystemClock } from '../../../src/core/clock.ts'
 import { formatDuration, parseDuration } from '../../../src/core/duration.ts'
+import { identify, isAlive, parseStat, readProcess, signalProcess } from '../../../src/core/process-identity.ts'
 import { jsonLines } from '../../../src/core/json-lines.ts'
 import { tempDir } from '../../support/temp.ts'
 
@@ -53,6 +55,47 @@ t.test('a file is replaced whole, with no temporary left', async t => {
   writeFileAtomic(path, 'two')
   t.equal(readFileSync(path, 'utf8'), 'two')
   t.same(readdirSync(directory), ['state.json'])
+})
+
+t.test('a process is told from a later one of the same pid, and a zombie from one whose threads go on', async t => {
+  const mine = identify(process.pid)
+  if (mine === null) throw new Error('this process runs')
+  t.ok(isAlive(mine))
+  for (const other of [
+    { ...mine, startTime: '1' },
+    { ...mine, bootId: 'another' },
+  ]) {
+    t.notOk(isAlive(other))
+    t.notOk(signalProcess(other, 'SIGKILL'), 'a stranger gets no signal')
+  }
+  t.match(readProcess(process.pid), { pid: process.pid, parent: process.ppid, alive: true })
+  t.equal(readProcess(2 ** 22 + 1), null)
+  t.equal(identify(2 ** 22 + 1), null)
+
+  // proc(5), with a name that looks like the fields behind it.
+  const stat = (state: string, threads: number): string =>
+    `7 (a) Z 9 9) ${state} 3 7 7 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 ${threads} 0 4711 0 0`
+  t.same(parseStat(7, stat('S', 1)), { pid: 7, parent: 3, group: 7, startTime: '4711', alive: true })
+  t.notOk(parseStat(7, stat('Z', 1)).alive)
+  t.ok(parseStat(7, stat('Z', 2)).alive, 'the main thread has ended, another still holds its sockets')
+  t.notOk(parseStat(7, stat('X', 1)).alive)
+})
+
+t.test('addresses read as people write them', async t => {
+  for (const [text, host, port] of [
+    ['127.0.0.1:9090', '127.0.0.1', 9090],
+    ['http://localhost:80/', 'localhost', 80],
+    [':9090', '127.0.0.1', 9090],
+    ['9090', '127.0.0.1', 9090],
+    ['[::1]:0', '::1', 0],
+  ] as const) {
+    const address = parseAddress(text)
+    t.same(address, { host, port }, text)
+    t.same(parseAddress(formatAddress(address)), address)
+  }
+  for (const text of ['', 'localhost', '127.0.0.1:65536', '::1:9090', '127.0.0.1:x']) {
+    t.throws(() => parseAddress(text), { code: 'usage', message: /write HOST:PORT/ }, text)
+  }
 })
 
 t.test('JSON lines arrive whole and in order however they are cut', async t => {
