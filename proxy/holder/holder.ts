@@ -53,7 +53,7 @@ export class Holder {
     this.#log = options.log
     const folder = join(options.data, 'proxy', options.id)
     this.#file = new TableFile(join(folder, 'table.json'))
-    this.#lives = new Lives(join(folder, 'state.json'), this.incarnation, this.#bootId)
+    this.#lives = new Lives(join(folder, 'state.json'), this.incarnation)
     this.#listeners = new BoundListeners(join(folder, 'ports.json'), address => void this.#onBoundLater(address))
     this.#workers = new WorkerPool(
       {
@@ -115,6 +115,8 @@ export class Holder {
   #onMessage(message: ToProxy): void {
     if (message.type !== 'table') return
     const { table } = message
+    // The link begins with a hello, so whoever sends a table has read it.
+    this.#lives.heard()
     const known = this.#newest ?? this.#file.read()
     if (known !== null && (known.fabric !== table.fabric || compareRevisions(table.revision, known.revision) < 0)) {
       this.#log.warn({ offered: table.revision, known: known.revision, fabric: table.fabric }, 'a table is refused')

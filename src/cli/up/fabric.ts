@@ -4,7 +4,7 @@ import { writeFileAtomic } from '../../core/atomic-file.ts'
 import type { Programs } from '../programs.ts'
 import { createLayout, type Layout } from './layout.ts'
 import { pidFileNames, readLive } from './pid-file.ts'
-import { isAlive, signalProcess } from './process-identity.ts'
+import { isAlive, signalProcess } from '../../core/process-identity.ts'
 import { claim } from './single.ts'
 import { supervise, type Part, type PartEvent, type Supervised } from './supervised.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
-import { isAlive, type ProcessIdentity } from './process-identity.ts'
+import { isAlive, type ProcessIdentity } from '../../core/process-identity.ts'
 
 /** `RUN/pids/<name>.json`: which process plays a part, and with which arguments it was started. */
 export interface PidRecord extends ProcessIdentity {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
 import { VipswapError, systemCode } from '../../core/errors.ts'
 import { readLive } from './pid-file.ts'
-import { identify } from './process-identity.ts'
+import { identify } from '../../core/process-identity.ts'
 
 const NAME = 'up'
 

@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { backoffDelay } from '../../core/backoff.ts'
 import { readLive, removePidFile, writePidFile, type PidRecord } from './pid-file.ts'
-import { identify, isAlive, signalProcess } from './process-identity.ts'
+import { identify, isAlive, signalProcess } from '../../core/process-identity.ts'
 
 export interface Part {
   /** `controller`, `proxy-0`, `node-1`: also the name of its log and pid file. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { createLayout } from '../../../src/cli/up/layout.ts'
 import { readLive, type PidRecord } from '../../../src/cli/up/pid-file.ts'
-import { identify, isAlive } from '../../../src/cli/up/process-identity.ts'
+import { identify, isAlive } from '../../../src/core/process-identity.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
 

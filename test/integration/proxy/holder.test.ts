@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import t from 'tap'
 import { LINK_PROTOCOL, type FromProxy, type ProxyHello, type ToProxy } from '../../../src/contracts/link.ts'
 import type { RoutingTable } from '../../../src/contracts/routing.ts'
 import { jsonLines, type JsonLines } from '../../../src/core/json-lines.ts'
+import { identify } from '../../../src/core/process-identity.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
 import {
@@ -356,6 +357,43 @@ void t.test(
     await until('it is gone', () => second.messages.some(message => message.type === 'predecessor' && message.exited))
   },
 )
+
+void t.test('lives that ended without a controller are told of until a controller has answered', async t => {
+  const dirs = folders(t)
+  const names = (): string[] => {
+    const text = readFileSync(join(dirs.data, 'proxy', 'proxy-0', 'state.json'), 'utf8')
+    return (JSON.parse(text) as { incarnation: string }[]).map(life => life.incarnation)
+  }
+  const liveAndDie = async (): Promise<void> => {
+    const before = existsSync(dirs.data) ? names() : []
+    const proxy = startProxy(t, dirs)
+    await until('it has written itself down with a worker', () => {
+      const now = names()
+      return now.length === before.length + 1 && proxy.workers().length === 1
+    })
+    const [worker] = proxy.workers()
+    proxy.child.kill('SIGKILL')
+    await proxy.exited
+    if (worker !== undefined) await until('its worker is gone', () => identify(worker) === null)
+  }
+  const first = table([], { listeners: [] })
+  const controller = await startController(t, dirs.run, first)
+  await liveAndDie()
+  await controller.close()
+  await liveAndDie()
+  const known = names()
+  t.equal(known.length, 2)
+  const third = startProxy(t, dirs)
+  await until('the third life runs', () => names().length === 3 && third.workers().length === 1)
+  const second = await startController(t, dirs.run, first)
+  const hello = await until('it says hello', () => second.hellos[0])
+  t.same(
+    hello.predecessors,
+    known.map(incarnation => ({ incarnation, exited: true })),
+  )
+  await second.acked(first)
+  t.same(names(), [hello.incarnation])
+})
 
 for (const how of ['SIGTERM', 'the stop file'] as const) {
   void t.test(`on ${how} it lets requests finish and exits 0`, async t => {

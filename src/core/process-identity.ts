@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { readBootId } from '../../core/clock.ts'
-import { systemCode } from '../../core/errors.ts'
+import { readBootId } from './clock.ts'
+import { systemCode } from './errors.ts'
 
 /** Tells a process from a later one that got the same pid. */
 export interface ProcessIdentity {
