@@ -107,7 +107,8 @@ export class Holder {
       id: this.#options.id,
       incarnation: this.incarnation,
       bootId: this.#bootId,
-      applied: this.#applied?.revision ?? null,
+      // Also before its first second is over: a controller that is behind the table on disk must know it.
+      applied: (this.#newest ?? this.#file.read())?.revision ?? null,
       predecessors: this.#lives.predecessors(),
     }
   }
@@ -119,7 +120,15 @@ export class Holder {
     this.#lives.heard()
     const known = this.#newest ?? this.#file.read()
     if (known !== null && (known.fabric !== table.fabric || compareRevisions(table.revision, known.revision) < 0)) {
-      this.#log.warn({ offered: table.revision, known: known.revision, fabric: table.fabric }, 'a table is refused')
+      if (known.fabric === table.fabric) {
+        this.#log.warn({ offered: table.revision, known: known.revision }, 'an older table is refused')
+      } else {
+        this.#log.error(
+          { fabric: known.fabric, offered: table.fabric },
+          `this proxy belongs to another fabric and refuses the controller's tables: give it a data folder of its own, ` +
+            `or stop it and remove ${this.#file.path} to let it change over`,
+        )
+      }
       this.#link.send({ type: 'refused', revision: table.revision, applied: known.revision })
       return
     }

@@ -161,6 +161,9 @@ void t.test('a table is applied, kept on disk and acknowledged; older and foreig
   controller.push(table([], { n: 999 }))
   controller.push(table([], { n: 2000, fabric: 'another' }))
   await until('both are refused', () => controller.messages.filter(message => message.type === 'refused').length === 2)
+  for (const message of controller.messages) {
+    if (message.type === 'refused') t.same(message.applied, first.revision)
+  }
   t.same(JSON.parse(readFileSync(path, 'utf8')), first)
   t.match(await ask(t, portIn(ack), GET), /one$/)
 
@@ -364,13 +367,14 @@ void t.test('lives that ended without a controller are told of until a controlle
     const text = readFileSync(join(dirs.data, 'proxy', 'proxy-0', 'state.json'), 'utf8')
     return (JSON.parse(text) as { incarnation: string }[]).map(life => life.incarnation)
   }
-  const liveAndDie = async (): Promise<void> => {
+  const liveAndDie = async (untilThen = async (): Promise<unknown> => null): Promise<void> => {
     const before = existsSync(dirs.data) ? names() : []
     const proxy = startProxy(t, dirs)
     await until('it has written itself down with a worker', () => {
       const now = names()
       return now.length === before.length + 1 && proxy.workers().length === 1
     })
+    await untilThen()
     const [worker] = proxy.workers()
     proxy.child.kill('SIGKILL')
     await proxy.exited
@@ -378,7 +382,7 @@ void t.test('lives that ended without a controller are told of until a controlle
   }
   const first = table([], { listeners: [] })
   const controller = await startController(t, dirs.run, first)
-  await liveAndDie()
+  await liveAndDie(async () => controller.acked(first))
   await controller.close()
   await liveAndDie()
   const known = names()
@@ -391,6 +395,7 @@ void t.test('lives that ended without a controller are told of until a controlle
     hello.predecessors,
     known.map(incarnation => ({ incarnation, exited: true })),
   )
+  t.same(hello.applied, first.revision, 'the table on disk is told of')
   await second.acked(first)
   t.same(names(), [hello.incarnation])
 })
