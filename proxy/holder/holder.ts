@@ -16,7 +16,8 @@ import { WorkerPool } from './worker-pool.ts'
 const WAIT_FOR_CONTROLLER_MS = 1000
 const STATUS_MS = 250
 const PREDECESSORS_MS = 250
-const STOP_DEADLINE_MS = 10_000
+/** Shorter than `vipswap up` waits before it kills. */
+const STOP_DEADLINE_MS = 8_000
 
 export interface HolderOptions {
   /** Its folder is `<data>/proxy/<id>`. */
@@ -91,7 +92,7 @@ export class Holder {
     )
   }
 
-  /** Accepts no more, lets requests finish (10 s at most), tells the controller the last counts. */
+  /** Accepts no more, lets requests finish (8 s at most), tells the controller the last counts. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#listeners.close()

@@ -5,7 +5,7 @@ import type { FromWorker, ToWorker } from './protocol.ts'
 
 const SPOOL_MS = 50
 /** Without a holder: finish what is open within this. */
-const ORPHAN_DEADLINE_MS = 30_000
+const ORPHAN_DEADLINE_MS = 10_000
 
 const log = createLogger('proxy-worker')
 let stopping = false

@@ -400,7 +400,7 @@ void t.test('lives that ended without a controller are told of until a controlle
   t.same(names(), [hello.incarnation])
 })
 
-for (const how of ['SIGTERM', 'the stop file'] as const) {
+for (const how of ['SIGTERM', 'the stop file once up and the agents are gone'] as const) {
   void t.test(`on ${how} it lets requests finish and exits 0`, async t => {
     const dirs = folders(t)
     let answer = (): void => {}
@@ -411,22 +411,58 @@ for (const how of ['SIGTERM', 'the stop file'] as const) {
     })
     const first = table([pool([target(origin)])], { listeners: [free()] })
     const controller = await startController(t, dirs.run, first)
+    const pids = join(dirs.data, 'run', 'pids')
+    mkdirSync(pids, { recursive: true })
+    const here = JSON.stringify(identify(process.pid))
+    for (const name of ['up', 'node-0']) writeFileSync(join(pids, `${name}.json`), here)
     const proxy = startProxy(t, dirs)
     const port = portIn(await controller.acked(first))
     const client = await rawClient(t, port, GET)
     await until('it is in flight', () => origin.sockets.length === 1)
-    if (how === 'SIGTERM') proxy.child.kill('SIGTERM')
-    else writeFileSync(join(dirs.run, 'stop'), '')
-    await until('nobody listens', async () => {
+    const stillListens = async (): Promise<boolean> => {
       const late = await rawClient(t, port)
-      const closed = late.failed !== null
       late.socket.destroy()
-      return closed
-    })
+      return late.failed === null
+    }
+    if (how === 'SIGTERM') proxy.child.kill('SIGTERM')
+    else {
+      const gone = JSON.stringify({ ...identify(process.pid), startTime: '1' })
+      const looks = async (): Promise<void> => {
+        // Longer than it takes to look at the file again.
+        const seen = performance.now() + 600
+        await until('it has looked', () => performance.now() > seen)
+        t.ok(await stillListens())
+      }
+      writeFileSync(join(dirs.run, 'stop'), '')
+      await looks()
+      writeFileSync(join(pids, 'up.json'), gone)
+      await looks()
+      writeFileSync(join(pids, 'node-0.json'), gone)
+    }
+    await until('nobody listens', async () => !(await stillListens()))
+    // As `up` does to a proxy that ends by itself; only a second signal is impatience.
+    if (how !== 'SIGTERM') proxy.child.kill('SIGTERM')
     answer()
     t.match(await client.until(isWhole), /Connection: close\r\n\r\nfinished$/)
+    client.socket.destroy()
     t.equal(await proxy.exited, 0)
     const last = controller.messages.findLast(message => message.type === 'status')
     t.ok(last?.type === 'status' && last.status.ledger.rows.some(row => row.answered === 1), 'the last counts are told')
   })
 }
+
+void t.test('workers end within 10 s of a holder that was told to leave at once', async t => {
+  const dirs = folders(t)
+  const origin = await startOrigin(t, () => {})
+  const first = table([pool([target(origin)])], { listeners: [free()] })
+  const controller = await startController(t, dirs.run, first)
+  const proxy = startProxy(t, dirs)
+  await rawClient(t, portIn(await controller.acked(first)), GET)
+  await until('it is in flight', () => origin.sockets.length === 1)
+  const [worker = 0] = proxy.workers()
+  proxy.child.kill('SIGTERM')
+  await until('it stops', () => proxy.child.exitCode !== null || !proxy.child.kill('SIGTERM'))
+  t.equal(await proxy.exited, 1)
+  t.not(identify(worker), null, 'it still has a request')
+  await until('its worker is gone', () => identify(worker) === null, { timeoutMs: 11_000 })
+})
