@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { writeFileAtomic } from '../../src/core/atomic-file.ts'
 import { identify, isAlive, type ProcessIdentity } from '../../src/core/process-identity.ts'
+import type { RetriedWrites } from './retried-writes.ts'
 
 interface Life {
   readonly incarnation: string
@@ -25,11 +26,13 @@ interface Earlier {
 export class Lives {
   readonly #path: string
   readonly #incarnation: string
+  readonly #writes: RetriedWrites
   readonly #earlier: Earlier[]
   #processes: readonly ProcessIdentity[] = []
 
-  constructor(path: string, incarnation: string) {
+  constructor(path: string, incarnation: string, writes: RetriedWrites) {
     this.#path = path
+    this.#writes = writes
     this.#incarnation = incarnation
     this.#earlier = readLives(path).map(life => ({
       life,
@@ -39,7 +42,7 @@ export class Lives {
     }))
   }
 
-  /** Writes down the processes of this life. Called before a new worker serves anything. Throws if the disk refuses. */
+  /** Writes down the processes of this life. Called before a new worker serves anything. */
   record(workerPids: readonly number[]): void {
     this.#processes = [process.pid, ...workerPids].flatMap(pid => identify(pid) ?? [])
     this.#write()
@@ -79,7 +82,8 @@ export class Lives {
   #write(): void {
     const kept = this.#earlier.filter(earlier => !earlier.heard).map(({ life }) => life)
     const own: Life = { incarnation: this.#incarnation, processes: this.#processes }
-    writeFileAtomic(this.#path, JSON.stringify([...kept, own]), { durable: false })
+    const text = JSON.stringify([...kept, own])
+    this.#writes.attempt('state.json', () => writeFileAtomic(this.#path, text, { durable: false }))
   }
 }
 

@@ -32,7 +32,7 @@ export class WorkerPool implements WorkerEvents {
   #quickDeaths = 0
   #stopping = false
   /** One change at a time: a worker that starts in the middle of one waits for its end. */
-  #turn: Promise<void> = Promise.resolve()
+  #turn: Promise<void> | null = null
   #ready: WorkerProcess[] = []
   #firstReady: (() => void) | null = null
 
@@ -176,9 +176,15 @@ export class WorkerPool implements WorkerEvents {
     )
   }
 
+  /** Begins `act` in this very step if nothing else is under way. */
   async #inTurn(act: () => Promise<void>): Promise<void> {
-    const mine = this.#turn.then(act)
-    this.#turn = mine.catch(() => {})
+    const mine = this.#turn === null ? act() : this.#turn.then(act)
+    const turn = mine
+      .catch(() => {})
+      .then(() => {
+        if (this.#turn === turn) this.#turn = null
+      })
+    this.#turn = turn
     await mine
   }
 }

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
@@ -175,6 +175,40 @@ void t.test('a table is applied, kept on disk and acknowledged; older and foreig
     const status = controller.messages.findLast(message => message.type === 'status')
     return status?.type === 'status' && status.status.ledger.rows.reduce((sum, row) => sum + row.arrived, 0) === 3
   })
+})
+
+void t.test('a disk that refuses ends nobody: served on, acknowledged once written', async t => {
+  const dirs = folders(t)
+  const a = await answering(t, ok('A'))
+  const b = await answering(t, ok('B'))
+  const first = table([pool([target(a)])], { listeners: [free()] })
+  const controller = await startController(t, dirs.run, first)
+  const proxy = startProxy(t, dirs)
+  const port = portIn(await controller.acked(first))
+  const files = ['table', 'state', 'ports'].map(name => join(dirs.data, 'proxy', 'proxy-0', `${name}.json`))
+  const [worker = 0] = proxy.workers()
+  for (const path of files) {
+    rmSync(path)
+    mkdirSync(path)
+  }
+  const second = table([pool([target(b)])], { listeners: [free(), free(1)] })
+  controller.push(second)
+  await until('it is served', async () => (await ask(t, port, GET)).endsWith('B'))
+  process.kill(worker, 'SIGKILL')
+  await until(
+    'the next worker serves',
+    async () => identify(worker) === null && (await ask(t, port, GET)).endsWith('B'),
+  )
+  t.notOk(
+    controller.messages.some(message => message.type === 'ack' && message.revision.n === second.revision.n),
+    'not acknowledged',
+  )
+  for (const path of files) rmdirSync(path)
+  const ack = await controller.acked(second)
+  t.equal(portIn(ack), port)
+  t.equal(ack.listeners[1]?.error, null)
+  t.same(JSON.parse(readFileSync(files[0] ?? '', 'utf8')), second)
+  await until('its processes are written down', () => proxy.workers().some(pid => pid !== worker))
 })
 
 void t.test('a count that reaches zero on a draining target is told at once', async t => {
