@@ -1,6 +1,7 @@
 import type { LedgerRow } from '../../src/contracts/ledger.ts'
 import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { backoffDelay } from '../../src/core/backoff.ts'
+import { errorMessage } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import { closeRows, sumRows } from '../ledger/merge.ts'
 import type { FromWorker } from '../worker/protocol.ts'
@@ -127,22 +128,33 @@ export class WorkerPool implements WorkerEvents {
     if (this.#stopping) return
     this.#log.warn({ worker: worker.pid, code, signal }, 'a worker died')
     if (performance.now() - worker.startedAt > QUICK_MS) this.#quickDeaths = 0
+    this.#spawnAgain()
+  }
+
+  // Private
+
+  #spawnAgain(): void {
     const delay = this.#quickDeaths === 0 ? 0 : backoffDelay(this.#quickDeaths - 1, BACKOFF)
     this.#quickDeaths++
     if (delay === 0) this.#spawn()
     else setTimeout(() => this.#spawn(), delay)
   }
 
-  // Private
-
   #spawn(): void {
     if (this.#stopping) return
-    this.#workers.add(new WorkerProcess(this))
+    try {
+      this.#workers.add(new WorkerProcess(this))
+    } catch (error) {
+      // Node tells most of what the system refuses by an event, but not a want of memory.
+      this.#log.error({ error: errorMessage(error) }, 'a worker cannot be started')
+      this.#spawnAgain()
+      return
+    }
     this.#events.onProcesses(this.#pids())
   }
 
   #pids(): number[] {
-    return [...this.#workers].map(worker => worker.pid)
+    return [...this.#workers].flatMap(worker => worker.pid ?? [])
   }
 
   #serving(): WorkerProcess[] {

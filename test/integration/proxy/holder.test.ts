@@ -9,6 +9,7 @@ import { LINK_PROTOCOL, type FromProxy, type ProxyHello, type ToProxy } from '..
 import type { RoutingTable } from '../../../src/contracts/routing.ts'
 import { jsonLines, type JsonLines } from '../../../src/core/json-lines.ts'
 import { identify } from '../../../src/core/process-identity.ts'
+import { WorkerProcess } from '../../../proxy/holder/worker-process.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
 import {
@@ -209,6 +210,16 @@ void t.test('a disk that refuses ends nobody: served on, acknowledged once writt
   t.equal(ack.listeners[1]?.error, null)
   t.same(JSON.parse(readFileSync(files[0] ?? '', 'utf8')), second)
   await until('its processes are written down', () => proxy.workers().some(pid => pid !== worker))
+})
+
+void t.test('a worker that cannot be started counts as one that died', async t => {
+  const exits: (number | null)[] = []
+  const events = { onReady: () => {}, onMessage: () => {}, onExit: (worker: WorkerProcess) => exits.push(worker.pid) }
+  const worker = new WorkerProcess(events, '/nowhere/node')
+  await until('it is told', () => exits.length > 0)
+  t.same(exits, [null])
+  await worker.sync()
+  t.ok(worker.gone)
 })
 
 void t.test('a count that reaches zero on a draining target is told at once', async t => {
