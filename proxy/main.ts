@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MAX_SOCKET_PATH } from '../src/contracts/link.ts'
 import { createLogger } from '../src/core/logger.ts'
 import { onShutdown } from '../src/core/shutdown.ts'
 import { Holder } from './holder/holder.ts'
+import { StopFile } from './holder/stop-file.ts'
 
 const STOP_POLL_MS = 250
 
@@ -32,10 +32,9 @@ if (Buffer.byteLength(join(values.run, 'controller.sock')) > MAX_SOCKET_PATH) {
 const holder = new Holder({ data: values.data, run: values.run, id: values.id, workers, log })
 const begin = onShutdown(() => holder.stop(), { deadlineMs: 15_000, log })
 
-// "Stop wanted" is a file, so that it holds even if whoever wanted it is gone.
-const stopFile = join(values.run, 'stop')
+const stopFile = new StopFile(values.run, values.data)
 const poll = setInterval(() => {
-  if (!existsSync(stopFile)) return
+  if (!stopFile.isMine) return
   clearInterval(poll)
   begin('stop file')
 }, STOP_POLL_MS)

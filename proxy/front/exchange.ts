@@ -12,7 +12,7 @@ import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { Account, type Outcome } from '../ledger/account.ts'
-import { isTrusted, routeFor, type Route } from '../routing/snapshot.ts'
+import { isTrusted, routeFor, type CompiledPool, type Route } from '../routing/snapshot.ts'
 import type { InFlight, TargetState } from '../routing/target.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
 import type { AnswerSink, UpstreamFailure } from '../upstream/answer-sink.ts'
@@ -169,7 +169,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
       this.body.queue(bytes, start, end)
       if (this.heldSince > 0 && this.#state === 'waiting') {
         this.#heldBytes += end - start
-        if (!this.#plane.hold.grow(end - start, this.#plane.snapshot.limits)) this.#caller.stream.pause()
+        if (!this.#plane.hold.grow(this, end - start, this.#plane.snapshot.limits)) this.#caller.stream.pause()
       }
     }
   }
@@ -216,6 +216,8 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   // AnswerSink
 
   onConnected(): void {
+    // Whoever waits for this instance may follow.
+    if (this.#target !== null) this.#target.suspectUntil = 0
     if (this.#upstream !== null) this.#send(this.#upstream)
   }
 
@@ -352,13 +354,13 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
     tried.add(target)
     if (failure.cause === 'connect-failed') {
       const untried = pool?.ready.some(other => !tried.has(other)) ?? false
-      // All instances refused: wait for the next table if something is expected to become ready.
+      // All instances refused: wait until one takes connections again if something is expected to become ready.
       if (!untried) {
-        if (pool?.pool.expecting !== true) return false
+        if (pool == null || !pool.pool.expecting) return false
         this.#account.replayed()
         this.#releaseTarget()
         tried.clear()
-        this.#hold(performance.now())
+        this.#hold(pool, performance.now())
         return true
       }
     } else if (this.#resent) return false
@@ -378,21 +380,21 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
       const detail = reason ?? 'nothing is deployed here'
       this.#answerOwn('refused', { status: 503, error: 'destination_unavailable', detail })
     } else if (route.pool.pool.expecting) {
-      this.#hold(now)
+      this.#hold(route.pool, now)
     } else {
       const detail = reason ?? 'no instance is ready'
       this.#answerOwn('no-instance', { status: 503, error: 'destination_unavailable', detail })
     }
   }
 
-  #hold(now: number): void {
+  #hold(pool: CompiledPool, now: number): void {
     this.#state = 'waiting'
     if (this.heldSince === 0) {
       this.heldSince = now
       this.#heldBytes = this.head.fields.length + this.head.target.length + this.body.size
       this.#account.held()
     }
-    if (!this.#plane.hold.add(this, this.#plane.snapshot.limits)) {
+    if (!this.#plane.hold.add(this, pool, this.#plane.snapshot.limits)) {
       const detail = 'too many requests wait for an instance'
       this.#answerOwn('hold-full', { status: 503, error: 'destination_unavailable', detail })
     }

@@ -67,7 +67,7 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
         this.heldSince = now
         this.#account.held()
       }
-      if (!this.#plane.hold.add(this, snapshot.limits)) this.#end('hold-full')
+      if (!this.#plane.hold.add(this, pool, snapshot.limits)) this.#end('hold-full')
     }
   }
 
@@ -135,6 +135,8 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
     const upstream = this.#upstream
     if (upstream === null) return
     this.#dialledAt = Infinity
+    // Whoever waits for this instance may follow.
+    if (this.#target !== null) this.#target.suspectUntil = 0
     if (this.#over) {
       upstream.destroy()
       return
@@ -152,7 +154,10 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
     if (this.#over) return
     target.suspectUntil = performance.now() + 1000
     this.#tried.add(target)
-    if (!this.#plane.budget.take(performance.now())) {
+    const pool = this.#plane.snapshot.sites.get(this.address)?.first.pool
+    const untried = pool?.ready.some(other => !this.#tried.has(other)) ?? false
+    // Waiting costs nobody anything; another instance does.
+    if (untried && !this.#plane.budget.take(performance.now())) {
       this.#end('connect-failed')
       return
     }

@@ -4,6 +4,7 @@ import type { ListenerStatus } from '../../src/contracts/link.ts'
 import type { Listener, RoutingTable } from '../../src/contracts/routing.ts'
 import { addressOf } from '../routing/snapshot.ts'
 import { bindErrorText, bindFailure, bindTcp, type BoundHandle } from './bind.ts'
+import type { RetriedWrites } from './retried-writes.ts'
 
 const RETRY_MS = 1000
 
@@ -23,12 +24,14 @@ export class BoundListeners {
   readonly #places = new Map<string, Place>()
   readonly #portsPath: string
   readonly #ports: Record<string, number>
+  readonly #writes: RetriedWrites
   readonly #onChange: (opened: string) => void
   readonly #retry: NodeJS.Timeout
   #retrying = false
 
   /** `portsPath` keeps the ports that were found for port 0; `onChange`: a bind that had failed has succeeded now. */
-  constructor(portsPath: string, onChange: (opened: string) => void) {
+  constructor(portsPath: string, writes: RetriedWrites, onChange: (opened: string) => void) {
+    this.#writes = writes
     this.#portsPath = portsPath
     this.#ports = readPorts(portsPath)
     this.#onChange = onChange
@@ -122,7 +125,7 @@ export class BoundListeners {
       place.error = null
       if (place.port === 0 && bound.port !== port) {
         this.#ports[address] = bound.port
-        writeFileAtomic(this.#portsPath, JSON.stringify(this.#ports))
+        this.#writes.attempt('ports.json', () => writeFileAtomic(this.#portsPath, JSON.stringify(this.#ports)))
       }
       return true
     } catch (error) {

@@ -9,14 +9,17 @@ import type { Logger } from '../../src/core/logger.ts'
 import { BoundListeners } from './bound-listeners.ts'
 import { ControllerLink } from './controller-link.ts'
 import { Lives } from './lives.ts'
+import { RetriedWrites } from './retried-writes.ts'
 import { TableFile } from './table-file.ts'
 import { WorkerPool } from './worker-pool.ts'
 
 /** How long a starting proxy waits for the controller's table before it serves with the one on disk. */
 const WAIT_FOR_CONTROLLER_MS = 1000
 const STATUS_MS = 250
-const PREDECESSORS_MS = 250
-const STOP_DEADLINE_MS = 10_000
+/** How often predecessors are looked for and failed writes tried again. */
+const TICK_MS = 250
+/** Shorter than `vipswap up` waits before it kills. */
+const STOP_DEADLINE_MS = 8_000
 
 export interface HolderOptions {
   /** Its folder is `<data>/proxy/<id>`. */
@@ -34,14 +37,16 @@ export class Holder {
   readonly #options: HolderOptions
   readonly #log: Logger
   readonly #bootId = readBootId()
+  readonly #writes: RetriedWrites
   readonly #file: TableFile
   readonly #lives: Lives
   readonly #listeners: BoundListeners
   readonly #workers: WorkerPool
   readonly #link: ControllerLink
   readonly #timers: NodeJS.Timeout[] = []
-  /** Accepted and on disk. */
   #newest: RoutingTable | null = null
+  /** What table.json holds, once this life has read or written it. */
+  #onDisk: RoutingTable | null = null
   /** Applied by every worker. */
   #applied: RoutingTable | null = null
   #applying = false
@@ -52,9 +57,14 @@ export class Holder {
     this.#options = options
     this.#log = options.log
     const folder = join(options.data, 'proxy', options.id)
+    this.#writes = new RetriedWrites(this.#log)
     this.#file = new TableFile(join(folder, 'table.json'))
-    this.#lives = new Lives(join(folder, 'state.json'), this.incarnation, this.#bootId)
-    this.#listeners = new BoundListeners(join(folder, 'ports.json'), address => void this.#onBoundLater(address))
+    this.#lives = new Lives(join(folder, 'state.json'), this.incarnation, this.#writes)
+    this.#listeners = new BoundListeners(
+      join(folder, 'ports.json'),
+      this.#writes,
+      address => void this.#onBoundLater(address),
+    )
     this.#workers = new WorkerPool(
       {
         handles: () => this.#listeners.handles(),
@@ -85,13 +95,14 @@ export class Holder {
         if (stored === null) return
         this.#log.warn({ revision: stored.revision }, 'no controller: serving with the table on disk')
         this.#newest = stored
+        this.#onDisk = stored
         void this.#applyNewest()
       }, WAIT_FOR_CONTROLLER_MS),
-      setInterval(() => this.#watchPredecessors(), PREDECESSORS_MS),
+      setInterval(() => this.#tick(), TICK_MS),
     )
   }
 
-  /** Accepts no more, lets requests finish (10 s at most), tells the controller the last counts. */
+  /** Accepts no more, lets requests finish (8 s at most), tells the controller the last counts. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#listeners.close()
@@ -107,7 +118,8 @@ export class Holder {
       id: this.#options.id,
       incarnation: this.incarnation,
       bootId: this.#bootId,
-      applied: this.#applied?.revision ?? null,
+      // Also before its first second is over: a controller that is behind the table on disk must know it.
+      applied: (this.#newest ?? this.#file.read())?.revision ?? null,
       predecessors: this.#lives.predecessors(),
     }
   }
@@ -115,18 +127,27 @@ export class Holder {
   #onMessage(message: ToProxy): void {
     if (message.type !== 'table') return
     const { table } = message
+    // The link begins with a hello, so whoever sends a table has read it.
+    this.#lives.heard()
     const known = this.#newest ?? this.#file.read()
     if (known !== null && (known.fabric !== table.fabric || compareRevisions(table.revision, known.revision) < 0)) {
-      this.#log.warn({ offered: table.revision, known: known.revision, fabric: table.fabric }, 'a table is refused')
+      if (known.fabric === table.fabric) {
+        this.#log.warn({ offered: table.revision, known: known.revision }, 'an older table is refused')
+      } else {
+        this.#log.error(
+          { fabric: known.fabric, offered: table.fabric },
+          `this proxy belongs to another fabric and refuses the controller's tables: give it a data folder of its own, ` +
+            `or stop it and remove ${this.#file.path} to let it change over`,
+        )
+      }
       this.#link.send({ type: 'refused', revision: table.revision, applied: known.revision })
       return
     }
     if (this.#newest !== null && compareRevisions(table.revision, this.#newest.revision) === 0) {
       // Said again, to a link that came back. Applied again it would begin drains anew.
-      if (this.#newest === this.#applied) this.#ack()
+      this.#ack()
       return
     }
-    this.#file.write(table)
     this.#newest = table
     void this.#applyNewest()
   }
@@ -140,7 +161,10 @@ export class Holder {
         const table = this.#newest
         if (table === null || table === this.#applied) break
         const { opened, closed } = await this.#listeners.follow(table)
-        await this.#workers.apply(table, opened, closed)
+        const applied = this.#workers.apply(table, opened, closed)
+        // While the workers apply it: only the acknowledgement promises both.
+        if (table !== this.#onDisk) this.#writes.attempt('table.json', () => this.#write(table))
+        await applied
         this.#applied = table
         this.#ack()
       }
@@ -157,9 +181,17 @@ export class Holder {
     this.#ack()
   }
 
+  #write(table: RoutingTable): void {
+    this.#file.write(table)
+    this.#onDisk = table
+    // Where the disk was full before, this is what the acknowledgement waited for.
+    this.#ack()
+  }
+
+  /** Says which table is applied and on disk; nothing while it is not both. */
   #ack(): void {
     const revision = this.#applied?.revision
-    if (revision === undefined) return
+    if (revision === undefined || this.#applied !== this.#onDisk) return
     this.#statusSentAt = performance.now()
     this.#link.send({ type: 'ack', revision, listeners: this.#listeners.status(), status: this.#status(revision) })
   }
@@ -185,7 +217,8 @@ export class Holder {
     this.#link.send({ type: 'status', status: this.#status(this.#applied.revision) })
   }
 
-  #watchPredecessors(): void {
+  #tick(): void {
+    this.#writes.retry()
     if (this.#lives.allGone) return
     for (const incarnation of this.#lives.newlyGone()) {
       this.#link.send({ type: 'predecessor', incarnation, exited: true })

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { writeFileAtomic } from '../../src/core/atomic-file.ts'
-import { identify, isAlive, type ProcessIdentity } from './process-identity.ts'
+import { identify, isAlive, type ProcessIdentity } from '../../src/core/process-identity.ts'
+import type { RetriedWrites } from './retried-writes.ts'
 
 interface Life {
   readonly incarnation: string
-  readonly bootId: string
   readonly processes: readonly ProcessIdentity[]
 }
 
@@ -13,44 +13,62 @@ export interface Predecessor {
   readonly exited: boolean
 }
 
-const KEPT = 20
+interface Earlier {
+  readonly life: Life
+  exited: boolean
+  /** The hello last said called it exited. */
+  said: boolean
+  /** The controller has heard that it is exited: no later life need say so again. */
+  heard: boolean
+}
 
 /** The state file of a proxy: which processes this life and earlier ones consist of, so that it is known when those are gone. */
 export class Lives {
   readonly #path: string
   readonly #incarnation: string
-  readonly #bootId: string
-  readonly #earlier: { life: Life; exited: boolean }[]
+  readonly #writes: RetriedWrites
+  readonly #earlier: Earlier[]
+  #processes: readonly ProcessIdentity[] = []
 
-  constructor(path: string, incarnation: string, bootId: string) {
+  constructor(path: string, incarnation: string, writes: RetriedWrites) {
     this.#path = path
+    this.#writes = writes
     this.#incarnation = incarnation
-    this.#bootId = bootId
-    this.#earlier = readLives(path)
-      .slice(-KEPT)
-      .map(life => ({ life, exited: !this.#runs(life) }))
+    this.#earlier = readLives(path).map(life => ({
+      life,
+      exited: !life.processes.some(isAlive),
+      said: false,
+      heard: false,
+    }))
   }
 
   /** Writes down the processes of this life. Called before a new worker serves anything. */
   record(workerPids: readonly number[]): void {
-    const own: Life = {
-      incarnation: this.#incarnation,
-      bootId: this.#bootId,
-      processes: [process.pid, ...workerPids].map(identify),
-    }
-    const running = this.#earlier.filter(earlier => !earlier.exited).map(earlier => earlier.life)
-    writeFileAtomic(this.#path, JSON.stringify([...running, own]), { durable: false })
+    this.#processes = [process.pid, ...workerPids].flatMap(pid => identify(pid) ?? [])
+    this.#write()
   }
 
+  /** What a hello says of earlier lives. */
   predecessors(): Predecessor[] {
-    return this.#earlier.map(({ life, exited }) => ({ incarnation: life.incarnation, exited }))
+    return this.#earlier.map(earlier => {
+      earlier.said = earlier.exited
+      return { incarnation: earlier.life.incarnation, exited: earlier.exited }
+    })
+  }
+
+  /** The controller has answered the last hello: what that called exited may be forgotten by later lives. */
+  heard(): void {
+    const news = this.#earlier.filter(earlier => earlier.said && !earlier.heard)
+    if (news.length === 0) return
+    for (const earlier of news) earlier.heard = true
+    this.#write()
   }
 
   /** Those that have ended since they were last asked about. */
   newlyGone(): string[] {
     const gone: string[] = []
     for (const earlier of this.#earlier) {
-      if (earlier.exited || this.#runs(earlier.life)) continue
+      if (earlier.exited || earlier.life.processes.some(isAlive)) continue
       earlier.exited = true
       gone.push(earlier.life.incarnation)
     }
@@ -61,8 +79,11 @@ export class Lives {
     return this.#earlier.every(earlier => earlier.exited)
   }
 
-  #runs(life: Life): boolean {
-    return life.bootId === this.#bootId && life.processes.some(isAlive)
+  #write(): void {
+    const kept = this.#earlier.filter(earlier => !earlier.heard).map(({ life }) => life)
+    const own: Life = { incarnation: this.#incarnation, processes: this.#processes }
+    const text = JSON.stringify([...kept, own])
+    this.#writes.attempt('state.json', () => writeFileAtomic(this.#path, text, { durable: false }))
   }
 }
 

@@ -4,16 +4,16 @@ import type { RoutingTable } from '../../src/contracts/routing.ts'
 
 /** The newest table on disk: what a proxy serves with when no controller is there. */
 export class TableFile {
-  readonly #path: string
+  readonly path: string
 
   constructor(path: string) {
-    this.#path = path
+    this.path = path
   }
 
   /** The table, or null if there is none that can be read. */
   read(): RoutingTable | null {
     try {
-      const value: unknown = JSON.parse(readFileSync(this.#path, 'utf8'))
+      const value: unknown = JSON.parse(readFileSync(this.path, 'utf8'))
       return isTable(value) ? value : null
     } catch {
       return null
@@ -25,7 +25,7 @@ export class TableFile {
    * and a torn file counts as none.
    */
   write(table: RoutingTable): void {
-    writeFileAtomic(this.#path, JSON.stringify(table), { durable: false })
+    writeFileAtomic(this.path, JSON.stringify(table), { durable: false })
   }
 }
 

@@ -1,6 +1,7 @@
 import type { LedgerRow } from '../../src/contracts/ledger.ts'
 import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { backoffDelay } from '../../src/core/backoff.ts'
+import { errorMessage } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import { closeRows, sumRows } from '../ledger/merge.ts'
 import type { FromWorker } from '../worker/protocol.ts'
@@ -32,7 +33,7 @@ export class WorkerPool implements WorkerEvents {
   #quickDeaths = 0
   #stopping = false
   /** One change at a time: a worker that starts in the middle of one waits for its end. */
-  #turn: Promise<void> = Promise.resolve()
+  #turn: Promise<void> | null = null
   #ready: WorkerProcess[] = []
   #firstReady: (() => void) | null = null
 
@@ -127,22 +128,33 @@ export class WorkerPool implements WorkerEvents {
     if (this.#stopping) return
     this.#log.warn({ worker: worker.pid, code, signal }, 'a worker died')
     if (performance.now() - worker.startedAt > QUICK_MS) this.#quickDeaths = 0
+    this.#spawnAgain()
+  }
+
+  // Private
+
+  #spawnAgain(): void {
     const delay = this.#quickDeaths === 0 ? 0 : backoffDelay(this.#quickDeaths - 1, BACKOFF)
     this.#quickDeaths++
     if (delay === 0) this.#spawn()
     else setTimeout(() => this.#spawn(), delay)
   }
 
-  // Private
-
   #spawn(): void {
     if (this.#stopping) return
-    this.#workers.add(new WorkerProcess(this))
+    try {
+      this.#workers.add(new WorkerProcess(this))
+    } catch (error) {
+      // Node tells most of what the system refuses by an event, but not a want of memory.
+      this.#log.error({ error: errorMessage(error) }, 'a worker cannot be started')
+      this.#spawnAgain()
+      return
+    }
     this.#events.onProcesses(this.#pids())
   }
 
   #pids(): number[] {
-    return [...this.#workers].map(worker => worker.pid)
+    return [...this.#workers].flatMap(worker => worker.pid ?? [])
   }
 
   #serving(): WorkerProcess[] {
@@ -176,9 +188,15 @@ export class WorkerPool implements WorkerEvents {
     )
   }
 
+  /** Begins `act` in this very step if nothing else is under way. */
   async #inTurn(act: () => Promise<void>): Promise<void> {
-    const mine = this.#turn.then(act)
-    this.#turn = mine.catch(() => {})
+    const mine = this.#turn === null ? act() : this.#turn.then(act)
+    const turn = mine
+      .catch(() => {})
+      .then(() => {
+        if (this.#turn === turn) this.#turn = null
+      })
+    this.#turn = turn
     await mine
   }
 }

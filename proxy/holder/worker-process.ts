@@ -25,10 +25,10 @@ export class WorkerProcess {
   readonly #waiting = new Map<string, () => void>()
   #syncs = 0
 
-  constructor(events: WorkerEvents) {
+  constructor(events: WorkerEvents, execPath = process.execPath) {
     const env: NodeJS.ProcessEnv = {}
     for (const name of PASSED_ON) if (process.env[name] !== undefined) env[name] = process.env[name]
-    this.#child = fork(MAIN, [], { execArgv: [], env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#child = fork(MAIN, [], { execPath, execArgv: [], env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.#child.on('message', (message: FromWorker) => {
       if (message.type === 'synced') this.#settle(`sync ${message.id}`, message.status)
       else if (message.type === 'status') this.#settle(null, message.status)
@@ -36,17 +36,23 @@ export class WorkerProcess {
       else if (message.type === 'ready') events.onReady(this)
       events.onMessage(this, message)
     })
-    this.#child.on('error', () => {})
-    this.#child.on('exit', (code, signal) => {
+    const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
+      if (this.gone) return
       this.gone = true
       for (const resolve of this.#waiting.values()) resolve()
       this.#waiting.clear()
       events.onExit(this, code, signal)
+    }
+    // One that could not be started (no memory, no process left) has no exit of its own.
+    this.#child.on('error', () => {
+      if (this.#child.pid === undefined) ended(null, null)
     })
+    this.#child.on('exit', ended)
   }
 
-  get pid(): number {
-    return this.#child.pid ?? 0
+  /** Null if it could not be started. */
+  get pid(): number | null {
+    return this.#child.pid ?? null
   }
 
   send(message: ToWorker, handle?: unknown): void {

@@ -204,6 +204,7 @@ export class DataPlane implements Plane {
       if (now >= target.drainDeadline + CUT_AFTER_MS) for (const open of target.open) open.cut('drain-deadline')
     }
     this.hold.expireAt(now, this.snapshot.limits)
+    this.hold.probeAt(now)
     for (const connection of this.#connections) connection.watch(now)
     if (this.#stopping) this.#closeIdle()
   }

@@ -5,10 +5,12 @@ import type { FromWorker, ToWorker } from './protocol.ts'
 
 const SPOOL_MS = 50
 /** Without a holder: finish what is open within this. */
-const ORPHAN_DEADLINE_MS = 30_000
+const ORPHAN_DEADLINE_MS = 10_000
 
 const log = createLogger('proxy-worker')
 let stopping = false
+/** A handle was given to listen on since the last `sync`. */
+let listened = false
 
 function send(message: FromWorker): void {
   // The channel may just have closed: 'disconnect' follows and ends this worker.
@@ -19,6 +21,12 @@ function sendStatus(urgent: boolean): void {
   plane.ledger.changed = false
   plane.inFlightChanged = false
   send({ type: 'status', status: plane.status(), urgent })
+}
+
+function sendSynced(id: number): void {
+  plane.ledger.changed = false
+  plane.inFlightChanged = false
+  send({ type: 'synced', id, status: plane.status() })
 }
 
 const plane = new DataPlane(() => sendStatus(true))
@@ -49,18 +57,18 @@ process.on('message', (message: ToWorker, handle: unknown) => {
       plane.commit()
       break
     case 'listen':
-      if (!stopping) listeners.listenHandle(message.address, handle)
+      if (stopping) break
+      listeners.listenHandle(message.address, handle)
+      listened = true
       break
     case 'unlisten':
       listeners.close(message.address)
       break
     case 'sync':
-      // A failed listen is told by a later tick; this comes after it.
-      setImmediate(() => {
-        plane.ledger.changed = false
-        plane.inFlightChanged = false
-        send({ type: 'synced', id: message.id, status: plane.status() })
-      })
+      // A failed listen is told by a later tick; this must come after it.
+      if (listened) setImmediate(sendSynced, message.id)
+      else sendSynced(message.id)
+      listened = false
       break
     case 'stop':
       void stop(message.deadlineMs, 'told to')

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
@@ -8,6 +8,8 @@ import t from 'tap'
 import { LINK_PROTOCOL, type FromProxy, type ProxyHello, type ToProxy } from '../../../src/contracts/link.ts'
 import type { RoutingTable } from '../../../src/contracts/routing.ts'
 import { jsonLines, type JsonLines } from '../../../src/core/json-lines.ts'
+import { identify } from '../../../src/core/process-identity.ts'
+import { WorkerProcess } from '../../../proxy/holder/worker-process.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
 import {
@@ -160,6 +162,9 @@ void t.test('a table is applied, kept on disk and acknowledged; older and foreig
   controller.push(table([], { n: 999 }))
   controller.push(table([], { n: 2000, fabric: 'another' }))
   await until('both are refused', () => controller.messages.filter(message => message.type === 'refused').length === 2)
+  for (const message of controller.messages) {
+    if (message.type === 'refused') t.same(message.applied, first.revision)
+  }
   t.same(JSON.parse(readFileSync(path, 'utf8')), first)
   t.match(await ask(t, portIn(ack), GET), /one$/)
 
@@ -171,6 +176,50 @@ void t.test('a table is applied, kept on disk and acknowledged; older and foreig
     const status = controller.messages.findLast(message => message.type === 'status')
     return status?.type === 'status' && status.status.ledger.rows.reduce((sum, row) => sum + row.arrived, 0) === 3
   })
+})
+
+void t.test('a disk that refuses ends nobody: served on, acknowledged once written', async t => {
+  const dirs = folders(t)
+  const a = await answering(t, ok('A'))
+  const b = await answering(t, ok('B'))
+  const first = table([pool([target(a)])], { listeners: [free()] })
+  const controller = await startController(t, dirs.run, first)
+  const proxy = startProxy(t, dirs)
+  const port = portIn(await controller.acked(first))
+  const files = ['table', 'state', 'ports'].map(name => join(dirs.data, 'proxy', 'proxy-0', `${name}.json`))
+  const [worker = 0] = proxy.workers()
+  for (const path of files) {
+    rmSync(path)
+    mkdirSync(path)
+  }
+  const second = table([pool([target(b)])], { listeners: [free(), free(1)] })
+  controller.push(second)
+  await until('it is served', async () => (await ask(t, port, GET)).endsWith('B'))
+  process.kill(worker, 'SIGKILL')
+  await until(
+    'the next worker serves',
+    async () => identify(worker) === null && (await ask(t, port, GET)).endsWith('B'),
+  )
+  t.notOk(
+    controller.messages.some(message => message.type === 'ack' && message.revision.n === second.revision.n),
+    'not acknowledged',
+  )
+  for (const path of files) rmdirSync(path)
+  const ack = await controller.acked(second)
+  t.equal(portIn(ack), port)
+  t.equal(ack.listeners[1]?.error, null)
+  t.same(JSON.parse(readFileSync(files[0] ?? '', 'utf8')), second)
+  await until('its processes are written down', () => proxy.workers().some(pid => pid !== worker))
+})
+
+void t.test('a worker that cannot be started counts as one that died', async t => {
+  const exits: (number | null)[] = []
+  const events = { onReady: () => {}, onMessage: () => {}, onExit: (worker: WorkerProcess) => exits.push(worker.pid) }
+  const worker = new WorkerProcess(events, '/nowhere/node')
+  await until('it is told', () => exits.length > 0)
+  t.same(exits, [null])
+  await worker.sync()
+  t.ok(worker.gone)
 })
 
 void t.test('a count that reaches zero on a draining target is told at once', async t => {
@@ -357,7 +406,46 @@ void t.test(
   },
 )
 
-for (const how of ['SIGTERM', 'the stop file'] as const) {
+void t.test('lives that ended without a controller are told of until a controller has answered', async t => {
+  const dirs = folders(t)
+  const names = (): string[] => {
+    const text = readFileSync(join(dirs.data, 'proxy', 'proxy-0', 'state.json'), 'utf8')
+    return (JSON.parse(text) as { incarnation: string }[]).map(life => life.incarnation)
+  }
+  const liveAndDie = async (untilThen = async (): Promise<unknown> => null): Promise<void> => {
+    const before = existsSync(dirs.data) ? names() : []
+    const proxy = startProxy(t, dirs)
+    await until('it has written itself down with a worker', () => {
+      const now = names()
+      return now.length === before.length + 1 && proxy.workers().length === 1
+    })
+    await untilThen()
+    const [worker] = proxy.workers()
+    proxy.child.kill('SIGKILL')
+    await proxy.exited
+    if (worker !== undefined) await until('its worker is gone', () => identify(worker) === null)
+  }
+  const first = table([], { listeners: [] })
+  const controller = await startController(t, dirs.run, first)
+  await liveAndDie(async () => controller.acked(first))
+  await controller.close()
+  await liveAndDie()
+  const known = names()
+  t.equal(known.length, 2)
+  const third = startProxy(t, dirs)
+  await until('the third life runs', () => names().length === 3 && third.workers().length === 1)
+  const second = await startController(t, dirs.run, first)
+  const hello = await until('it says hello', () => second.hellos[0])
+  t.same(
+    hello.predecessors,
+    known.map(incarnation => ({ incarnation, exited: true })),
+  )
+  t.same(hello.applied, first.revision, 'the table on disk is told of')
+  await second.acked(first)
+  t.same(names(), [hello.incarnation])
+})
+
+for (const how of ['SIGTERM', 'the stop file once up and the agents are gone'] as const) {
   void t.test(`on ${how} it lets requests finish and exits 0`, async t => {
     const dirs = folders(t)
     let answer = (): void => {}
@@ -368,22 +456,58 @@ for (const how of ['SIGTERM', 'the stop file'] as const) {
     })
     const first = table([pool([target(origin)])], { listeners: [free()] })
     const controller = await startController(t, dirs.run, first)
+    const pids = join(dirs.data, 'run', 'pids')
+    mkdirSync(pids, { recursive: true })
+    const here = JSON.stringify(identify(process.pid))
+    for (const name of ['up', 'node-0']) writeFileSync(join(pids, `${name}.json`), here)
     const proxy = startProxy(t, dirs)
     const port = portIn(await controller.acked(first))
     const client = await rawClient(t, port, GET)
     await until('it is in flight', () => origin.sockets.length === 1)
-    if (how === 'SIGTERM') proxy.child.kill('SIGTERM')
-    else writeFileSync(join(dirs.run, 'stop'), '')
-    await until('nobody listens', async () => {
+    const stillListens = async (): Promise<boolean> => {
       const late = await rawClient(t, port)
-      const closed = late.failed !== null
       late.socket.destroy()
-      return closed
-    })
+      return late.failed === null
+    }
+    if (how === 'SIGTERM') proxy.child.kill('SIGTERM')
+    else {
+      const gone = JSON.stringify({ ...identify(process.pid), startTime: '1' })
+      const looks = async (): Promise<void> => {
+        // Longer than it takes to look at the file again.
+        const seen = performance.now() + 600
+        await until('it has looked', () => performance.now() > seen)
+        t.ok(await stillListens())
+      }
+      writeFileSync(join(dirs.run, 'stop'), '')
+      await looks()
+      writeFileSync(join(pids, 'up.json'), gone)
+      await looks()
+      writeFileSync(join(pids, 'node-0.json'), gone)
+    }
+    await until('nobody listens', async () => !(await stillListens()))
+    // As `up` does to a proxy that ends by itself; only a second signal is impatience.
+    if (how !== 'SIGTERM') proxy.child.kill('SIGTERM')
     answer()
     t.match(await client.until(isWhole), /Connection: close\r\n\r\nfinished$/)
+    client.socket.destroy()
     t.equal(await proxy.exited, 0)
     const last = controller.messages.findLast(message => message.type === 'status')
     t.ok(last?.type === 'status' && last.status.ledger.rows.some(row => row.answered === 1), 'the last counts are told')
   })
 }
+
+void t.test('workers end within 10 s of a holder that was told to leave at once', async t => {
+  const dirs = folders(t)
+  const origin = await startOrigin(t, () => {})
+  const first = table([pool([target(origin)])], { listeners: [free()] })
+  const controller = await startController(t, dirs.run, first)
+  const proxy = startProxy(t, dirs)
+  await rawClient(t, portIn(await controller.acked(first)), GET)
+  await until('it is in flight', () => origin.sockets.length === 1)
+  const [worker = 0] = proxy.workers()
+  proxy.child.kill('SIGTERM')
+  await until('it stops', () => proxy.child.exitCode !== null || !proxy.child.kill('SIGTERM'))
+  t.equal(await proxy.exited, 1)
+  t.not(identify(worker), null, 'it still has a request')
+  await until('its worker is gone', () => identify(worker) === null, { timeoutMs: 11_000 })
+})

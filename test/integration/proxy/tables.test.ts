@@ -124,6 +124,37 @@ void t.test('holding is bounded in time, count and bytes', async t => {
   t.match(await last.until(isWhole), /^HTTP\/1\.1 503 [\s\S]*suspended/)
 })
 
+void t.test('requests held because every instance refused go on once one listens again', async t => {
+  const dead = await startOrigin(t, () => {})
+  await dead.close()
+  const line = listener({ key: 'app/production/db/tcp', protocol: 'tcp', port: 9, hostNames: [] })
+  const tables = table([pool([target(dead)], { expecting: true })], { listeners: [listener(), line] })
+  const { plane, port, rows, listen } = await startPlane(t, tables)
+  const clients = await Promise.all([GET, POST, GET].map(async request => rawClient(t, port, request)))
+  const raw = await rawClient(t, await listen('127.0.0.1:9'), GET)
+  await until('all are held', () => plane.hold.size === 4)
+  const again = await startOrigin(t, (_text, socket) => socket.write(ok('x')), { port: dead.port })
+  for (const client of [...clients, raw]) t.equal(statusOf(await client.until(isWhole)), 200)
+  t.equal(plane.hold.size, 0)
+  t.equal(again.received.length, 4)
+  t.equal(rows().answered, 3)
+})
+
+void t.test('a pool that holds all it may leaves another pool its own share', async t => {
+  const pools = [pool([], { key: 'a', expecting: true }), pool([], { key: 'b', expecting: true })]
+  const listeners = [listener({ pool: 'a' }), listener({ key: 'b', port: 2, pool: 'b' })]
+  const { plane, port, listen } = await startPlane(t, table(pools, { listeners, limits: { holdMax: 2 } }))
+  const other = await listen('127.0.0.1:2')
+  await rawClient(t, port, GET)
+  await rawClient(t, port, GET)
+  await until('one is full', () => plane.hold.size === 2)
+  t.equal(statusOf(await ask(t, port, GET)), 503)
+  await rawClient(t, other, GET)
+  await until('the other is not', () => plane.hold.size === 3)
+  plane.apply(table([]))
+  await until('all are answered', () => open(plane) === 0)
+})
+
 void t.test('a draining instance finishes what it has, gets nothing new, and its count reaches zero', async t => {
   const answers: (() => void)[] = []
   const draining = await startOrigin(t, (text, socket, clear) => {

@@ -1,9 +1,11 @@
 import t from 'tap'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
+import { DEFAULT_LIMITS } from '../../../src/contracts/routing.ts'
 import { chooseTarget } from '../../../proxy/balancing/choose.ts'
 import { RetryBudget } from '../../../proxy/balancing/retry-budget.ts'
+import { HoldQueue, type Held } from '../../../proxy/hold/hold-queue.ts'
 import { closeRows, openIn, sumRows } from '../../../proxy/ledger/merge.ts'
-import { isTrusted } from '../../../proxy/routing/snapshot.ts'
+import { isTrusted, type CompiledPool } from '../../../proxy/routing/snapshot.ts'
 import { TargetState } from '../../../proxy/routing/target.ts'
 
 const POOL = {
@@ -37,6 +39,36 @@ void t.test('the less busy of two is chosen, each is reached, failed ones only i
     b.suspectUntil = 0
   }
   t.ok(chooseTarget([a], new Set([a]), 0))
+  t.end()
+})
+
+void t.test('a request held again expires by its own deadline, and one at a time tries who refused', t => {
+  const queue = new HoldQueue()
+  const suspect = state('s')
+  suspect.suspectUntil = 50
+  const waiting: CompiledPool = { pool: POOL, ready: [suspect] }
+  const told: string[] = []
+  const held = (name: string, heldSince: number): Held => ({
+    heldSince,
+    heldBytes: 1,
+    tryAgain: () => told.push(`${name} tries`),
+    expire: () => told.push(`${name} expires`),
+  })
+  const old = held('old', 1)
+  const limits = { ...DEFAULT_LIMITS, holdTimeoutMs: 100 }
+  t.ok(queue.add(old, waiting, limits))
+  t.ok(queue.add(held('young', 40), waiting, limits))
+  queue.remove(old)
+  t.ok(queue.add(old, waiting, limits))
+  queue.probeAt(49)
+  t.same(told, [])
+  queue.probeAt(50)
+  t.same(told.splice(0), ['old tries'])
+  suspect.suspectUntil = 0
+  queue.probeAt(50)
+  t.same(told.splice(0), ['old tries', 'young tries'])
+  queue.expireAt(101, limits)
+  t.same(told, ['old expires'])
   t.end()
 })
 
