@@ -79,7 +79,8 @@ function report(thrown: unknown, json: boolean, terminal: Terminal): void {
   const error = thrown instanceof VipswapError ? thrown : new VipswapError('internal', errorMessage(thrown))
   const { code, message, details } = error
   if (json) terminal.out(JSON.stringify({ schema: 'vipswap.error/1', code, message, ...details }))
-  const further = furtherLines(details)
+  // A single thing in the way is the message itself.
+  const further = furtherLines(details).filter(line => line !== `${message} [${code}]`)
   // A message that is the list itself is not said twice.
   const listed = further.length > 0 && further.every(line => message.includes(line))
   const head = listed ? `${further.length === 1 ? 'one fault' : `${further.length} faults`} to correct` : message

@@ -11,18 +11,14 @@ export function serviceRoutes(app: AdminApp, context: AdminContext): void {
   app.delete(
     '/v1/services/:service',
     { schema: { params: ServiceParams, querystring: WaitQuery } },
-    async (request, reply) => {
-      const { name } = findService(api, request.params.service)
-      return accept(context, { kind: 'deleteService', service: name }, request, reply)
-    },
+    async (request, reply) =>
+      accept(context, { kind: 'deleteService', service: request.params.service }, request, reply),
   )
   app.post(
     '/v1/services/:service/swap',
     { schema: { params: ServiceParams, querystring: WaitQuery, body: SwapBody } },
-    async (request, reply) => {
-      const { name } = findService(api, request.params.service)
-      return accept(context, { kind: 'swap', service: name, ...request.body }, request, reply)
-    },
+    async (request, reply) =>
+      accept(context, { kind: 'swap', service: request.params.service, ...request.body }, request, reply),
   )
   app.get('/v1/nodes', () => ({ nodes: api.nodes() }))
 }

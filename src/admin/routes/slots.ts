@@ -12,7 +12,7 @@ import {
 } from '../../contracts/api.ts'
 import { NAME_PATTERN, type Slot } from '../../model/common.ts'
 import { WaitQuery, accept } from '../accept.ts'
-import { SlotParams, findDeployment, findService, type AdminApp, type AdminContext } from '../context.ts'
+import { SlotParams, findDeployment, type AdminApp, type AdminContext } from '../context.ts'
 
 const PATH = '/v1/services/:service/slots/:slot'
 
@@ -33,45 +33,39 @@ export function slotRoutes(app: AdminApp, context: AdminContext): void {
     return accept(context, { kind: 'create', service, slot, replace, ...body }, request, reply)
   })
   app.delete(PATH, { schema: mutation }, async (request, reply) =>
-    accept(context, { kind: 'delete', ...known(request.params) }, request, reply),
+    accept(context, { kind: 'delete', ...request.params }, request, reply),
   )
   app.post(`${PATH}/upgrade`, { schema: { ...mutation, body: UpgradeBody } }, async (request, reply) =>
-    accept(context, upgradeCommand(known(request.params), request.body), request, reply),
+    accept(context, upgradeCommand(request.params, request.body), request, reply),
   )
   app.patch(`${PATH}/upgrade`, { schema: { ...mutation, body: ChangeUpgradeBody } }, async (request, reply) => {
     const { mode } = request.body
     if (mode === undefined)
       throw new VipswapError('invalid_request', 'body: mode is missing; there is nothing to change')
-    return accept(context, { kind: 'changeUpgrade', ...known(request.params), mode }, request, reply)
+    return accept(context, { kind: 'changeUpgrade', ...request.params, mode }, request, reply)
   })
   app.post(`${PATH}/walk`, { schema: { ...mutation, body: WalkBody } }, async (request, reply) =>
-    accept(context, { kind: 'walk', ...known(request.params), ...request.body }, request, reply),
+    accept(context, { kind: 'walk', ...request.params, ...request.body }, request, reply),
   )
   app.post(`${PATH}/rollback`, { schema: { ...mutation, body: RollbackBody } }, async (request, reply) =>
-    accept(context, { kind: 'rollback', ...known(request.params), ...request.body }, request, reply),
+    accept(context, { kind: 'rollback', ...request.params, ...request.body }, request, reply),
   )
   app.post(`${PATH}/configuration`, { schema: { ...mutation, body: ConfigurationBody } }, async (request, reply) =>
-    accept(context, { kind: 'configure', ...known(request.params), ...request.body }, request, reply),
+    accept(context, { kind: 'configure', ...request.params, ...request.body }, request, reply),
   )
   app.post(`${PATH}/status`, { schema: { ...mutation, body: StatusBody } }, async (request, reply) =>
-    accept(context, { kind: 'status', ...known(request.params), ...request.body }, request, reply),
+    accept(context, { kind: 'status', ...request.params, ...request.body }, request, reply),
   )
   app.post(`${PATH}/plan`, { schema: { params: SlotParams, body: PlanBody } }, async request => {
     const { swap, upgrade } = request.body
     if (swap !== undefined && upgrade !== undefined) {
       throw new VipswapError('invalid_request', 'body: give swap or upgrade, not both')
     }
-    const where = known(request.params)
+    const where = request.params
     return api.plan(
       upgrade === undefined ? { kind: 'swap', service: where.service, ...swap } : upgradeCommand(where, upgrade),
     )
   })
-
-  /** An unknown service is told from an empty slot here; whether the slot may do it is the controller's to say. */
-  function known(params: { service: string; slot: Slot }): { service: string; slot: Slot } {
-    findService(api, params.service)
-    return params
-  }
 }
 
 function upgradeCommand(where: { service: string; slot: Slot }, body: UpgradeBody): Command {

@@ -150,6 +150,10 @@ export class FakeController implements ControllerApi {
     const { refusal } = this
     this.refusal = null
     if (refusal !== null) throw refusal
+    if (command.kind !== 'create' && !this.#services.has(command.service)) {
+      const known = [...this.#services.keys()].join(', ')
+      throw new VipswapError('service_not_found', `there is no service "${command.service}"; there are: ${known}`)
+    }
     const id = `op-${this.#operations.size + 1}`
     if (idempotencyKey !== undefined) this.#keys.set(idempotencyKey, id)
     this.#operations.set(id, {
