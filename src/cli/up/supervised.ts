@@ -13,8 +13,15 @@ export interface Part {
   readonly args: readonly string[]
 }
 
+/** Was that process started with what the part would be started with now? */
+export function hasArgs(record: PidRecord, part: Part): boolean {
+  return JSON.stringify(record.args) === JSON.stringify(part.args)
+}
+
 export type PartEvent =
-  | { readonly kind: 'started' | 'adopted'; readonly name: string; readonly pid: number }
+  | { readonly kind: 'started'; readonly name: string; readonly pid: number }
+  /** `otherArgs`: it was started with other arguments than it would be now. */
+  | { readonly kind: 'adopted'; readonly name: string; readonly pid: number; readonly otherArgs: boolean }
   | { readonly kind: 'died'; readonly name: string; readonly restartMs: number; readonly how: string }
 
 /** One process that is kept running. */
@@ -96,7 +103,7 @@ export function supervise(
   record = readLive(pids, part.name)
   if (record === null) start()
   else {
-    onEvent({ kind: 'adopted', name: part.name, pid: record.pid })
+    onEvent({ kind: 'adopted', name: part.name, pid: record.pid, otherArgs: !hasArgs(record, part) })
     watch(record)
   }
 

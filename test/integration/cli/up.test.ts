@@ -173,6 +173,21 @@ t.test('up killed with -9 leaves everything running, and the next up adopts it',
   t.ok(before.every(each => !isAlive(each)))
 })
 
+t.test('the proxy gets its number of workers; one that lives keeps its own, which is told', async t => {
+  const { start, ready, record } = await place(t)
+  const first = start(1, '', '3')
+  await ready(first)
+  t.strictSame(record('proxy-0').args.slice(-2), ['--workers', '3'])
+  first.child.kill('SIGKILL')
+  await first.ended
+  const second = start(1, '', '2')
+  await ready(second)
+  t.match(second.output(), /proxy-0 adopted \(pid \d+\), with its earlier arguments/)
+  t.match(second.output(), /node-0 adopted \(pid \d+\)$/m)
+  second.child.kill('SIGTERM')
+  t.equal(await second.ended, 0)
+})
+
 t.test('a node that ran here before comes back, wanted or not', async t => {
   const { data, start, ready, record, lives, started } = await place(t)
   for (const name of ['node-2', 'rack-1']) mkdirSync(join(data, 'nodes', name), { recursive: true })
