@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { createLayout } from '../../../src/cli/up/layout.ts'
-import { readLive, type PidRecord } from '../../../src/cli/up/pid-file.ts'
+import { livingNames, readLive, type PidRecord } from '../../../src/cli/up/pid-file.ts'
 import { identify, isAlive } from '../../../src/core/process-identity.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
@@ -302,7 +302,10 @@ t.test('a process is known by more than its pid', t => {
   const pids = join(tempDir(t), 'pids')
   mkdirSync(pids)
   writeFileSync(join(pids, 'x.json'), JSON.stringify({ ...own, name: 'x', args: [] }))
+  writeFileSync(join(pids, 'y.json'), JSON.stringify({ ...own, startTime: '1', name: 'y', args: [] }))
   t.match(readLive(pids, 'x'), { pid: process.pid })
+  t.strictSame(livingNames(pids), ['x'])
+  t.strictSame(livingNames(join(pids, 'never')), [])
   writeFileSync(join(pids, 'x.json'), '{"pid":')
   t.equal(readLive(pids, 'x'), null)
   t.end()
