@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { backoffDelay } from '../../core/backoff.ts'
@@ -32,7 +32,7 @@ export interface Supervised {
   pid(): number | null
   /** No more restarts: it may end by itself from now on. */
   retire(): void
-  /** Retires it; tells the process to end and resolves true once it has, false after `deadlineMs`. */
+  /** Retires it; tells the process to end and resolves true once it has, false after `deadlineMs`; then it keeps nobody here. */
   stop(deadlineMs: number): Promise<boolean>
   /** SIGKILL. Only after `stop` gave up. */
   kill(): void
@@ -60,6 +60,7 @@ export function supervise(
   let quickDeaths = 0
   let stopping = false
   let timer: NodeJS.Timeout | undefined
+  let child: ChildProcess | undefined
   let onGone: (() => void) | undefined
 
   const died = (how: string): void => {
@@ -78,12 +79,13 @@ export function supervise(
 
   const watch = (adopted: PidRecord): void => {
     timer = setTimeout(() => (isAlive(adopted) ? watch(adopted) : died('it ended')), WATCH_MS)
+    if (stopping) timer.unref()
   }
 
   const start = (): void => {
     startedAt = performance.now()
     const log = openSync(join(directories.logs, `${part.name}.log`), 'a', 0o600)
-    const child = spawn(process.execPath, [part.script, ...part.args], {
+    child = spawn(process.execPath, [part.script, ...part.args], {
       detached: true,
       stdio: ['ignore', log, log],
     })
@@ -116,6 +118,9 @@ export function supervise(
     retire() {
       stopping = true
       if (record === null) clearTimeout(timer)
+      // From now on this process stays for `stop` alone, not for one that does not end.
+      timer?.unref()
+      child?.unref()
     },
     async stop(deadlineMs) {
       this.retire()

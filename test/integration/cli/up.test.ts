@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { createLayout } from '../../../src/cli/up/layout.ts'
 import { livingNames, readLive, type PidRecord } from '../../../src/cli/up/pid-file.ts'
+import { supervise } from '../../../src/cli/up/supervised.ts'
 import { identify, isAlive } from '../../../src/core/process-identity.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
@@ -275,6 +276,23 @@ t.test('a package is deployed once, and resumed after', async t => {
   again.child.kill('SIGTERM')
   t.equal(await again.ended, 0)
   t.ok(existsSync(data))
+})
+
+t.test('a process that does not end in time keeps nobody waiting, and can still be killed', async t => {
+  const root = tempDir(t)
+  const script = join(root, 'stubborn.js')
+  writeFileSync(script, "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('up')")
+  const layout = createLayout(join(root, 'data'))
+  const begin = () => supervise({ name: 'stubborn', script, args: [] }, layout, () => {})
+  const own = begin()
+  t.teardown(() => own.kill())
+  await until('it is up', () => readFileSync(join(layout.logs, 'stubborn.log'), 'utf8') === 'up\n')
+  const adopted = begin()
+  t.equal(adopted.pid(), own.pid())
+  for (const each of [adopted, own]) t.equal(await each.stop(300), false)
+  t.notOk(process.getActiveResourcesInfo().includes('ProcessWrap'), 'a child in the way would hold this process')
+  own.kill()
+  t.strictSame(await Promise.all([own.stop(10_000), adopted.stop(10_000)]), [true, true])
 })
 
 t.test('the run folder moves where socket paths would be too long', t => {
