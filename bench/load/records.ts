@@ -2,7 +2,7 @@ export const KINDS = ['get', 'post', 'chunked', 'slow', 'ws'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** How the request was made: over a kept connection, a new one each time, or at its appointed time. */
-export const LOOPS = ['keep-alive', 'one-shot', 'open'] as const
+const LOOPS = ['keep-alive', 'one-shot', 'open'] as const
 export type Loop = (typeof LOOPS)[number]
 
 /**

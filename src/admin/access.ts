@@ -17,7 +17,7 @@ const READING = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** Balancers and supervisors ask these without a token. */
 const OPEN_PATHS = new Set(['/healthz', '/readyz'])
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   const name = host.replace(/^\[|\]$/g, '').toLowerCase()
   return name === 'localhost' || name === '::1' || (isIP(name) === 4 && name.startsWith('127.'))
 }

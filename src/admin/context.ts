@@ -26,7 +26,7 @@ export type AdminApp = FastifyInstance<
   TypeBoxTypeProvider
 >
 
-export const SlotParam = Type.Union([Type.Literal('production'), Type.Literal('staging')])
+const SlotParam = Type.Union([Type.Literal('production'), Type.Literal('staging')])
 export const ServiceParams = Type.Object({ service: Type.String() })
 export const SlotParams = Type.Object({ service: Type.String(), slot: SlotParam })
 export const InstanceParams = Type.Object({ service: Type.String(), slot: SlotParam, instance: Type.String() })

@@ -77,6 +77,9 @@ async function run(): Promise<void> {
 function readConfig(file: string | undefined): FabricConfig {
   if (file === undefined) return DEFAULT_FABRIC_CONFIG
   const loaded = loadFabricConfig(file, readFileSync(file, 'utf8'))
-  if ('config' in loaded) return loaded.config
+  if ('config' in loaded) {
+    for (const { message } of loaded.warnings) log.warn(message)
+    return loaded.config
+  }
   throw new VipswapError('usage', loaded.faults.map(fault => fault.message).join('\n'))
 }

@@ -24,7 +24,7 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
 }
 
 /** One line for each thing that is wrong, in the order found. */
-export function describeFaults(schema: unknown, errors: readonly Fault[]): string[] {
+function describeFaults(schema: unknown, errors: readonly Fault[]): string[] {
   const lines = new Map<string, string>()
   for (const fault of errors) {
     // These follow from another fault that says it better: a branch of a union, or an unknown key.

@@ -5,10 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import { VipswapError, errorMessage } from '../core/errors.ts'
-import { exitCodeOf } from './exit-codes.ts'
+import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { slotTable } from './print/service.ts'
 import { processTerminal } from './terminal.ts'
 import { deployIfEmpty } from './up/deploy-package.ts'
+import { livingNames } from './up/pid-file.ts'
 import { runUp, type UpContext } from './up/run-up.ts'
 
 // What `npm start` runs: two versions of the guestbook on a fabric of its own, gone with Ctrl-C.
@@ -26,7 +27,18 @@ try {
   terminal.err(`vipswap: ${errorMessage(error)}\n`)
   process.exitCode = exitCodeOf(error)
 } finally {
-  rmSync(data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+  removeUnlessUsed()
+}
+
+/** Who still runs writes there, and finds there what it needs to end its own. */
+function removeUnlessUsed(): void {
+  const left = livingNames(join(data, 'run', 'pids'))
+  if (left.length === 0) {
+    rmSync(data, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+    return
+  }
+  terminal.err(`vipswap: still running: ${left.join(', ')}; ${data} is kept, remove it once they have ended\n`)
+  process.exitCode = EXIT.failed
 }
 
 async function demonstrate(context: UpContext): Promise<void> {

@@ -34,7 +34,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   }
 }
 
-export function createProgram(context: VerbContext): Command {
+function createProgram(context: VerbContext): Command {
   const { terminal } = context
   const program = new Command('vipswap')
     .description('A front door and a small fabric for services that change without their callers noticing')

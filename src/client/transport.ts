@@ -84,7 +84,7 @@ export function createTransport({ url, token }: ClientOptions): Transport {
 }
 
 /** The error a problem document tells of; anything else by its status. */
-export function problemError(status: number, body: string): VipswapError {
+function problemError(status: number, body: string): VipswapError {
   let problem: Record<string, unknown> = {}
   try {
     const parsed: unknown = JSON.parse(body)

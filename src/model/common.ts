@@ -50,7 +50,7 @@ export const Named = <T extends TSchema>(value: T, options: { description?: stri
   Type.Record(Type.String({ pattern: NAME_PATTERN }), value, { ...closed, keyErrorMessage: NAME_TEXT, ...options })
 
 /** An address of a VIP: an IP address (IPv6 in brackets), `:+N` adds N to each endpoint's port. */
-export const VIP_PATTERN = '^(\\[[0-9A-Fa-f:.]+\\]|\\d{1,3}(\\.\\d{1,3}){3})(:\\+\\d{1,5})?$'
+const VIP_PATTERN = '^(\\[[0-9A-Fa-f:.]+\\]|\\d{1,3}(\\.\\d{1,3}){3})(:\\+\\d{1,5})?$'
 
 export const Vips = Type.Object(
   {
@@ -84,7 +84,3 @@ export const HostNames = Type.Object(
 
 export type Slot = 'production' | 'staging'
 export const SLOTS = ['production', 'staging'] as const satisfies readonly Slot[]
-
-export function otherSlot(slot: Slot): Slot {
-  return slot === 'production' ? 'staging' : 'production'
-}

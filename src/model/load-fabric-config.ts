@@ -16,6 +16,9 @@ export type LoadedFabricConfig =
 /** What holds without a `vipswap.yaml`. */
 export const DEFAULT_FABRIC_CONFIG: FabricConfig = resolveConfig({})
 
+/** Accepted and checked, and nothing looks at them yet. */
+const WITHOUT_EFFECT = ['sizes', 'quota', 'nodeTimeout', 'accessLog'] as const
+
 /** Reads `vipswap.yaml` (or JSON): every fault with its place, or the configuration with all defaults. */
 export function loadFabricConfig(file: string, text: string): LoadedFabricConfig {
   const { source, faults: syntax } = parseSource(file, text)
@@ -28,7 +31,9 @@ export function loadFabricConfig(file: string, text: string): LoadedFabricConfig
   const findings = new Findings(source)
   checkConfig(sound, findings)
   const faults = [...checked.faults, ...independentOf(checked.faults, findings.faults)].sort(compareFaults)
-  return faults.length > 0 ? { faults } : { config: resolveConfig(sound), warnings: findings.warnings }
+  return faults.length > 0
+    ? { faults }
+    : { config: resolveConfig(sound), warnings: findings.warnings.sort(compareFaults) }
 }
 
 function checkConfig(source: FabricSource, findings: Findings): void {
@@ -60,6 +65,10 @@ function checkConfig(source: FabricSource, findings: Findings): void {
       `found ${from}, which is above ${to}`,
       'write the lower port here, the higher in to',
     )
+  }
+  for (const name of WITHOUT_EFFECT) {
+    if (source[name] === undefined) continue
+    findings.warning([name], 'has no effect in this version', 'leave it out, or keep it for a later version')
   }
 }
 

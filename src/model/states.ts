@@ -1,16 +1,14 @@
 /** Azure's role-instance states, those that a process host can be in. */
-export const INSTANCE_STATUSES = [
-  'RoleStateUnknown',
-  'StartingRole',
-  'ReadyRole',
-  'BusyRole',
-  'StoppingRole',
-  'StoppedVM',
-  'CyclingRole',
-  'FailedStartingRole',
-  'UnresponsiveRole',
-] as const
-export type InstanceStatus = (typeof INSTANCE_STATUSES)[number]
+export type InstanceStatus =
+  | 'RoleStateUnknown'
+  | 'StartingRole'
+  | 'ReadyRole'
+  | 'BusyRole'
+  | 'StoppingRole'
+  | 'StoppedVM'
+  | 'CyclingRole'
+  | 'FailedStartingRole'
+  | 'UnresponsiveRole'
 
 /** Azure's deployment states. */
 export type DeploymentStatus =

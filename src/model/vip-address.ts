@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { VipAddress, VipAddresses } from './definition.ts'
 
-export const DEFAULT_VIPS: VipAddresses = {
+const DEFAULT_VIPS: VipAddresses = {
   production: { host: '127.0.0.1', portOffset: 0 },
   staging: { host: '127.0.0.1', portOffset: 1 },
 }

@@ -23,7 +23,7 @@ function leaves(entry: ManifestEntry, folder: string): boolean {
 }
 
 /** Keys sorted, since their order says nothing; lists keep theirs. */
-export function canonicalJson(value: unknown): string {
+function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))

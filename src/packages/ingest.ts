@@ -10,7 +10,6 @@ import { damaged } from './damaged.ts'
 import { checkLink } from './entry-guard.ts'
 import type { PackageLimits } from './limits.ts'
 import { readManifest } from './manifest.ts'
-import { readDirectory } from './read-directory.ts'
 import { readTar } from './read-tar.ts'
 import { readZip } from './read-zip.ts'
 import { unpackInto } from './unpack.ts'
@@ -42,13 +41,6 @@ export async function unpackArchive(
     if (typeof source === 'string') stream.destroy()
   }
   return findRoot(root)
-}
-
-/** Copies a directory under `work`, so that what is checked is what is kept. */
-export async function copyDirectory(directory: string, work: string, limits: PackageLimits): Promise<string> {
-  const root = join(work, 'root')
-  await unpackInto(root, limits, async sink => readDirectory(directory, sink))
-  return root
 }
 
 /** What lies at `path`, by its first bytes. Throws `invalid_package` for what is none of them. */

@@ -7,11 +7,11 @@ import { VipswapError, systemCode } from '../core/errors.ts'
 import type { Fault } from '../model/fault.ts'
 import type { Release } from '../model/release.ts'
 import { buildRelease } from './build-release.ts'
-import { copyDirectory, removeFolder, unpackArchive, type ArchiveKind } from './ingest.ts'
+import { removeFolder, unpackArchive, type ArchiveKind } from './ingest.ts'
 import { DEFAULT_PACKAGE_LIMITS, type PackageLimits } from './limits.ts'
 import { writeCanonicalTar } from './pack.ts'
 
-export interface AddedPackage {
+interface AddedPackage {
   readonly release: Release
   readonly warnings: readonly Fault[]
   /** False where the same content was there before. */
@@ -21,7 +21,6 @@ export interface AddedPackage {
 export interface PackageStore {
   /** From a stream or a file. Throws `invalid_package`, `package_too_large`, `invalid_definition`, `invalid_configuration`. */
   addArchive(source: Readable | string, kind: ArchiveKind): Promise<AddedPackage>
-  addDirectory(path: string): Promise<AddedPackage>
   get(digest: string): Promise<Release | null>
   /** The canonical tar. The stream fails with ENOENT where the package is not there. */
   open(digest: string): Readable
@@ -107,7 +106,6 @@ export function createPackageStore(directory: string, limits: PackageLimits = DE
       if (typeof source !== 'string') source.on('error', () => {})
       return add(async mine => unpackArchive(source, kind, mine, limits))
     },
-    addDirectory: async path => add(async mine => copyDirectory(path, mine, limits)),
     get,
     open(digest) {
       if (!DIGEST.test(digest)) throw new VipswapError('package_not_found', `"${digest}" is no digest of a package`)

@@ -1,10 +1,9 @@
-import { createReadStream } from 'node:fs'
 import { lstat, readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { NO_CONTENT, type EntrySink } from './entry.ts'
 import { isSkipped } from './manifest.ts'
 
-/** Hands everything under `directory` to `sink`, sorted; version control's and desktops' own files are left out. */
+/** Hands the names of everything under `directory` to `sink`, sorted, without content; version control's and desktops' own files are left out. */
 export async function readDirectory(directory: string, sink: EntrySink, prefix = ''): Promise<void> {
   for (const leaf of (await readdir(join(directory, prefix))).sort()) {
     if (isSkipped(leaf)) continue
@@ -12,7 +11,7 @@ export async function readDirectory(directory: string, sink: EntrySink, prefix =
     const path = join(directory, name)
     const found = await lstat(path)
     const entry = { name, executable: (found.mode & 0o111) !== 0, target: '', content: NO_CONTENT }
-    if (found.isFile()) await sink({ ...entry, type: 'file', content: fileContent(path) })
+    if (found.isFile()) await sink({ ...entry, type: 'file' })
     else if (found.isSymbolicLink()) await sink({ ...entry, type: 'link', target: await readlink(path) })
     else if (!found.isDirectory()) await sink({ ...entry, type: 'other' })
     else {
@@ -20,10 +19,4 @@ export async function readDirectory(directory: string, sink: EntrySink, prefix =
       await readDirectory(directory, sink, name)
     }
   }
-}
-
-/** Opened when it is read, so that who does not want the content leaves no file open. */
-async function* fileContent(path: string): AsyncGenerator<Uint8Array> {
-  const content: AsyncIterable<Buffer> = createReadStream(path)
-  yield* content
 }

@@ -14,7 +14,7 @@ import type { SimAgent } from './sim-agent.ts'
 import type { SimProxies, SimProxy } from './sim-proxy.ts'
 import type { World } from './world.ts'
 
-export const SETTINGS: FabricSettings = {
+const SETTINGS: FabricSettings = {
   vips: null,
   services: {},
   limits: DEFAULT_LIMITS,

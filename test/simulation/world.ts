@@ -9,7 +9,7 @@ export interface Process {
 }
 
 /** Thrown at the first broken invariant of a run. */
-export class Violation extends Error {}
+class Violation extends Error {}
 
 /** Simulated time, the queue of what is to happen, and the true state of all processes. */
 export class World {

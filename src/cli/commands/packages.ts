@@ -1,13 +1,25 @@
 import type { Command } from 'commander'
+import { existsSync, statSync } from 'node:fs'
+import { basename } from 'node:path'
+import { VipswapError } from '../../core/errors.ts'
+import { CONFIGURATION_FILES } from '../../model/load-configuration.ts'
+import { DEFINITION_FILES } from '../../model/load-definition.ts'
 import { readPackage } from '../../packages/read-package.ts'
+import { readFabricFile } from '../fabric-file.ts'
 import { act, type VerbContext } from '../verb.ts'
 
 /** `validate`, `gc`. */
 export function packageVerbs(program: Command, context: VerbContext): void {
   const validate = program
-    .command('validate <package>')
-    .description("check a package's definition; every fault with its place")
+    .command('validate <path>')
+    .description('check a package, or a vipswap.yaml; every fault with its place')
   act(validate, context, async (session, _flags, [path = '']) => {
+    if (isSingleFile(path)) {
+      const { warnings } = readFabricFile(path)
+      for (const warning of warnings) session.note(`warning: ${warning.message}`)
+      session.result('fabric-configuration', { file: path, warnings }, `${path} is a valid fabric configuration`)
+      return
+    }
     const { release, warnings } = await readPackage(path)
     const { definition, digest } = release
     const { name, version } = definition
@@ -24,4 +36,14 @@ export function packageVerbs(program: Command, context: VerbContext): void {
     const { removed } = await session.client.gc()
     session.result('gc', { removed }, removed.length === 0 ? 'nothing to remove' : removed.join('\n'))
   })
+}
+
+/** YAML or JSON by itself, which no package is. Throws `usage` for a part of a package: alone it cannot be checked. */
+function isSingleFile(path: string): boolean {
+  if (!/\.(ya?ml|json)$/.test(path) || !existsSync(path) || statSync(path).isDirectory()) return false
+  const name = basename(path)
+  if ([...DEFINITION_FILES, ...CONFIGURATION_FILES].some(part => part === name)) {
+    throw new VipswapError('usage', `${path} is a part of a package: name the folder it lies in`)
+  }
+  return true
 }

@@ -9,12 +9,13 @@ import { createLayout, type Layout } from './layout.ts'
 import { pidFileNames, readLive } from './pid-file.ts'
 import { isAlive, signalProcess } from '../../core/process-identity.ts'
 import { claim } from './single.ts'
-import { supervise, type Part, type PartEvent, type Supervised } from './supervised.ts'
+import { hasArgs, supervise, type Part, type PartEvent, type Supervised } from './supervised.ts'
 
 export interface FabricOptions {
   readonly data: string
   readonly nodes: number
   readonly admin: Address
+  readonly workers?: number
   readonly config?: string
   readonly tokenFile?: string
   readonly programs: Programs
@@ -107,7 +108,7 @@ async function finishOldStop(layout: Layout, stopFile: string): Promise<void> {
 /** A controller with other arguments (address, configuration) is started anew; traffic does not notice. */
 async function replaceChanged(layout: Layout, part: Part): Promise<void> {
   const record = readLive(layout.pids, part.name)
-  if (record === null || JSON.stringify(record.args) === JSON.stringify(part.args)) return
+  if (record === null || hasArgs(record, part)) return
   signalProcess(record, 'SIGTERM')
   const deadline = performance.now() + DEADLINE_MS
   while (isAlive(record)) {
@@ -123,8 +124,9 @@ function controllerPart({ programs, admin, config, tokenFile }: FabricOptions, {
   return { name: 'controller', script: programs.controller, args }
 }
 
-function proxyPart({ programs }: FabricOptions, { data, run }: Layout): Part {
-  return { name: 'proxy-0', script: programs.proxy, args: ['--data', data, '--run', run, '--id', 'proxy-0'] }
+function proxyPart({ programs, workers = 1 }: FabricOptions, { data, run }: Layout): Part {
+  const args = ['--data', data, '--run', run, '--id', 'proxy-0', '--workers', String(workers)]
+  return { name: 'proxy-0', script: programs.proxy, args }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readFileSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
 import { isAlive, type ProcessIdentity } from '../../core/process-identity.ts'
@@ -31,6 +31,12 @@ export function removePidFile(directory: string, name: string): void {
 /** Names that have a file, whether their process lives or not. */
 export function pidFileNames(directory: string): string[] {
   return readdirSync(directory).flatMap(file => (file.endsWith('.json') ? [file.slice(0, -'.json'.length)] : []))
+}
+
+/** Names whose process lives; none where the folder was never made. */
+export function livingNames(directory: string): string[] {
+  if (!existsSync(directory)) return []
+  return pidFileNames(directory).filter(name => readLive(directory, name) !== null)
 }
 
 function pathOf(directory: string, name: string): string {

@@ -15,6 +15,8 @@ export interface UpOptions {
   readonly data: string
   readonly nodes: number
   readonly admin: Address
+  /** Processes of the data plane; default 1. */
+  readonly workers?: number
   readonly config?: string
   readonly tokenFile?: string
   /** Default: those built beside this file. */
@@ -139,7 +141,11 @@ function readToken(file: string): string {
 
 function eventLine(event: PartEvent): string {
   const stamp = new Date().toISOString()
-  if (event.kind !== 'died') return `${stamp} ${event.name} ${event.kind} (pid ${event.pid})`
+  if (event.kind !== 'died') {
+    const earlier =
+      event.kind === 'adopted' && event.otherArgs ? ', with its earlier arguments until it starts anew' : ''
+    return `${stamp} ${event.name} ${event.kind} (pid ${event.pid})${earlier}`
+  }
   const when = event.restartMs === 0 ? 'at once' : `in ${Math.round(event.restartMs)} ms`
   return `${stamp} ${event.name} died (${event.how}), started again ${when}`
 }

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { backoffDelay } from '../../core/backoff.ts'
@@ -13,8 +13,15 @@ export interface Part {
   readonly args: readonly string[]
 }
 
+/** Was that process started with what the part would be started with now? */
+export function hasArgs(record: PidRecord, part: Part): boolean {
+  return JSON.stringify(record.args) === JSON.stringify(part.args)
+}
+
 export type PartEvent =
-  | { readonly kind: 'started' | 'adopted'; readonly name: string; readonly pid: number }
+  | { readonly kind: 'started'; readonly name: string; readonly pid: number }
+  /** `otherArgs`: it was started with other arguments than it would be now. */
+  | { readonly kind: 'adopted'; readonly name: string; readonly pid: number; readonly otherArgs: boolean }
   | { readonly kind: 'died'; readonly name: string; readonly restartMs: number; readonly how: string }
 
 /** One process that is kept running. */
@@ -25,7 +32,7 @@ export interface Supervised {
   pid(): number | null
   /** No more restarts: it may end by itself from now on. */
   retire(): void
-  /** Retires it; tells the process to end and resolves true once it has, false after `deadlineMs`. */
+  /** Retires it; tells the process to end and resolves true once it has, false after `deadlineMs`; then it keeps nobody here. */
   stop(deadlineMs: number): Promise<boolean>
   /** SIGKILL. Only after `stop` gave up. */
   kill(): void
@@ -53,6 +60,7 @@ export function supervise(
   let quickDeaths = 0
   let stopping = false
   let timer: NodeJS.Timeout | undefined
+  let child: ChildProcess | undefined
   let onGone: (() => void) | undefined
 
   const died = (how: string): void => {
@@ -71,12 +79,13 @@ export function supervise(
 
   const watch = (adopted: PidRecord): void => {
     timer = setTimeout(() => (isAlive(adopted) ? watch(adopted) : died('it ended')), WATCH_MS)
+    if (stopping) timer.unref()
   }
 
   const start = (): void => {
     startedAt = performance.now()
     const log = openSync(join(directories.logs, `${part.name}.log`), 'a', 0o600)
-    const child = spawn(process.execPath, [part.script, ...part.args], {
+    child = spawn(process.execPath, [part.script, ...part.args], {
       detached: true,
       stdio: ['ignore', log, log],
     })
@@ -96,7 +105,7 @@ export function supervise(
   record = readLive(pids, part.name)
   if (record === null) start()
   else {
-    onEvent({ kind: 'adopted', name: part.name, pid: record.pid })
+    onEvent({ kind: 'adopted', name: part.name, pid: record.pid, otherArgs: !hasArgs(record, part) })
     watch(record)
   }
 
@@ -109,6 +118,9 @@ export function supervise(
     retire() {
       stopping = true
       if (record === null) clearTimeout(timer)
+      // From now on this process stays for `stop` alone, not for one that does not end.
+      timer?.unref()
+      child?.unref()
     },
     async stop(deadlineMs) {
       this.retire()

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execFile } from 'node:child_process'
@@ -304,6 +306,48 @@ t.test('packages that are none', async t => {
   })
   writeFileSync(join(directory, 'bad.yaml'), 'roles: 5\n')
   t.match(await run('config', 'apply', join(directory, 'bad.yaml')), { code: 1, stderr: /\[invalid_configuration\]/ })
+})
+
+t.test('a vipswap.yaml is checked by itself, and holds for up where no flag says otherwise', async t => {
+  const directory = tempDir(t)
+  const file = join(directory, 'vipswap.yaml')
+  const run = async (...argv: string[]) => {
+    const terminal = fakeTerminal()
+    return { code: await runCli(argv, terminal), stdout: terminal.stdout, stderr: terminal.stderr }
+  }
+  const takenPort = async (): Promise<number> => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.teardown(() => server.close())
+    const address = server.address()
+    return typeof address === 'object' ? (address?.port ?? 0) : 0
+  }
+  const [written, named] = [await takenPort(), await takenPort()]
+  writeFileSync(file, `admin: { port: ${written} }\naccessLog: true\n`)
+  const warning = /^warning: .*vipswap\.yaml:2:12 accessLog: has no effect/
+  t.match(await run('validate', file), { code: 0, stdout: /is a valid fabric configuration/, stderr: warning })
+  t.match(JSON.parse((await run('validate', file, '--json')).stdout), { warnings: [{ path: 'accessLog' }] })
+
+  const up = ['up', '--data', join(directory, 'data'), '--config', file]
+  const inUse = (port: number): RegExp => new RegExp(`the admin address 127\\.0\\.0\\.1:${port} is in use`)
+  const byFile = await run(...up)
+  t.match(byFile, { code: 1, stderr: inUse(written) })
+  t.match(byFile.stderr, warning)
+  t.match(await run(...up, '--admin', `127.0.0.1:${named}`), { code: 1, stderr: inUse(named) })
+  t.match(await run(...up, '--admin', '127.0.0.1:0'), { code: 2, stderr: /from 1 to 65535/ })
+
+  writeFileSync(file, 'workers: many\nadmin: { prt: 1 }\n')
+  for (const argv of [['validate', file], up]) {
+    const { code, stderr } = await run(...argv)
+    t.equal(code, 1)
+    t.match(
+      stderr,
+      /^vipswap: 2 faults to correct \[invalid_configuration\]\n {2}.*yaml:1:10 workers: .*\n {2}.*write port\n$/,
+    )
+  }
+  t.match(await run('up', '--config', join(directory, 'none.yaml')), { code: 2, stderr: /cannot be read \(ENOENT\)/ })
+  writeFileSync(join(directory, 'service.yaml'), 'name: x\n')
+  t.match(await run('validate', join(directory, 'service.yaml')), { code: 2, stderr: /name the folder/ })
 })
 
 t.test('on a terminal, progress is redrawn in place with a bar per upgrade domain', async t => {

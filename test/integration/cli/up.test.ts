@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { createLayout } from '../../../src/cli/up/layout.ts'
-import { readLive, type PidRecord } from '../../../src/cli/up/pid-file.ts'
+import { livingNames, readLive, type PidRecord } from '../../../src/cli/up/pid-file.ts'
+import { supervise } from '../../../src/cli/up/supervised.ts'
 import { identify, isAlive } from '../../../src/core/process-identity.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
@@ -173,6 +174,21 @@ t.test('up killed with -9 leaves everything running, and the next up adopts it',
   t.ok(before.every(each => !isAlive(each)))
 })
 
+t.test('the proxy gets its number of workers; one that lives keeps its own, which is told', async t => {
+  const { start, ready, record } = await place(t)
+  const first = start(1, '', '3')
+  await ready(first)
+  t.strictSame(record('proxy-0').args.slice(-2), ['--workers', '3'])
+  first.child.kill('SIGKILL')
+  await first.ended
+  const second = start(1, '', '2')
+  await ready(second)
+  t.match(second.output(), /proxy-0 adopted \(pid \d+\), with its earlier arguments/)
+  t.match(second.output(), /node-0 adopted \(pid \d+\)$/m)
+  second.child.kill('SIGTERM')
+  t.equal(await second.ended, 0)
+})
+
 t.test('a node that ran here before comes back, wanted or not', async t => {
   const { data, start, ready, record, lives, started } = await place(t)
   for (const name of ['node-2', 'rack-1']) mkdirSync(join(data, 'nodes', name), { recursive: true })
@@ -262,6 +278,23 @@ t.test('a package is deployed once, and resumed after', async t => {
   t.ok(existsSync(data))
 })
 
+t.test('a process that does not end in time keeps nobody waiting, and can still be killed', async t => {
+  const root = tempDir(t)
+  const script = join(root, 'stubborn.js')
+  writeFileSync(script, "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('up')")
+  const layout = createLayout(join(root, 'data'))
+  const begin = () => supervise({ name: 'stubborn', script, args: [] }, layout, () => {})
+  const own = begin()
+  t.teardown(() => own.kill())
+  await until('it is up', () => readFileSync(join(layout.logs, 'stubborn.log'), 'utf8') === 'up\n')
+  const adopted = begin()
+  t.equal(adopted.pid(), own.pid())
+  for (const each of [adopted, own]) t.equal(await each.stop(300), false)
+  t.notOk(process.getActiveResourcesInfo().includes('ProcessWrap'), 'a child in the way would hold this process')
+  own.kill()
+  t.strictSame(await Promise.all([own.stop(10_000), adopted.stop(10_000)]), [true, true])
+})
+
 t.test('the run folder moves where socket paths would be too long', t => {
   const root = tempDir(t)
   const layout = createLayout(join(root, 'short'), root)
@@ -287,7 +320,10 @@ t.test('a process is known by more than its pid', t => {
   const pids = join(tempDir(t), 'pids')
   mkdirSync(pids)
   writeFileSync(join(pids, 'x.json'), JSON.stringify({ ...own, name: 'x', args: [] }))
+  writeFileSync(join(pids, 'y.json'), JSON.stringify({ ...own, startTime: '1', name: 'y', args: [] }))
   t.match(readLive(pids, 'x'), { pid: process.pid })
+  t.strictSame(livingNames(pids), ['x'])
+  t.strictSame(livingNames(join(pids, 'never')), [])
   writeFileSync(join(pids, 'x.json'), '{"pid":')
   t.equal(readLive(pids, 'x'), null)
   t.end()

@@ -64,6 +64,18 @@ accessLog: true
   })
 })
 
+t.test('what does nothing yet is told', async t => {
+  const text = 'workers: 2\naccessLog: false\nnodeTimeout: 9s\nquota: { cores: 1 }\nsizes: {}\n'
+  const result = loadFabricConfig('vipswap.yaml', text)
+  const warnings = 'warnings' in result ? result.warnings.map(({ message }) => message) : []
+  t.strictSame(
+    warnings,
+    ['2:12 accessLog', '3:14 nodeTimeout', '4:1 quota', '5:1 sizes'].map(
+      at => `vipswap.yaml:${at}: has no effect in this version; leave it out, or keep it for a later version`,
+    ),
+  )
+})
+
 t.test('faults have their place and remedy', async t => {
   t.strictSame(
     messagesOf(`admin: { prt: 9090 }

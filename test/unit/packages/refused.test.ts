@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { VipswapError } from '../../../src/core/errors.ts'
 import { createPackageStore, type PackageStore } from '../../../src/packages/package-store.ts'
+import { readPackage } from '../../../src/packages/read-package.ts'
 import { unpackTar } from '../../../src/packages/unpack-tar.ts'
 import { SERVICE, rawTar, rawZip, writeTree, type RawEntry } from '../../support/archives.ts'
 import { tempDir } from '../../support/temp.ts'
@@ -211,8 +212,8 @@ t.test('a faulty definition is refused with every fault', async t => {
 })
 
 t.test('a directory is held to the same rules', async t => {
-  const add = (entries: readonly RawEntry[]) => async (store: PackageStore) =>
-    store.addDirectory(writeTree(tempDir(t), [service, ...entries]))
+  const add = (entries: readonly RawEntry[]) => async () =>
+    readPackage(writeTree(tempDir(t), [service, ...entries]), LIMITS)
   await refuses(t, add([link('l', '/etc/passwd')]), 'invalid_package', /only relative links/)
   await refuses(t, add([file('a'), file('A')]), 'invalid_package', /only in case/)
   await refuses(t, add([{ path: 'a', content: 'x'.repeat(100_001) }]), 'package_too_large', /bytes/)
