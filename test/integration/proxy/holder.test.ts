@@ -228,7 +228,7 @@ void t.test('short of descriptors it lets new connections wait, and closes none'
   const origin = await answering(t, ok('x'))
   const first = table([pool([target(origin)])], { listeners: [free()] })
   const controller = await startController(t, dirs.run, first)
-  startProxy(t, dirs, 1, 'ulimit -n 160; ')
+  startProxy(t, dirs, 1, 'ulimit -n 100; ')
   const port = portIn(await controller.acked(first))
   const clients = await Promise.all(Array.from({ length: 120 }, async () => rawClient(t, port, GET)))
   let waiting = clients
