@@ -78,6 +78,8 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   /** Picks an instance from the table now current and counts the request on it, in one synchronous step. */
   choose(): void {
     if (this.#plane.gateClosed) {
+      // Also a replayed one: bytes of its body are kept, and no clock of the last try runs on.
+      this.#state = 'waiting'
       this.#plane.waitAtGate(this)
       return
     }
@@ -157,6 +159,11 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   /** The request's own framing broke in the middle of its body. */
   refuse(answer: OwnAnswer): void {
     if (this.#state === 'ended') return
+    // Before a choice nobody knows whose it is.
+    if (this.#account.vip === '') {
+      const site = this.#plane.snapshot.sites.get(this.#caller.address)
+      if (site !== undefined) this.#account.vip = site.first.listener.key
+    }
     this.#answerOwn('refused', answer)
   }
 
@@ -207,8 +214,10 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
           this.#caller.cut()
         }
         break
-      case 'waiting':
       case 'tunnel':
+        this.#tunnel?.watch(now, limits.idleTimeoutMs)
+        break
+      case 'waiting':
       case 'ended':
     }
   }
