@@ -15,6 +15,7 @@ const PROTECTED: ReadonlySet<string> = new Set([
   'host',
   'content-length',
   'via',
+  'date',
   'x-request-id',
   'traceparent',
   'x-forwarded-for',
