@@ -223,6 +223,19 @@ void t.test('a worker that cannot be started counts as one that died', async t =
   t.ok(worker.gone)
 })
 
+void t.test('a second holder of one proxy leaves at once, and the first serves on', async t => {
+  const dirs = folders(t)
+  const first = table([pool([target(await answering(t, ok('x')))])], { listeners: [free()] })
+  const controller = await startController(t, dirs.run, first)
+  const proxy = startProxy(t, dirs)
+  const port = portIn(await controller.acked(first))
+  const before = proxy.workers()
+  t.equal(await startProxy(t, dirs).exited, 1)
+  t.same(proxy.workers(), before)
+  t.equal(controller.hellos.length, 1)
+  t.match(await ask(t, port, GET), /x$/)
+})
+
 void t.test('short of descriptors it lets new connections wait, and closes none', async t => {
   const dirs = folders(t)
   const origin = await answering(t, ok('x'))

@@ -4,7 +4,8 @@ import { FRESH_RESTARTS, decideRestart, type RestartState } from '../../../agent
 import { trackProbe, type Health } from '../../../agents/prober.ts'
 import { describeStatus, readExit, startKeeper } from '../../../agents/keeper.ts'
 import { findKeepers, isAlive, readProcess } from '../../../agents/process-table.ts'
-import { lockNode } from '../../../agents/node-lock.ts'
+import { readBootId } from '../../../src/core/clock.ts'
+import { lockFile } from '../../../src/core/lock-file.ts'
 import { PortAllocator } from '../../../agents/ports.ts'
 import { probeOnce } from '../../../agents/probe.ts'
 import { portOwner } from '../../../agents/sockets.ts'
@@ -12,7 +13,7 @@ import type { Assignment } from '../../../src/contracts/assignment.ts'
 import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from '../../support/temp.ts'
 
@@ -163,17 +164,20 @@ t.test('processes of one pid are told apart by their start time', t => {
 
 t.test('one agent holds a node; a lock of who is gone is taken over', async t => {
   const path = join(tempDir(t), 'lock')
-  const unlock = await lockNode(path, 'boot')
-  await t.rejects(lockNode(path, 'boot'), { code: 'already_running' })
+  const held = { pid: process.pid, startTime: readProcess(process.pid)?.startTime, bootId: readBootId() }
+  const unlock = await lockFile(path, 'another')
+  await t.rejects(lockFile(path, 'another'), { code: 'already_running' })
   unlock()
-  writeFileSync(path, JSON.stringify({ pid: process.pid, startTime: '1', bootId: 'boot' }))
-  await lockNode(path, 'boot')
-  await t.rejects(lockNode(path, 'boot'), { code: 'already_running' })
-  const last = await lockNode(path, 'another boot')
+  writeFileSync(path, JSON.stringify({ ...held, startTime: '1' }))
+  await lockFile(path, 'another')
+  t.same(JSON.parse(readFileSync(path, 'utf8')), held)
+  await t.rejects(lockFile(path, 'another'), { code: 'already_running' })
+  writeFileSync(path, JSON.stringify({ ...held, bootId: 'another boot' }))
+  const last = await lockFile(path, 'another')
   last()
   t.notOk(existsSync(path))
   writeFileSync(path, 'damaged')
-  await lockNode(path, 'boot')
+  await lockFile(path, 'another')
 })
 
 t.test('a probe says what it met', async t => {
