@@ -6,12 +6,12 @@ import { MAX_SOCKET_PATH } from '../src/contracts/link.ts'
 import { createSystemClock } from '../src/core/clock.ts'
 import { VipswapError, errorMessage } from '../src/core/errors.ts'
 import { createId } from '../src/core/ids.ts'
+import { lockFile } from '../src/core/lock-file.ts'
 import { createLogger } from '../src/core/logger.ts'
 import { contentDigest } from '../src/packages/digest.ts'
 import { NodeAgent } from './agent.ts'
 import { ControllerLink } from './link.ts'
 import { LogStreams } from './log-streams.ts'
-import { lockNode } from './node-lock.ts'
 import { ControllerPackageSource } from './package-source.ts'
 
 const USAGE =
@@ -83,7 +83,9 @@ async function main(): Promise<void> {
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
     throw new VipswapError('usage', `${socketPath} is longer than ${MAX_SOCKET_PATH} bytes; choose a shorter --run`)
   }
-  const unlock = await lockNode(join(directory, 'agent.lock'), { replace: options.replace })
+  const unlock = await lockFile(join(directory, 'agent.lock'), 'another agent of this node', {
+    replace: options.replace,
+  })
   process.once('exit', unlock)
 
   let stopping = false

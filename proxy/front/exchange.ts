@@ -1,13 +1,6 @@
-import '../http1/octets.ts'
 import { chooseTarget } from '../balancing/choose.ts'
 import type { Held } from '../hold/hold-queue.ts'
-import {
-  interimHeadText,
-  requestHeadText,
-  responseHeadText,
-  switchHeadText,
-  type Origin,
-} from '../http1/forwarded-head.ts'
+import { requestHeadText, switchHeadText, type Origin } from '../http1/forwarded-head.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -17,12 +10,11 @@ import type { InFlight, TargetState } from '../routing/target.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
 import type { AnswerSink, UpstreamFailure } from '../upstream/answer-sink.ts'
 import { takeIdle, UpstreamConnection } from '../upstream/upstream-connection.ts'
+import { AnswerWriter } from './answer-writer.ts'
 import type { Caller } from './caller.ts'
 import type { GateWaiter, Plane } from './plane.ts'
 import { RequestBody } from './request-body.ts'
 
-/** Bodies up to this size are written in one piece with their head. */
-const JOINED = 16 * 1024
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** One request from its head to the end of its answer: chosen, perhaps held or replayed, sent, answered, counted. */
@@ -36,6 +28,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   #route: Route | null = null
   #target: TargetState | null = null
   readonly #account: Account
+  readonly #answer: AnswerWriter
   #upstream: UpstreamConnection | null = null
   #tunnel: Tunnel | null = null
   #heldBytes = 0
@@ -43,7 +36,6 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   /** Something of the request was written to the present instance. */
   #sent = false
   #resent = false
-  #close = false
   /** When the present phase began, or its last byte moved. */
   #since = 0
 
@@ -53,6 +45,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
     this.head = head
     this.body = new RequestBody(caller.stream)
     this.#account = new Account(plane.ledger)
+    this.#answer = new AnswerWriter(caller, head)
   }
 
   get method(): string {
@@ -78,6 +71,8 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   /** Picks an instance from the table now current and counts the request on it, in one synchronous step. */
   choose(): void {
     if (this.#plane.gateClosed) {
+      // Also a replayed one: bytes of its body are kept, and no clock of the last try runs on.
+      this.#state = 'waiting'
       this.#plane.waitAtGate(this)
       return
     }
@@ -157,6 +152,11 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   /** The request's own framing broke in the middle of its body. */
   refuse(answer: OwnAnswer): void {
     if (this.#state === 'ended') return
+    // Before a choice nobody knows whose it is.
+    if (this.#account.vip === '') {
+      const site = this.#plane.snapshot.sites.get(this.#caller.address)
+      if (site !== undefined) this.#account.vip = site.first.listener.key
+    }
     this.#answerOwn('refused', answer)
   }
 
@@ -207,8 +207,10 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
           this.#caller.cut()
         }
         break
-      case 'waiting':
       case 'tunnel':
+        this.#tunnel?.watch(now, limits.idleTimeoutMs)
+        break
+      case 'waiting':
       case 'ended':
     }
   }
@@ -230,40 +232,23 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   }
 
   onInterim(head: ResponseHead): void {
-    if (!this.head.http10) this.#caller.stream.write(interimHeadText(head))
+    this.#answer.interim(head)
   }
 
   onAnswer(head: ResponseHead, bytes: Buffer, start: number, end: number, payload: readonly number[] | null): void {
-    const client = this.#caller.stream
-    const target = this.#target
     this.#state = 'answering'
     this.#since = performance.now()
-    const { limits } = this.#plane.snapshot
-    // An answer before its request is whole, or one that ends with the connection, is the last on this connection.
-    this.#close =
-      !this.head.keepAlive ||
-      !this.body.complete ||
-      head.body === 'close' ||
-      (this.head.http10 && head.body === 'chunked') ||
-      this.#caller.halfClosed ||
-      this.#plane.isClosing(this.#caller.address)
-    const text = responseHeadText(head, {
-      http10: this.head.http10,
-      close: this.#close,
-      exposed: limits.exposeInstance && target !== null ? target : null,
-    })
-    if (payload === null && end - start <= JOINED) {
-      client.write(start === end ? text : text + bytes.latin1Slice(start, end))
-    } else {
-      client.write(text)
-      this.#writeBody(bytes, start, end, payload)
-    }
+    // An answer before its request is whole is the last on this connection.
+    const last = !this.body.complete || this.#caller.halfClosed || this.#plane.isClosing(this.#caller.address)
+    const exposed = this.#plane.snapshot.limits.exposeInstance ? this.#target : null
+    const text = this.#answer.head(head, { last, exposed })
+    this.#answer.first(text, this.#upstream?.stream ?? null, bytes, start, end, payload)
     this.#pauseIfBehind()
   }
 
   onBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null): void {
     this.#since = performance.now()
-    this.#writeBody(bytes, start, end, payload)
+    this.#answer.body(this.#upstream?.stream ?? null, bytes, start, end, payload)
     this.#pauseIfBehind()
   }
 
@@ -276,7 +261,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
       else upstream.abort()
     }
     this.#end('answered')
-    this.#caller.answered(this.#close)
+    this.#caller.answered(this.#answer.close)
   }
 
   onSwitch(head: ResponseHead, bytes: Buffer, start: number, end: number): void {
@@ -402,18 +387,6 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
 
   #arrive(target: TargetState | null): void {
     if (this.#account.chosen(target)) this.#plane.budget.onRequest()
-  }
-
-  #writeBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null): void {
-    const client = this.#caller.stream
-    const volatile = this.#upstream?.stream.volatile ?? true
-    if (payload === null) {
-      if (end > start) client.write(volatile ? Buffer.from(bytes.subarray(start, end)) : bytes.subarray(start, end))
-      return
-    }
-    for (let index = 0; index < payload.length; index += 2) {
-      client.write(Buffer.from(bytes.subarray(payload[index], payload[index + 1])))
-    }
   }
 
   #pauseIfBehind(): void {

@@ -93,6 +93,7 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
   }
 
   watch(now: number): void {
+    this.#tunnel?.watch(now, this.#plane.snapshot.limits.idleTimeoutMs)
     if (now - this.#dialledAt > this.#plane.snapshot.limits.connectTimeoutMs) this.#upstream?.destroy()
   }
 

@@ -91,7 +91,7 @@ export class HoldQueue {
   }
 
   expireAt(now: number, limits: DataPlaneLimits): void {
-    for (const held of [...this.#held.keys()]) if (now - held.heldSince >= limits.holdTimeoutMs) held.expire()
+    for (const held of Array.from(this.#held.keys())) if (now - held.heldSince >= limits.holdTimeoutMs) held.expire()
   }
 }
 

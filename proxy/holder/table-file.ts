@@ -29,7 +29,7 @@ export class TableFile {
   }
 }
 
-export function isTable(value: unknown): value is RoutingTable {
+function isTable(value: unknown): value is RoutingTable {
   return (
     typeof value === 'object' &&
     value !== null &&

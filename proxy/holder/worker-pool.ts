@@ -114,8 +114,9 @@ export class WorkerPool implements WorkerEvents {
     if (this.#table !== null) void this.#inTurn(() => this.#bringUpReady())
   }
 
-  onMessage(_worker: WorkerProcess, message: FromWorker): void {
-    if (message.type === 'status') this.#events.onStatus(message.urgent)
+  onMessage(worker: WorkerProcess, message: FromWorker): void {
+    if (message.type === 'listen-again') void this.#inTurn(() => this.#listenAgain(worker))
+    else if (message.type === 'status') this.#events.onStatus(message.urgent)
     else if (message.type === 'listen-failed') this.#events.onListenFailed(message.address, message.code)
   }
 
@@ -170,6 +171,13 @@ export class WorkerPool implements WorkerEvents {
       worker.send({ type: 'apply', table })
       for (const [address, handle] of this.#events.handles()) worker.send({ type: 'listen', address }, handle)
       worker.serving = true
+      await worker.sync()
+    })
+  }
+
+  async #listenAgain(worker: WorkerProcess): Promise<void> {
+    await this.#all([worker], async () => {
+      for (const [address, handle] of this.#events.handles()) worker.send({ type: 'listen', address }, handle)
       await worker.sync()
     })
   }

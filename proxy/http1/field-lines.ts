@@ -1,5 +1,5 @@
 /** Fields that belong to one hop (RFC 9110 section 7.6.1), whoever names them in `Connection`. */
-export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -15,6 +15,7 @@ const PROTECTED: ReadonlySet<string> = new Set([
   'host',
   'content-length',
   'via',
+  'date',
   'x-request-id',
   'traceparent',
   'x-forwarded-for',

@@ -1,6 +1,7 @@
 import './octets.ts'
 import { STATUS_CODES } from 'node:http'
 import { randomFillSync } from 'node:crypto'
+import { dateText } from './date.ts'
 import type { RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
 
@@ -74,6 +75,8 @@ export function responseHeadText(
   const reason = head.reason === '' ? (STATUS_CODES[head.status] ?? '') : head.reason
   let text = `HTTP/1.1 ${head.status} ${reason}\r\n${head.fields}`
   if (head.body === 'chunked' && !options.http10) text += 'Transfer-Encoding: chunked\r\n'
+  // RFC 9110 section 6.6.1: who forwards an answer without a date gives it one.
+  if (!head.dated) text += `Date: ${dateText()}\r\n`
   const exposed = options.exposed
   if (exposed !== null) {
     text += `X-Vipswap-Deployment: ${exposed.deployment}\r\nX-Vipswap-Instance: ${exposed.instance}\r\n`

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { dateText } from './date.ts'
 
 /** Error types of RFC 9209 section 2.3 that this proxy gives. */
 export type ProxyError =
@@ -29,7 +30,7 @@ export function ownAnswerText(answer: OwnAnswer, options: { close: boolean; noBo
   const body = `${status} ${STATUS_CODES[status] ?? 'Error'}: ${detail}\n`
   let text =
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n` +
-    `Date: ${new Date().toUTCString()}\r\n` +
+    `Date: ${dateText()}\r\n` +
     'Content-Type: text/plain; charset=utf-8\r\n' +
     `Content-Length: ${body.length}\r\n` +
     'Cache-Control: no-store\r\n' +

@@ -14,11 +14,14 @@ export interface ResponseHead {
   readonly keepAliveMs: number | null
   /** Value of `Upgrade`, lower-case, or null. */
   readonly upgrade: string | null
+  /** It has a `Date`. */
+  readonly dated: boolean
   /** Field lines to forward, each with CRLF; with Content-Length, without Transfer-Encoding and hop-by-hop fields. */
   readonly fields: string
 }
 
 const SPECIAL = nameFilter([
+  'date',
   'connection',
   'content-length',
   'transfer-encoding',
@@ -38,6 +41,7 @@ export function parseResponseHead(text: string, method: string): ResponseHead | 
   const http10 = match[1] === '0'
 
   let fields = ''
+  let dated = false
   let kept = text.indexOf('\r\n') + 2
   let connection = ''
   let length: string | null = null
@@ -50,7 +54,8 @@ export function parseResponseHead(text: string, method: string): ResponseHead | 
     const lineEnd = text.indexOf('\r\n', colon)
     const end = lineEnd === -1 ? text.length : lineEnd
     const name = SPECIAL(text, at, colon)
-    if (name !== null) {
+    if (name === 'date') dated = true
+    else if (name !== null) {
       fields += text.slice(kept, at)
       kept = end + 2
       const value = text.slice(colon + 1, end).trim()
@@ -111,6 +116,7 @@ export function parseResponseHead(text: string, method: string): ResponseHead | 
     keepAlive,
     keepAliveMs,
     upgrade,
+    dated,
     fields,
   }
 }

@@ -49,7 +49,6 @@ class Side implements ByteHandler {
   onEnd(): void {
     this.ended = true
     this.#tunnel.peerOf(this).stream.end()
-    this.#tunnel.check()
   }
 
   onDrain(): void {
@@ -69,6 +68,9 @@ export class Tunnel {
   readonly #onEnd: (outcome: TunnelOutcome) => void
   #over = false
   #endingOrderly = false
+  /** Once a side has ended: what waits to be taken, and since when that has not changed. */
+  #pending = 0
+  #pendingSince = 0
 
   constructor(client: ByteStream, instance: ByteStream, websocket: boolean, onEnd: (outcome: TunnelOutcome) => void) {
     this.#client = new Side(this, client, websocket, closeFrame(true))
@@ -117,9 +119,19 @@ export class Tunnel {
     this.#finish(told ? 'answered' : cause)
   }
 
-  /** Both have ended: what was sent is on its way, nothing more can come. */
-  check(): void {
-    if (this.#client.ended && this.#instance.ended) this.#finish('answered', false)
+  /**
+   * Half over, and what was sent is not taken for `idleMs`: ends the rest, because a peer that never reads would keep both
+   * connections for ever. `now` is monotonic.
+   */
+  watch(now: number, idleMs: number): void {
+    if (this.#over || (!this.#client.ended && !this.#instance.ended)) return
+    const pending = this.#client.stream.pending + this.#instance.stream.pending
+    if (pending === 0 || pending !== this.#pending) {
+      this.#pending = pending
+      this.#pendingSince = now
+    } else if (now - this.#pendingSince > idleMs) {
+      this.#finish(this.#client.stream.pending > 0 ? 'client-gone' : 'upstream-closed')
+    }
   }
 
   peerOf(side: Side): Side {
@@ -133,6 +145,8 @@ export class Tunnel {
       return
     }
     const peer = this.peerOf(side)
+    // Both have ended: what was sent to the other is still on its way.
+    if (side.ended && peer.ended && !peer.closed) return
     if (side.ended || peer.ended) this.#finish('answered')
     else {
       peer.stream.reset()
@@ -140,13 +154,11 @@ export class Tunnel {
     }
   }
 
-  #finish(outcome: TunnelOutcome, destroy = true): void {
+  #finish(outcome: TunnelOutcome): void {
     if (this.#over) return
     this.#over = true
-    if (destroy) {
-      this.#client.stream.destroy()
-      this.#instance.stream.destroy()
-    }
+    this.#client.stream.destroy()
+    this.#instance.stream.destroy()
     this.#onEnd(outcome)
   }
 }

@@ -66,6 +66,13 @@ export class DataPlane implements Plane {
     return this.#connections.size
   }
 
+  /** Descriptors in use or soon to be: each client may need an instance's connection of its own. */
+  get descriptors(): number {
+    let count = 2 * this.#connections.size
+    for (const target of this.#targets.values()) count += target.idle.length
+    return count
+  }
+
   /** Makes `table` the current one: one assignment, then what follows from it. */
   apply(table: RoutingTable): void {
     const known = this.#targets

@@ -2,25 +2,48 @@ import { createServer, type AddressInfo, type Server } from 'node:net'
 import { systemCode } from '../../src/core/errors.ts'
 import type { DataPlane } from './data-plane.ts'
 
-/** A worker's listening sockets, one per address. Connections are counted by the data plane: a server loses count of wrapped ones. */
+const ROOM_AGAIN_MS = 50
+/** Descriptors to be free before listening again, as a part of all. */
+const FREE_AGAIN = 0.1
+
+interface ListenerEvents {
+  /** A handle could not be listened on, with the system's error code. */
+  onFailed(address: string, code: string): void
+  /** Descriptors are free again: every handle is wanted again. */
+  onRoom(): void
+}
+
+const NOBODY: ListenerEvents = { onFailed: () => {}, onRoom: () => {} }
+
+/**
+ * A worker's listening sockets, one per address. Connections are counted by the data plane: a server loses count of
+ * wrapped ones. When `room` descriptors are in use it listens no more until some are free, and what connects meanwhile
+ * waits in the kernel, or goes to another worker.
+ */
 export class Listeners {
   readonly #plane: DataPlane
   readonly #servers = new Map<string, Server>()
+  readonly #events: ListenerEvents
+  readonly #room: number
+  #resting: NodeJS.Timeout | null = null
 
-  readonly #onFailed: (address: string, code: string) => void
-
-  /** `onFailed`: a handle could not be listened on, with the system's error code. */
-  constructor(plane: DataPlane, onFailed: (address: string, code: string) => void = () => {}) {
+  constructor(plane: DataPlane, events: ListenerEvents = NOBODY, room = Infinity) {
     this.#plane = plane
-    this.#onFailed = onFailed
+    this.#events = events
+    this.#room = room
   }
 
   /** Listens on a bound handle that the holder sent. */
   listenHandle(address: string, handle: unknown): void {
+    if (this.#resting !== null) {
+      // Whatever came by the channel with a handle is one, and can be closed.
+      ;(handle as { close(): void }).close()
+      return
+    }
     const server = this.#server(address)
     server.on('error', error => {
       this.#servers.delete(address)
-      this.#onFailed(address, systemCode(error) ?? error.message)
+      this.#events.onFailed(address, systemCode(error) ?? error.message)
     })
     // A TCP handle is one of the things `listen` takes; its type is not public.
     server.listen(handle as { fd: number })
@@ -51,8 +74,21 @@ export class Listeners {
     this.close(address)
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, socket => {
       this.#plane.accept(address, socket)
+      if (this.#plane.descriptors >= this.#room) this.#rest()
     })
     this.#servers.set(address, server)
     return server
+  }
+
+  #rest(): void {
+    if (this.#resting !== null) return
+    this.closeAll()
+    this.#resting = setInterval(() => {
+      if (this.#resting === null || this.#plane.descriptors > this.#room * (1 - FREE_AGAIN)) return
+      clearInterval(this.#resting)
+      this.#resting = null
+      this.#events.onRoom()
+    }, ROOM_AGAIN_MS)
+    this.#resting.unref()
   }
 }

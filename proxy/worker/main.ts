@@ -1,5 +1,6 @@
 import { createLogger } from '../../src/core/logger.ts'
 import { DataPlane } from './data-plane.ts'
+import { descriptorRoom } from './descriptors.ts'
 import { Listeners } from './listeners.ts'
 import type { FromWorker, ToWorker } from './protocol.ts'
 
@@ -30,7 +31,14 @@ function sendSynced(id: number): void {
 }
 
 const plane = new DataPlane(() => sendStatus(true))
-const listeners = new Listeners(plane, (address, code) => send({ type: 'listen-failed', address, code }))
+const listeners = new Listeners(
+  plane,
+  {
+    onFailed: (address, code) => send({ type: 'listen-failed', address, code }),
+    onRoom: () => send({ type: 'listen-again' }),
+  },
+  descriptorRoom(),
+)
 
 async function stop(deadlineMs: number, reason: string): Promise<void> {
   if (stopping) return

@@ -28,6 +28,8 @@ export type FromWorker =
   | { readonly type: 'ready' }
   | { readonly type: 'prepared'; readonly revision: Revision }
   | { readonly type: 'listen-failed'; readonly address: string; readonly code: string }
+  /** It had stopped listening for want of descriptors, and asks for every handle again. */
+  | { readonly type: 'listen-again' }
   | { readonly type: 'synced'; readonly id: number; readonly status: WorkerStatus }
   /** `urgent`: a draining target has just reached zero. */
   | { readonly type: 'status'; readonly status: WorkerStatus; readonly urgent: boolean }

@@ -94,7 +94,7 @@ function hasEndpoint(state: FabricState, deployment: string, listener: ListenerR
   return specOf(role, role.target).definition.endpoints.some(endpoint => endpoint.name === listener.endpoint)
 }
 
-export function poolKey(deployment: string, role: string, endpoint: string): string {
+function poolKey(deployment: string, role: string, endpoint: string): string {
   return `${deployment}/${role}/${endpoint}`
 }
 

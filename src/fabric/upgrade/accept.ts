@@ -14,7 +14,7 @@ import { forbiddenChanges } from './changes.ts'
 import { describeWalk } from './gate.ts'
 
 /** The mode of an upgrade that names none. */
-export const DEFAULT_MODE: UpgradeMode = 'monitored'
+const DEFAULT_MODE: UpgradeMode = 'monitored'
 
 /** Accepts an in-place upgrade, or refuses and changes nothing. Answers the operation's id. */
 export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {

@@ -7,7 +7,7 @@ import { isHeardOf, isReady } from '../instances.ts'
 import type { RoleRecord, UpgradeRecord } from '../state.ts'
 
 /** Clocks of the monitored mode in milliseconds (Service Fabric's parameters of the same names). */
-export const MONITORED_POLICY = {
+const MONITORED_POLICY = {
   healthCheckWaitDurationMs: 0,
   healthCheckStableDurationMs: 10_000,
   healthCheckRetryTimeoutMs: 60_000,

@@ -109,8 +109,9 @@ function folders(t: Test): Folders {
   return made
 }
 
-function startProxy(t: Test, { data, run }: Folders, workers = 1): Proxy {
-  const child = spawn(process.execPath, [MAIN, '--data', data, '--run', run, '--workers', String(workers)], {
+function startProxy(t: Test, { data, run }: Folders, workers = 1, before = ''): Proxy {
+  const args = [MAIN, '--data', data, '--run', run, '--workers', String(workers)]
+  const child = spawn('sh', ['-c', `${before}exec "$0" "$@"`, process.execPath, ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { PATH: process.env['PATH'], VIPSWAP_LOG: process.env['VIPSWAP_LOG'] ?? 'silent' },
   })
@@ -220,6 +221,49 @@ void t.test('a worker that cannot be started counts as one that died', async t =
   t.same(exits, [null])
   await worker.sync()
   t.ok(worker.gone)
+})
+
+void t.test('a second holder of one proxy leaves at once, and the first serves on', async t => {
+  const dirs = folders(t)
+  const first = table([pool([target(await answering(t, ok('x')))])], { listeners: [free()] })
+  const controller = await startController(t, dirs.run, first)
+  const proxy = startProxy(t, dirs)
+  const port = portIn(await controller.acked(first))
+  const before = proxy.workers()
+  t.equal(await startProxy(t, dirs).exited, 1)
+  t.same(proxy.workers(), before)
+  t.equal(controller.hellos.length, 1)
+  t.match(await ask(t, port, GET), /x$/)
+})
+
+void t.test('short of descriptors it lets new connections wait, and closes none', async t => {
+  const dirs = folders(t)
+  const origin = await answering(t, ok('x'))
+  const first = table([pool([target(origin)])], { listeners: [free()] })
+  const controller = await startController(t, dirs.run, first)
+  startProxy(t, dirs, 1, 'ulimit -n 100; ')
+  const port = portIn(await controller.acked(first))
+  const clients = await Promise.all(Array.from({ length: 120 }, async () => rawClient(t, port, GET)))
+  let waiting = clients
+  let rounds = 0
+  while (waiting.length > 0) {
+    rounds++
+    const served = await until('some are answered', () => {
+      const now = waiting.filter(client => isWhole(client.text))
+      return now.length > 0 ? now : null
+    })
+    // They go on although there is no room for others.
+    for (const client of served) {
+      client.text = ''
+      client.send(GET)
+      t.equal(statusOf(await client.until(isWhole)), 200)
+      client.socket.destroy()
+    }
+    waiting = waiting.filter(client => !served.includes(client))
+    t.equal(waiting.filter(client => client.closed || client.ended).length, 0)
+  }
+  t.ok(rounds > 1, 'not all were served at once')
+  t.match(await ask(t, port, GET), /x$/)
 })
 
 void t.test('a count that reaches zero on a draining target is told at once', async t => {

@@ -314,6 +314,9 @@ void t.test('broken chunked framing never reaches the instance as a whole reques
     client.socket.destroy()
   }
   t.equal(rows().refused, bad.length)
+  const whole = await rawClient(t, port, `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\nzz\r\n`)
+  t.equal(statusOf(await whole.end()), 400)
+  t.equal(rows().refused, bad.length + 1, 'broken in its first read: counted at the first listener')
   t.same(plane.status().inFlight, {})
 })
 

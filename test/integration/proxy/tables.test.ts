@@ -231,6 +231,23 @@ void t.test('while the gate is closed requests wait, and are served by the new t
   await until('nothing is open', () => open(plane) === 0)
 })
 
+void t.test('a request replayed while the gate is closed waits, whatever its clocks said', async t => {
+  const a = await startOrigin(t, () => {})
+  const b = await answering(t, ok('B'))
+  const limits = { responseTimeoutMs: 200 }
+  const { plane, port } = await startPlane(t, table([pool([target(a)])], { limits }))
+  const client = await rawClient(t, port, GET)
+  await until('it is in flight', () => a.received.join('') !== '')
+  plane.prepare(table([pool([target(b)])], { limits }))
+  a.sockets[0]?.resetAndDestroy()
+  await until('it waits at the gate', () => Object.keys(plane.status().inFlight).length === 0)
+  const later = performance.now() + 500
+  await until('more than its time limit has passed', () => performance.now() > later)
+  t.equal(client.text, '')
+  plane.commit()
+  t.match(await client.until(isWhole), /B$/)
+})
+
 void t.test('connections of a closed address are told to close by their next answer', async t => {
   const origin = await answering(t, ok('x'))
   const { plane, port } = await startPlane(t, table([pool([target(origin)])]))

@@ -252,3 +252,17 @@ void t.test('a tcp endpoint is a tunnel that is chosen for, counted, held and dr
   t.same(rows(line.key).broken, { 'no-instance': 1 })
   t.equal(open(plane), 0)
 })
+
+void t.test('a peer that takes nothing more of a tunnel half over is given up after the idle time', async t => {
+  const line = listener({ key: 'app/production/db/tcp', protocol: 'tcp', port: 9, hostNames: [] })
+  const origin = await startOrigin(t, (_text, socket) => socket.end(Buffer.alloc(64 * 1024 * 1024)))
+  const tables = table([pool([target(origin)])], { listeners: [line], limits: { idleTimeoutMs: 300 } })
+  const { plane, port, rows } = await startPlane(t, tables, '127.0.0.1:9')
+  const client = await rawClient(t, port)
+  client.socket.pause()
+  client.socket.end('give')
+  await until('it is counted', () => rows(line.key).arrived === 1)
+  await until('it is over', () => open(plane) === 0 && plane.connections === 0)
+  t.equal(rows(line.key).clientGone, 1)
+  await until('the instance is let go', () => origin.sockets[0]?.destroyed)
+})

@@ -7,7 +7,7 @@ import { describeStatus, readExit, startKeeper } from '../../../agents/keeper.ts
 import { findKeepers } from '../../../agents/process-table.ts'
 import { readProcess } from '../../../src/core/process-identity.ts'
 import { KeptProcess } from '../../../agents/kept-process.ts'
-import { lockNode } from '../../../agents/node-lock.ts'
+import { lockFile } from '../../../src/core/lock-file.ts'
 import { PortAllocator } from '../../../agents/ports.ts'
 import { probeOnce } from '../../../agents/probe.ts'
 import { portOwner } from '../../../agents/sockets.ts'
@@ -175,15 +175,15 @@ t.test('a process that has the number of one that is gone gets no signal', async
 
 t.test('one agent holds a node; a lock of who is gone is taken over', async t => {
   const path = join(tempDir(t), 'lock')
-  const unlock = await lockNode(path)
+  const unlock = await lockFile(path, 'another')
   const mine = JSON.parse(readFileSync(path, 'utf8'))
-  await t.rejects(lockNode(path), { code: 'already_running' })
+  await t.rejects(lockFile(path, 'another'), { code: 'already_running' })
   unlock()
   t.notOk(existsSync(path))
   for (const gone of [{ ...mine, startTime: '1' }, { ...mine, bootId: 'another' }, 'damaged']) {
     writeFileSync(path, JSON.stringify(gone))
-    const last = await lockNode(path)
-    await t.rejects(lockNode(path), { code: 'already_running' })
+    const last = await lockFile(path, 'another')
+    await t.rejects(lockFile(path, 'another'), { code: 'already_running' })
     last()
   }
 })

@@ -1,18 +1,18 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { VipswapError, systemCode } from '../src/core/errors.ts'
-import { identify, isAlive, signalProcess, type ProcessIdentity } from '../src/core/process-identity.ts'
+import { VipswapError, systemCode } from './errors.ts'
+import { identify, isAlive, signalProcess, type ProcessIdentity } from './process-identity.ts'
 
 const HANDOVER_MS = 5000
 const HANDOVER_POLL_MS = 20
 
 /**
- * One agent per node: takes the lock or throws `already_running`. A lock whose holder (pid, start time, boot) is gone is
- * taken over. With `replace` a living holder is asked to leave (SIGTERM: its instances go on) and waited for, 5 s at most.
- * Returns how to give the lock back.
+ * One process per file: takes the lock or throws `already_running`, naming `what` it is that runs already. A lock whose
+ * holder (pid, start time, boot) is gone is taken over. With `replace` a living holder is asked to leave (SIGTERM) and
+ * waited for, 5 s at most. Returns how to give the lock back.
  */
-export async function lockNode(path: string, { replace = false } = {}): Promise<() => void> {
+export async function lockFile(path: string, what: string, { replace = false } = {}): Promise<() => void> {
   mkdirSync(dirname(path), { recursive: true })
   const mine = JSON.stringify(identify(process.pid))
   const temporary = `${path}.${process.pid}`
@@ -26,7 +26,7 @@ export async function lockNode(path: string, { replace = false } = {}): Promise<
       const holder = parse(text)
       if (holder !== null && isAlive(holder)) {
         if (!replace || holder.pid === process.pid || performance.now() > deadline) {
-          throw new VipswapError('already_running', `another agent (pid ${holder.pid}) runs this node`)
+          throw new VipswapError('already_running', `${what} (pid ${holder.pid}) runs already`)
         }
         if (asked !== holder.pid) signalProcess(holder, 'SIGTERM')
         asked = holder.pid
@@ -74,7 +74,7 @@ function readText(path: string): string | null {
 
 function parse(text: string | null): ProcessIdentity | null {
   try {
-    // Written by `lockNode` alone, whole.
+    // Written by `lockFile` alone, whole.
     return text === null ? null : (JSON.parse(text) as ProcessIdentity)
   } catch {
     return null
