@@ -55,10 +55,10 @@ async function demonstrate(context: UpContext): Promise<void> {
   terminal.out(`${name}\n${slotTable(service, '  ')}\nadmin ${context.url}\n`)
   terminal.out(`Try next, in another terminal:
 
-  npx vipswap status
   npx vipswap swap
   curl http://127.0.0.1:8080/
   npx vipswap upgrade examples/guestbook/2.0.0 --mode manual
+  npx vipswap walk
   npx vipswap rollback
 
 Ctrl-C stops everything and removes ${data}.`)
