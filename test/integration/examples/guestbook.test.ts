@@ -31,11 +31,23 @@ const { createTalk } = (await import(pathToFileURL(`${EXAMPLES}guestbook/client.
 const start = async (t: Test, version: string, index = 0) =>
   startExample(t, `guestbook/${version}/server.js`, { ROLE_INSTANCE_ID: `web_IN_${index}` })
 
+/** Requests under way, by the port of the instance they went to. */
+const busy = new Map<number, number>()
+
+/** Takes an instance down as a VIP's owner does: it is out of rotation, and what it has in flight ends first. */
+async function takeDown(old: RunningExample | undefined): Promise<void> {
+  if (old === undefined) return
+  await until('it has drained', () => (busy.get(old.port) ?? 0) === 0)
+  await old.stop()
+}
+
 /** A VIP in miniature: each request goes to an instance picked at random of those in rotation. */
 async function startVip(t: Test, instances: RunningExample[]): Promise<string> {
   const server = createServer((incoming, outgoing) => {
     const { port } = instances[Math.floor(Math.random() * instances.length)] ?? { port: 0 }
     const { method, url: path, headers } = incoming
+    busy.set(port, (busy.get(port) ?? 0) + 1)
+    outgoing.once('close', () => busy.set(port, (busy.get(port) ?? 0) - 1))
     const onward = httpRequest(
       { host: '127.0.0.1', port, method, path, headers: { ...headers, connection: 'close' } },
       answer => {
@@ -77,7 +89,7 @@ async function upgradeThrough(
     for (let i = 0; i < COUNT; i++) {
       const next = await start(t, version, i)
       const [old] = instances.splice(i, 1, next)
-      await old?.stop()
+      await takeDown(old)
       await more(100)
     }
   }
@@ -198,7 +210,7 @@ t.test('a rollback half-way to 1.5 and half-way to 2.0 fails nothing', async t =
     for (const version of [to, from]) {
       const goal = talk.counts.answered + 200
       const [old] = instances.splice(0, 1, await start(t, version, 0))
-      await old?.stop()
+      await takeDown(old)
       await until('a while more', () => talk.counts.answered >= goal)
     }
     talk.stop()
