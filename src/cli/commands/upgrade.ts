@@ -67,9 +67,9 @@ export function upgradeOptions(command: Command): Command {
     .option('--role <name>', 'only this role')
     .option('--config <file>', 'a service configuration; default: the latest accepted')
     .option('--label <text>', 'a name for people')
-    .option('--force', 'go on although local data may be lost')
+    .option('--force', 'go on although local data may be lost (no change asks for it yet)')
     .option('--restart-unchanged', 'upgrade roles that did not change, too')
-    .option('--overlap', 'a superseding walk may take a second domain down')
+    .option('--overlap', 'a superseding walk may take a second domain down (none supersedes yet)')
 }
 
 export async function upgradeBody(flags: UpgradeFlags): Promise<Omit<UpgradeBody, 'package'>> {

@@ -83,6 +83,9 @@ function compareEndpoints(draft: Draft, production: string, staging: string, blo
 export function acceptSwap(draft: Draft, command: SwapCommand): string {
   const seen = requireService(draft, command.service)
   const { expect } = command
+  // Taken and not done would be a promise: its probe traffic comes later.
+  if (command.verify === true)
+    refuse('change_not_allowed', '`verify` is not available in this version: swap without it')
   if (expect !== undefined && (expect.production !== seen.slots.production || expect.staging !== seen.slots.staging)) {
     refuse(
       'expectation_failed',

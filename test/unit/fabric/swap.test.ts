@@ -196,3 +196,10 @@ t.test('the same key answers the same operation, and is refused for anything els
   lab.restart()
   t.equal(lab.accept(swap, 'k1'), operation, 'also of the next controller')
 })
+
+t.test('a swap that is asked to verify is refused rather than done without', async t => {
+  const lab = both()
+  const { slots } = lab.state.services['shop'] ?? {}
+  t.strictSame(lab.refused({ ...swap, verify: true }), ['change_not_allowed'])
+  t.strictSame(lab.state.services['shop']?.slots, slots)
+})
