@@ -16,6 +16,8 @@ export interface ByteHandler {
  */
 export interface ByteStream {
   handler: ByteHandler
+  /** What the peer sent before it cut the connection is still read when a write fails (dialled streams only). */
+  readsAfterCut: boolean
   readonly remoteAddress: string
   readonly destroyed: boolean
   /** Bytes handed to `write` that have not left this process. */

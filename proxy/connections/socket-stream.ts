@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net'
 import type { ByteHandler, ByteStream } from './byte-stream.ts'
-import { dialOnRead, startReading, stopReading, wrapAccepted, type OnRead } from './onread-socket.ts'
+import { dialOnRead, readLeft, startReading, stopReading, wrapAccepted, type OnRead } from './onread-socket.ts'
 import { giveBuffer, sharedBuffer, takeBuffer } from './read-buffers.ts'
 
 /** A TCP connection (or, by the `'data'` feed, any socket) as a ByteStream. */
 export class SocketStream implements ByteStream {
   handler: ByteHandler
+  readsAfterCut = false
   readonly remoteAddress: string
   readonly #socket: Socket
   /** Reads by `'data'`: each chunk is memory of its own. */
@@ -15,6 +16,7 @@ export class SocketStream implements ByteStream {
   readonly #onWritten = (error?: Error | null): void => {
     if (!error && this.#socket.writableLength === 0) this.handler.onDrain()
   }
+  #written: ((error?: Error | null) => void) | undefined
 
   private constructor(handler: ByteHandler, make: (onread: OnRead) => { socket: Socket; plain: boolean }) {
     this.handler = handler
@@ -27,6 +29,8 @@ export class SocketStream implements ByteStream {
     })
     this.#socket = socket
     this.#plain = plain
+    // A plain socket has the usual write mark, below which `drain` is not told.
+    if (plain) this.#written = this.#onWritten
     this.remoteAddress = socket.remoteAddress ?? ''
     socket.on('error', ignore)
     socket.on('end', () => this.handler.onEnd())
@@ -59,6 +63,9 @@ export class SocketStream implements ByteStream {
   ): SocketStream {
     const stream = new SocketStream(handler, onread => ({ socket: dialOnRead(host, port, onread), plain: false }))
     let failure: Error = new Error('closed before it was connected')
+    stream.#written = error => {
+      if (error && stream.readsAfterCut) stream.#readLeft()
+    }
     const socket = stream.#socket
     const onError = (error: Error): void => {
       failure = error
@@ -100,10 +107,8 @@ export class SocketStream implements ByteStream {
 
   write(data: string | Uint8Array): void {
     if (this.#socket.destroyed || this.#socket.writableEnded) return
-    // A plain socket has the usual write mark, below which `drain` is not told.
-    const written = this.#plain ? this.#onWritten : undefined
-    if (typeof data === 'string') this.#socket.write(data, 'latin1', written)
-    else this.#socket.write(data, written)
+    if (typeof data === 'string') this.#socket.write(data, 'latin1', this.#written)
+    else this.#socket.write(data, this.#written)
   }
 
   pause(): void {
@@ -134,6 +139,13 @@ export class SocketStream implements ByteStream {
 
   keepAliveProbes(): void {
     this.#socket.setKeepAlive(true, 60_000)
+  }
+
+  /** A write failed and the socket is about to be destroyed: what the peer had sent before it cut. */
+  #readLeft(): void {
+    for (let left = readLeft(this.#socket); left !== null; left = readLeft(this.#socket)) {
+      this.handler.onBytes(left, 0, left.length)
+    }
   }
 
   /** A closed connection's buffer: its bytes may still be pending on the peer. */

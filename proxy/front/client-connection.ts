@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { SocketStream } from '../connections/socket-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
-import { BARE_CONTROL, FIRST_OCTET, HEAD_END } from '../http1/grammar.ts'
+import { BARE_CONTROL, HEAD_END, REQUEST_START } from '../http1/grammar.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
 import { parseRequestHead, type Refusal } from '../http1/request-head.ts'
 import { ARRIVED, REFUSED } from '../ledger/ledger.ts'
@@ -91,7 +91,6 @@ export class ClientConnection implements ByteHandler, Caller {
   onBytes(bytes: Buffer, start: number, end: number): void {
     switch (this.#state) {
       case 'head':
-        this.#since = this.#text === '' ? performance.now() : this.#since
         this.#onHeadBytes(bytes, start, end)
         if (!this.#pumping) this.#pump()
         break
@@ -216,10 +215,15 @@ export class ClientConnection implements ByteHandler, Caller {
   #onHeadBytes(bytes: Buffer, start: number, end: number): void {
     const limits = this.#plane.snapshot.limits
     let from = start
+    // RFC 9112 section 2.2: empty lines before a request are skipped; one may be cut in two.
+    if (this.#text === '\r' && bytes[from] === 10) {
+      this.#text = ''
+      from++
+    }
     if (this.#text === '') {
-      // RFC 9112 section 2.2: empty lines before a request are skipped.
       while (from + 1 < end && bytes[from] === 13 && bytes[from + 1] === 10) from += 2
       if (from === end) return
+      this.#since = performance.now()
     }
     const before = this.#text.length
     if (before === 0 && end - from > LONG_READ) {
@@ -282,6 +286,7 @@ export class ClientConnection implements ByteHandler, Caller {
 
   #onPartialHead(maxHeadBytes: number): void {
     const text = this.#text
+    this.#isHead = text.startsWith('HEAD ')
     if (text.length > maxHeadBytes) {
       const line = text.indexOf('\r\n')
       const long = line === -1 || line > maxHeadBytes
@@ -290,7 +295,7 @@ export class ClientConnection implements ByteHandler, Caller {
         detail: long ? 'the target is too long' : 'the head is too long',
         close: true,
       })
-    } else if (!FIRST_OCTET.test(text) || BARE_CONTROL.test(text.endsWith('\r') ? text.slice(0, -1) : text)) {
+    } else if (!REQUEST_START.test(text) || BARE_CONTROL.test(text.endsWith('\r') ? text.slice(0, -1) : text)) {
       this.#refuse({ status: 400, detail: 'malformed request', close: true })
     }
   }

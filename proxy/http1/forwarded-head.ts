@@ -54,7 +54,7 @@ export function requestHeadText(head: RequestHead, origin: Origin): string {
   return (
     `${head.method} ${head.target} HTTP/1.1\r\nHost: ${host}\r\n${head.fields}` +
     `X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${forwardedHost}\r\n` +
-    `X-Request-ID: ${requestId}\r\n${trace}Via: 1.1 vipswap\r\n` +
+    `X-Request-ID: ${requestId}\r\n${trace}Via: 1.${head.minorVersion} vipswap\r\n` +
     (head.expectContinue ? 'Expect: 100-continue\r\n' : '') +
     (head.upgrade === null ? '\r\n' : `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n\r\n`)
   )
@@ -82,6 +82,8 @@ export function responseHeadText(
     text += `X-Vipswap-Deployment: ${exposed.deployment}\r\nX-Vipswap-Instance: ${exposed.instance}\r\n`
     text += `X-Vipswap-Version: ${exposed.version}\r\n`
   }
+  // RFC 9110 section 15.5.22: a 426 says which protocol would do.
+  if (head.status === 426 && head.upgrade !== null) text += `Upgrade: ${head.upgrade}\r\nConnection: Upgrade\r\n`
   if (options.close) text += 'Connection: close\r\n'
   else if (options.http10) text += 'Connection: keep-alive\r\n'
   return `${text}\r\n`

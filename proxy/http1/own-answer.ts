@@ -34,9 +34,9 @@ export function ownAnswerText(answer: OwnAnswer, options: { close: boolean; noBo
     'Content-Type: text/plain; charset=utf-8\r\n' +
     `Content-Length: ${body.length}\r\n` +
     'Cache-Control: no-store\r\n' +
-    `Proxy-Status: vipswap; error=${error}; details="${detail}"\r\n`
+    (status < 400 ? 'Proxy-Status: vipswap\r\n' : `Proxy-Status: vipswap; error=${error}; details="${detail}"\r\n`)
   if (status === 503) text += 'Retry-After: 1\r\n'
-  if (status === 405) text += 'Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n'
+  if (status === 405 || status < 400) text += 'Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n'
   if (options.close) text += 'Connection: close\r\n'
   return options.noBody ? `${text}\r\n` : `${text}\r\n${body}`
 }

@@ -2,7 +2,7 @@ import '../http1/octets.ts'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { SocketStream } from '../connections/socket-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
-import { BARE_CONTROL, HEAD_END } from '../http1/grammar.ts'
+import { BARE_CONTROL, HEAD_END, RESPONSE_START } from '../http1/grammar.ts'
 import { parseResponseHead } from '../http1/response-head.ts'
 import type { Retirable, TargetState } from '../routing/target.ts'
 import type { AnswerSink, UpstreamFailure } from './answer-sink.ts'
@@ -57,6 +57,8 @@ export class UpstreamConnection implements ByteHandler, Retirable {
     this.#text = ''
     this.#interim = 0
     this.stream.write(text)
+    // An answer from before the request was taken is none. One that comes early, with the body still under way, is.
+    this.stream.readsAfterCut = this.stream.pending === 0
   }
 
   /** The request is over and the connection free: keep it for the next one, unless its target is on its way out. */
@@ -137,7 +139,7 @@ export class UpstreamConnection implements ByteHandler, Retirable {
     const before = this.#text.length
     if (before === 0 && end - start > LONG_READ) {
       const found = bytes.indexOf(HEAD_END, start, 'latin1')
-      this.#text = bytes.latin1Slice(start, found === -1 || found > end ? end : found + 4)
+      this.#text = bytes.latin1Slice(start, found === -1 || found + 4 > end ? end : found + 4)
     } else {
       this.#text += bytes.latin1Slice(start, end)
     }
@@ -146,10 +148,13 @@ export class UpstreamConnection implements ByteHandler, Retirable {
     let from = Math.max(0, before - 3)
     for (;;) {
       const headEnd = this.#text.indexOf(HEAD_END, from)
-      if (headEnd === -1) {
+      if (headEnd === -1 || headEnd > sink.maxHeadBytes) {
         if (this.#text.length > sink.maxHeadBytes) {
           this.#fail('bad-response', 'http_protocol_error', 'the head of the answer is too long')
-        } else if (BARE_CONTROL.test(this.#text.endsWith('\r') ? this.#text.slice(0, -1) : this.#text)) {
+        } else if (
+          !RESPONSE_START.test(this.#text) ||
+          BARE_CONTROL.test(this.#text.endsWith('\r') ? this.#text.slice(0, -1) : this.#text)
+        ) {
           this.#fail('bad-response', 'http_protocol_error', 'malformed answer')
         }
         return
