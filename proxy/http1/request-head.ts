@@ -184,9 +184,8 @@ export function parseRequestHead(text: string, maxHeaders: number): RequestHead 
   const body = coding !== null ? 'chunked' : length !== null && Number(length) > 0 ? 'length' : 'none'
   if (method === 'TRACE') return refuse(405, 'TRACE is not served here')
   if (expect !== null && expect !== '100-continue') return refuse(417, 'unknown expectation')
-  if (maxForwards !== null) {
-    if (Number(maxForwards) === 0) return refuse(200, 'this proxy is the last to answer, by Max-Forwards')
-    fields += `Max-Forwards: ${Number(maxForwards) - 1}\r\n`
+  if (maxForwards !== null && Number(maxForwards) === 0) {
+    return refuse(200, 'this proxy is the last to answer, by Max-Forwards')
   }
 
   let keepAlive = !http10
@@ -206,6 +205,8 @@ export function parseRequestHead(text: string, maxHeaders: number): RequestHead 
   }
   // A body before the switch would have to be framed inside the tunnel. Both go on as plain requests.
   if (upgrade !== null && (http10 || body !== 'none' || !UPGRADE.test(upgrade))) upgrade = null
+  // What Connection may not remove.
+  if (maxForwards !== null) fields += `Max-Forwards: ${Number(maxForwards) - 1}\r\n`
   if (length !== null) fields += `Content-Length: ${Number(length)}\r\n`
   else if (coding !== null) fields += 'Transfer-Encoding: chunked\r\n'
 
