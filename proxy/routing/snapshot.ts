@@ -18,7 +18,7 @@ export interface CompiledPool {
 /** All listeners of one bound address. */
 export interface Site {
   readonly address: string
-  readonly protocol: 'http' | 'tcp'
+  readonly protocol: 'http' | 'https' | 'tcp'
   /** For what no host name decides. */
   readonly first: Route
   /** Null where one listener has the address alone: any host is its. */

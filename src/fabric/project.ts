@@ -1,5 +1,12 @@
 import type { AssignedInstance, Assignment, RunSpec } from '../contracts/assignment.ts'
-import type { Listener, Pool, RoutingTable, Target } from '../contracts/routing.ts'
+import {
+  DEFAULT_OPTIONS,
+  DEFAULT_POLICY,
+  type Listener,
+  type Pool,
+  type RoutingTable,
+  type Target,
+} from '../contracts/routing.ts'
 import type { Moment } from '../core/clock.ts'
 import { own } from '../core/own.ts'
 import type { Slot } from '../model/common.ts'
@@ -42,6 +49,7 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
     revision: state.fabric.revision,
     listeners,
     pools,
+    certificates: {},
     limits: state.fabric.settings.limits,
   }
 }
@@ -66,6 +74,8 @@ function routeListener(
     role: listener.role,
     endpoint: listener.endpoint,
     protocol: listener.protocol,
+    tls: null,
+    options: DEFAULT_OPTIONS,
     host: listener.host,
     port: listener.port,
     lastPort: listener.port === 0 ? listener.bound : null,
@@ -122,6 +132,7 @@ function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): 
         version: spec.version,
         host: instance.published.host,
         port,
+        weight: 1,
       }
       if (instance.published.membership === 'in') targets.push({ ...common, state: 'in' })
       else if (instance.stage !== 'draining') targets.push({ ...common, state: 'draining' })
@@ -136,6 +147,7 @@ function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): 
       deployment: deployment.id,
       role: role.name,
       endpoint: endpoint.name,
+      policy: DEFAULT_POLICY,
       targets,
       expecting,
       drainTimeoutMs: definition.drainTimeoutMs,

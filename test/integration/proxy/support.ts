@@ -1,6 +1,8 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import {
   DEFAULT_LIMITS,
+  DEFAULT_OPTIONS,
+  DEFAULT_POLICY,
   type DataPlaneLimits,
   type Listener,
   type Pool,
@@ -83,6 +85,7 @@ export function target(origin: { port: number }, change: Partial<Target> & { nam
     version: '1.0.0',
     host: '127.0.0.1',
     port: origin.port,
+    weight: 1,
     state: 'in',
     ...rest,
   }
@@ -95,6 +98,7 @@ export function pool(targets: readonly Target[], change: Partial<Pool> = {}): Po
     deployment: 'd1',
     role: 'web',
     endpoint: 'http',
+    policy: DEFAULT_POLICY,
     targets,
     expecting: false,
     drainTimeoutMs: 1000,
@@ -110,6 +114,8 @@ export function listener(change: Partial<Listener> = {}): Listener {
     role: 'web',
     endpoint: 'http',
     protocol: 'http',
+    tls: null,
+    options: DEFAULT_OPTIONS,
     host: '127.0.0.1',
     port: 1,
     hostNames: ['app.localhost'],
@@ -130,6 +136,7 @@ export function table(
     revision: { term: 1, n: change.n ?? ++n },
     listeners: change.listeners ?? [listener()],
     pools: Object.fromEntries(pools.map(one => [one.key, one])),
+    certificates: {},
     limits: { ...DEFAULT_LIMITS, ...change.limits },
   }
 }

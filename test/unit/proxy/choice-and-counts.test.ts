@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
-import { DEFAULT_LIMITS } from '../../../src/contracts/routing.ts'
+import { DEFAULT_LIMITS, DEFAULT_POLICY } from '../../../src/contracts/routing.ts'
 import { chooseTarget } from '../../../proxy/balancing/choose.ts'
 import { RetryBudget } from '../../../proxy/balancing/retry-budget.ts'
 import { HoldQueue, type Held } from '../../../proxy/hold/hold-queue.ts'
@@ -14,13 +14,17 @@ const POOL = {
   deployment: 'd',
   role: 'r',
   endpoint: 'e',
+  policy: DEFAULT_POLICY,
   targets: [],
   expecting: false,
   drainTimeoutMs: 0,
 }
 
 function state(key: string, inFlight = 0): TargetState {
-  const made = new TargetState({ key, instance: key, version: '1', host: '127.0.0.1', port: 1, state: 'in' }, POOL)
+  const made = new TargetState(
+    { key, instance: key, version: '1', host: '127.0.0.1', port: 1, weight: 1, state: 'in' },
+    POOL,
+  )
   made.inFlight = inFlight
   return made
 }
