@@ -107,10 +107,3 @@ function compileTrusted(entries: readonly string[]): BlockList | null {
   }
   return list
 }
-
-/** Is the peer a proxy whose word counts? */
-export function isTrusted(trusted: BlockList | null, address: string): boolean {
-  if (trusted === null || address === '') return false
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address
-  return trusted.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4')
-}

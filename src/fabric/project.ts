@@ -2,6 +2,7 @@ import type { AssignedInstance, Assignment, RunSpec } from '../contracts/assignm
 import {
   DEFAULT_OPTIONS,
   DEFAULT_POLICY,
+  type DataPlaneLimits,
   type Listener,
   type Pool,
   type RoutingTable,
@@ -41,7 +42,7 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
       listeners.push(routeListener(state, listener, deployment.service, deployment, []))
     }
     for (const role of rolesOf(state, deployment.id)) {
-      for (const pool of poolsOf(deployment, role, now)) pools[pool.key] = pool
+      for (const pool of poolsOf(deployment, role, state.fabric.settings.limits, now)) pools[pool.key] = pool
     }
   }
   return {
@@ -116,7 +117,14 @@ export function rolesOf(state: FabricState, deployment: string): RoleRecord[] {
     .flatMap(key => state.roles[key] ?? [])
 }
 
-function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): Iterable<Pool> {
+function* poolsOf(
+  deployment: DeploymentRecord,
+  role: RoleRecord,
+  limits: DataPlaneLimits,
+  now: Moment,
+): Iterable<Pool> {
+  const { connectTimeoutMs, responseTimeoutMs, idleTimeoutMs } = limits
+  const policy = { ...DEFAULT_POLICY, connectTimeoutMs, responseTimeoutMs, idleTimeoutMs }
   const { definition } = specOf(role, role.target)
   const live = isLive(deployment)
   const expecting = live && role.instances.some(isExpected)
@@ -147,7 +155,7 @@ function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): 
       deployment: deployment.id,
       role: role.name,
       endpoint: endpoint.name,
-      policy: DEFAULT_POLICY,
+      policy,
       targets,
       expecting,
       drainTimeoutMs: definition.drainTimeoutMs,

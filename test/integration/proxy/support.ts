@@ -6,6 +6,7 @@ import {
   type DataPlaneLimits,
   type Listener,
   type Pool,
+  type PoolPolicy,
   type RoutingTable,
   type Target,
 } from '../../../src/contracts/routing.ts'
@@ -131,11 +132,18 @@ export function table(
   pools: readonly Pool[],
   change: { listeners?: Listener[]; limits?: Partial<DataPlaneLimits>; n?: number; fabric?: string } = {},
 ): RoutingTable {
+  // A pool's clocks come from the fabric's limits unless its role says otherwise.
+  const { limits = {} } = change
+  const clocks: Partial<PoolPolicy> = {}
+  for (const name of ['connectTimeoutMs', 'responseTimeoutMs', 'idleTimeoutMs'] as const) {
+    const value = limits[name]
+    if (value !== undefined) Object.assign(clocks, { [name]: value })
+  }
   return {
     fabric: change.fabric ?? 'fabric-1',
     revision: { term: 1, n: change.n ?? ++n },
     listeners: change.listeners ?? [listener()],
-    pools: Object.fromEntries(pools.map(one => [one.key, one])),
+    pools: Object.fromEntries(pools.map(one => [one.key, { ...one, policy: { ...one.policy, ...clocks } }])),
     certificates: {},
     limits: { ...DEFAULT_LIMITS, ...change.limits },
   }
