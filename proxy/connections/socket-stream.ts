@@ -7,7 +7,6 @@ import { giveBuffer, sharedBuffer, takeBuffer } from './read-buffers.ts'
 /** A TCP connection (or, by the `'data'` feed, any socket) as a ByteStream. */
 export class SocketStream implements ByteStream, DirectListener {
   handler: ByteHandler
-  readonly remoteAddress: string
   readonly #socket: Socket
   /** Reads by `'data'`: each chunk is memory of its own. */
   readonly #plain: boolean
@@ -35,7 +34,6 @@ export class SocketStream implements ByteStream, DirectListener {
     this.#socket = socket
     this.#plain = plain
     this.#direct = !plain && goDirect(socket, this)
-    this.remoteAddress = socket.remoteAddress ?? ''
     socket.on('error', ignore)
     socket.on('end', () => this.handler.onEnd())
     if (!plain) socket.on('drain', () => this.handler.onDrain())

@@ -1,6 +1,6 @@
 import '../http1/octets.ts'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
-import { SocketStream } from '../connections/socket-stream.ts'
+import { dial } from '../connections/dial.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
 import { BARE_CONTROL, HEAD_END } from '../http1/grammar.ts'
 import { requestHeadText, type Origin } from '../http1/forwarded-head.ts'
@@ -40,7 +40,7 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
   constructor(target: TargetState, sink: AnswerSink) {
     this.target = target
     this.#sink = sink
-    this.#stream = SocketStream.dial(target.host, target.port, this, {
+    this.#stream = dial(target.host, target.port, this, {
       onOpen: () => {
         if (this.#sink === null) this.#stream.destroy()
         else this.#sink.onConnected()
