@@ -16,9 +16,8 @@ export interface ByteHandler {
  */
 export interface ByteStream {
   handler: ByteHandler
-  /** What the peer sent before it cut the connection is still read when a write fails (dialled streams only). */
+  /** After a write that failed, what the peer had sent before it cut is still read; otherwise it is over at once. */
   readsAfterCut: boolean
-  readonly remoteAddress: string
   readonly destroyed: boolean
   /** Bytes handed to `write` that have not left this process. */
   readonly pending: number

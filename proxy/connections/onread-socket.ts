@@ -1,27 +1,13 @@
-import { readSync } from 'node:fs'
 import { Socket, type SocketConstructorOpts, type TcpNetConnectOpts, createConnection } from 'node:net'
+import { handleOf } from './stream-handle.ts'
 
-// The only file that knows of `_handle`: Node offers `onread` for sockets that dial, not for accepted ones, and its
+// Node offers `onread` for sockets that dial, not for accepted ones, and its
 // pause() and resume() restart reading by a later tick, which would overwrite a buffer with a write pending.
-
-interface StreamHandle {
-  reading: boolean
-  readStart(): number
-  readStop(): number
-  /** The descriptor, where the platform has one. */
-  readonly fd?: number
-  useUserBuffer?: unknown
-}
 
 export interface OnRead {
   /** Called before each read: the buffer to read into. */
   readonly buffer: () => Buffer
   readonly callback: (length: number, buffer: Buffer) => boolean
-}
-
-function handleOf(socket: Socket): StreamHandle | null {
-  // `_handle` is not in the types; null once the socket is destroyed.
-  return (socket as unknown as { _handle?: StreamHandle | null })._handle ?? null
 }
 
 // Write calls `drain` whenever nothing is left: with the usual 16 KiB mark a smaller partial write would never tell.
@@ -59,23 +45,4 @@ export function startReading(socket: Socket): void {
   if (handle === null || handle.reading) return
   handle.reading = true
   handle.readStart()
-}
-
-const LEFT = 64 * 1024
-
-/**
- * What a peer sent before it cut the connection and nobody has read yet; null if there is nothing. To be asked in the
- * callback of a write that failed: once that returns, Node destroys the socket, and an early answer would be lost.
- */
-export function readLeft(socket: Socket): Buffer | null {
-  const fd = handleOf(socket)?.fd ?? -1
-  if (fd < 0) return null
-  const buffer = Buffer.allocUnsafeSlow(LEFT)
-  try {
-    const length = readSync(fd, buffer, 0, LEFT, null)
-    return length === 0 ? null : buffer.subarray(0, length)
-  } catch {
-    // Nothing there, or the reset itself.
-    return null
-  }
 }

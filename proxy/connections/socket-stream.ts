@@ -1,22 +1,29 @@
 import type { Socket } from 'node:net'
 import type { ByteHandler, ByteStream } from './byte-stream.ts'
-import { dialOnRead, readLeft, startReading, stopReading, wrapAccepted, type OnRead } from './onread-socket.ts'
+import { dialOnRead, startReading, stopReading, wrapAccepted, type OnRead } from './onread-socket.ts'
+import { goDirect, writeDirect, type DirectListener } from './direct-io.ts'
 import { giveBuffer, sharedBuffer, takeBuffer } from './read-buffers.ts'
 
 /** A TCP connection (or, by the `'data'` feed, any socket) as a ByteStream. */
-export class SocketStream implements ByteStream {
+export class SocketStream implements ByteStream, DirectListener {
   handler: ByteHandler
   readsAfterCut = false
-  readonly remoteAddress: string
   readonly #socket: Socket
   /** Reads by `'data'`: each chunk is memory of its own. */
   readonly #plain: boolean
+  readonly #direct: boolean
   #private: Buffer | null = null
+  /** What is read into now. */
+  #current: Buffer = sharedBuffer
   #paused = false
+  #ended = false
+  /** A write failed: however the reading ends, it is no orderly end. */
+  #cut = false
+  /** Bytes written directly that have not left this process. */
+  #unsent = 0
   readonly #onWritten = (error?: Error | null): void => {
     if (!error && this.#socket.writableLength === 0) this.handler.onDrain()
   }
-  #written: ((error?: Error | null) => void) | undefined
 
   private constructor(handler: ByteHandler, make: (onread: OnRead) => { socket: Socket; plain: boolean }) {
     this.handler = handler
@@ -29,11 +36,9 @@ export class SocketStream implements ByteStream {
     })
     this.#socket = socket
     this.#plain = plain
-    // A plain socket has the usual write mark, below which `drain` is not told.
-    if (plain) this.#written = this.#onWritten
-    this.remoteAddress = socket.remoteAddress ?? ''
+    this.#direct = !plain && goDirect(socket, this)
     socket.on('error', ignore)
-    socket.on('end', () => this.handler.onEnd())
+    socket.on('end', () => (this.#cut ? socket.destroy() : this.handler.onEnd()))
     if (!plain) socket.on('drain', () => this.handler.onDrain())
     socket.on('close', () => {
       this.#release()
@@ -63,9 +68,6 @@ export class SocketStream implements ByteStream {
   ): SocketStream {
     const stream = new SocketStream(handler, onread => ({ socket: dialOnRead(host, port, onread), plain: false }))
     let failure: Error = new Error('closed before it was connected')
-    stream.#written = error => {
-      if (error && stream.readsAfterCut) stream.#readLeft()
-    }
     const socket = stream.#socket
     const onError = (error: Error): void => {
       failure = error
@@ -82,11 +84,11 @@ export class SocketStream implements ByteStream {
   }
 
   get destroyed(): boolean {
-    return this.#socket.destroyed
+    return this.#socket.destroyed || this.#cut
   }
 
   get pending(): number {
-    return this.#socket.writableLength
+    return this.#direct ? this.#unsent : this.#socket.writableLength
   }
 
   get volatile(): boolean {
@@ -106,9 +108,15 @@ export class SocketStream implements ByteStream {
   }
 
   write(data: string | Uint8Array): void {
+    if (this.#direct) {
+      this.#writeDirect(data)
+      return
+    }
     if (this.#socket.destroyed || this.#socket.writableEnded) return
-    if (typeof data === 'string') this.#socket.write(data, 'latin1', this.#written)
-    else this.#socket.write(data, this.#written)
+    // A plain socket has the usual write mark, below which `drain` is not told.
+    const written = this.#plain ? this.#onWritten : undefined
+    if (typeof data === 'string') this.#socket.write(data, 'latin1', written)
+    else this.#socket.write(data, written)
   }
 
   pause(): void {
@@ -126,7 +134,32 @@ export class SocketStream implements ByteStream {
   }
 
   end(): void {
+    this.#ended = true
     if (!this.#socket.writableEnded) this.#socket.end()
+  }
+
+  onRead(length: number): Buffer | undefined {
+    const buffer = this.#current
+    this.handler.onBytes(buffer, 0, length)
+    const next = this.#private ?? sharedBuffer
+    if (next === buffer) return undefined
+    this.#current = next
+    return next
+  }
+
+  onWritten(bytes: number): void {
+    this.#unsent -= bytes
+    if (this.#unsent === 0) this.handler.onDrain()
+  }
+
+  onWriteFailed(): void {
+    if (!this.readsAfterCut) {
+      this.#socket.destroy()
+      return
+    }
+    // An early answer may be there to be read, with a reset behind it.
+    this.#cut = true
+    this.#ended = true
   }
 
   destroy(): void {
@@ -141,11 +174,11 @@ export class SocketStream implements ByteStream {
     this.#socket.setKeepAlive(true, 60_000)
   }
 
-  /** A write failed and the socket is about to be destroyed: what the peer had sent before it cut. */
-  #readLeft(): void {
-    for (let left = readLeft(this.#socket); left !== null; left = readLeft(this.#socket)) {
-      this.handler.onBytes(left, 0, left.length)
-    }
+  #writeDirect(data: string | Uint8Array): void {
+    if (this.#ended || data.length === 0) return
+    const left = writeDirect(this.#socket, data, this)
+    if (left > 0) this.#unsent += left
+    else if (left < 0) this.onWriteFailed()
   }
 
   /** A closed connection's buffer: its bytes may still be pending on the peer. */

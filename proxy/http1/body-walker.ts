@@ -30,13 +30,15 @@ export class BodyWalker {
   failed = false
   /** Ranges of payload within the last walked bytes, start and end in turn; null unless asked for. */
   payload: number[] | null = null
+  /** The trailer section, each line with its CRLF, once it is `done`; kept only where payload is asked for. */
+  trailers = ''
   #kind: 'none' | 'length' | 'chunked' | 'close' = 'none'
   #left = 0
   #state = SIZE
   #digits = 0
   /** Extensions or a trailer line that have come in so far. */
   #line = ''
-  #trailers = 0
+  #trailerOctets = 0
   #excess = 0
 
   start(kind: 'none' | 'length' | 'chunked' | 'close', length: number): void {
@@ -45,7 +47,8 @@ export class BodyWalker {
     this.#state = SIZE
     this.#digits = 0
     this.#line = ''
-    this.#trailers = 0
+    this.trailers = ''
+    this.#trailerOctets = 0
     this.#excess = 0
     this.failed = false
     this.payload = null
@@ -153,8 +156,8 @@ export class BodyWalker {
     const found = bytes.indexOf(LF, start)
     const whole = found !== -1 && found < end
     const stop = whole ? found + 1 : end
-    this.#trailers += stop - start
-    if (this.#trailers > MAX_TRAILERS) return this.#fail(start)
+    this.#trailerOctets += stop - start
+    if (this.#trailerOctets > MAX_TRAILERS) return this.#fail(start)
     const part = bytes.latin1Slice(start, stop)
     if (!whole) {
       if (this.#line.endsWith('\r') || !LINE_PART.test(part)) return this.#fail(start)
@@ -164,6 +167,7 @@ export class BodyWalker {
     const line = this.#line + part
     if (line === '\r\n') this.done = true
     else if (!TRAILER_LINE.test(line) || FORBIDDEN_TRAILER.test(line)) return this.#fail(start)
+    else if (this.payload !== null) this.trailers += line
     this.#line = ''
     return stop
   }

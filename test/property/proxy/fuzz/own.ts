@@ -1,4 +1,5 @@
 import '../../../../proxy/http1/octets.ts'
+import { Peer } from '../../../../proxy/connections/peer.ts'
 import { BodyWalker } from '../../../../proxy/http1/body-walker.ts'
 import { requestHeadText, responseHeadText } from '../../../../proxy/http1/forwarded-head.ts'
 import { BARE_CONTROL, HEAD_END, REQUEST_START, RESPONSE_START } from '../../../../proxy/http1/grammar.ts'
@@ -6,7 +7,7 @@ import { parseRequestHead } from '../../../../proxy/http1/request-head.ts'
 import { parseResponseHead } from '../../../../proxy/http1/response-head.ts'
 import { comparable, pairs, type Message, type Reading } from './message.ts'
 
-const ORIGIN = { clientAddress: '192.0.2.1', trusted: false, localHost: '192.0.2.2:80' }
+const ORIGIN = { peer: new Peer('192.0.2.1', 1024, '192.0.2.2:80', false), trusted: false, forwarded: false }
 
 /** What the proxy's own parser makes of some octets, and what it would send on (latin1). */
 export interface OwnReading extends Reading {
