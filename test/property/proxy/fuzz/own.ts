@@ -4,7 +4,9 @@ import { BodyWalker } from '../../../../proxy/http1/body-walker.ts'
 import { requestHeadText, responseHeadText } from '../../../../proxy/http1/forwarded-head.ts'
 import { BARE_CONTROL, HEAD_END, REQUEST_START, RESPONSE_START } from '../../../../proxy/http1/grammar.ts'
 import { parseRequestHead } from '../../../../proxy/http1/request-head.ts'
+import { RequestMemo } from '../../../../proxy/http1/request-memo.ts'
 import { parseResponseHead } from '../../../../proxy/http1/response-head.ts'
+import { ResponseMemo } from '../../../../proxy/http1/response-memo.ts'
 import { comparable, pairs, type Message, type Reading } from './message.ts'
 
 const ORIGIN = { peer: new Peer('192.0.2.1', 1024, '192.0.2.2:80', false), trusted: false, forwarded: false }
@@ -14,6 +16,15 @@ export interface OwnReading extends Reading {
   readonly forwarded: readonly string[]
   /** Where the message begins at which it stopped. */
   readonly at: number
+}
+
+/** What came before in other connections, too, may not matter. */
+const requestMemo = new RequestMemo()
+const responseMemo = new ResponseMemo()
+
+function remembered<T>(byMemo: T, itself: T): T {
+  if (JSON.stringify(byMemo) !== JSON.stringify(itself)) throw new Error('the memo says something else than the parser')
+  return byMemo
 }
 
 /** Walks a body that comes in pieces ending at `cuts`: its content and its end, or why there is none. */
@@ -52,7 +63,10 @@ export function readOwnRequests(text: string, cuts: readonly number[] = []): Own
       const broken = !REQUEST_START.test(part) || BARE_CONTROL.test(part.endsWith('\r') ? part.slice(0, -1) : part)
       return part !== '' && broken ? refused('malformed start') : whole()
     }
-    const head = parseRequestHead(text.slice(at, headEnd), 100)
+    const head = remembered(
+      requestMemo.parse(text.slice(at, headEnd), 100),
+      parseRequestHead(text.slice(at, headEnd), 100),
+    )
     if ('status' in head) return refused(head.detail)
     const walker = new BodyWalker()
     walker.start(head.body, head.length)
@@ -78,7 +92,10 @@ export function readOwnAnswer(text: string, method: string, cuts: readonly numbe
       const part = text.slice(at)
       return { ...nothing, why: !RESPONSE_START.test(part) || BARE_CONTROL.test(part) ? 'malformed start' : null }
     }
-    const head = parseResponseHead(text.slice(at, headEnd), method)
+    const head = remembered(
+      responseMemo.parse(text.slice(at, headEnd), method),
+      parseResponseHead(text.slice(at, headEnd), method),
+    )
     if (typeof head === 'string') return { ...nothing, why: head }
     if (head.status === 101) return { ...nothing, why: 'a switch of protocols nobody asked for' }
     at = headEnd + 4
