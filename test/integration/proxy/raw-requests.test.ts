@@ -90,7 +90,7 @@ async function run(
   const client = await rawClient(t, port)
   try {
     await send(client, one.send, cutUp)
-    for (const { after, send: more } of one.then ?? []) {
+    for (const { after, send: more } of one.later ?? []) {
       await client.until(text => text.endsWith(after))
       await send(client, more, cutUp)
     }

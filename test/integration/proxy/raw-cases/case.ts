@@ -14,7 +14,7 @@ interface Named {
 export interface RequestCase extends Named {
   readonly send: string
   /** Sent once all that came back ends with `after`. */
-  readonly then?: readonly { readonly after: string; readonly send: string }[]
+  readonly later?: readonly { readonly after: string; readonly send: string }[]
   /** The client ends its side after what it sent. */
   readonly end?: boolean
   readonly outcome: RequestOutcome
@@ -49,7 +49,7 @@ export type AnswerOutcome =
 
 export const HOST = 'Host: app\r\n'
 
-type RequestOptions = Pick<RequestCase, 'then' | 'end'>
+type RequestOptions = Pick<RequestCase, 'later' | 'end'>
 
 export function refused(
   id: string,

@@ -12,7 +12,7 @@ export const EXPECTATIONS: readonly RequestCase[] = [
     '9110 §10.1.1',
     post(`${EXPECT}Content-Length: 5\r\n`),
     forwarded('POST /', 'Content-Length: 5\r\n', { last: EXPECT, body: 'hello' }),
-    { then: [{ after: CONTINUE, send: 'hello' }] },
+    { later: [{ after: CONTINUE, send: 'hello' }] },
   ),
   served(
     'ex-continue-odd-case',
@@ -20,7 +20,7 @@ export const EXPECTATIONS: readonly RequestCase[] = [
     '9110 §10.1.1',
     post('expect: 100-CONTINUE\r\nTransfer-Encoding: chunked\r\n'),
     forwarded('POST /', 'Transfer-Encoding: chunked\r\n', { last: EXPECT, body: '0\r\n\r\n' }),
-    { then: [{ after: CONTINUE, send: '0\r\n\r\n' }] },
+    { later: [{ after: CONTINUE, send: '0\r\n\r\n' }] },
   ),
   served(
     'ex-continue-body-at-once',

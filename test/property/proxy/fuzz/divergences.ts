@@ -141,7 +141,7 @@ export const DIVERGENCES: readonly Divergence[] = [
     'answer',
     /^malformed answer$/,
     'RFC 9112 4: a reason phrase has no controls',
-    /^[^\r\n]*[\0-\x08\x0b-\x1f\x7f]/,
+    /^[^\r\n]*[^\t\r\n\x20-\x7e\x80-\xff]/,
   ),
   proxy(
     'answer',
