@@ -152,13 +152,14 @@ async function judge(one: RequestCase, instance: Instance, port: number, client:
 for (const [group, cases] of REQUEST_CASES) {
   void t.test(`${group}: each request is forwarded to the octet or refused by its rule`, async t => {
     const instance = await startInstance(t)
-    const { plane, port } = await startPlane(t, table([pool([target(instance)])]))
+    const { plane, port, rows } = await startPlane(t, table([pool([target(instance)])]))
     for (const one of cases) {
       t.equal(await run(t, one, instance, port, false), null, `${one.id} (${one.level}, ${one.rule})`)
       if (one.send.length > CUT_UP_MAX) continue
       t.equal(await run(t, one, instance, port, true), null, `${one.id}, octet by octet`)
     }
     await until('nothing is open', () => open(plane) === 0)
+    t.same(rows().broken, {}, 'what a client sends never counts as broken')
     t.same(plane.status().inFlight, {})
   })
 }
