@@ -139,7 +139,7 @@ export const DIVERGENCES: readonly Divergence[] = [
   ),
   proxy(
     'answer',
-    /^malformed answer$/,
+    /^malformed (?:answer|start)$/,
     'RFC 9112 4: a reason phrase has no controls',
     /^[^\r\n]*[^\t\r\n\x20-\x7e\x80-\xff]/,
   ),
@@ -155,6 +155,14 @@ export const DIVERGENCES: readonly Divergence[] = [
     'RFC 9110 7.8: a server MAY ignore Upgrade; what follows the request is then the next one',
   ),
   proxy('answer', /^unknown transfer coding$/, 'RFC 9110 15.6.3: 502 for an answer whose coding is not chunked alone'),
+  seldom(
+    proxy(
+      'answer',
+      /^malformed (?:answer|start)$/,
+      'RFC 9112 2.2: a bare CR makes its element invalid',
+      /^[^\r\n]*\r[^\n]/,
+    ),
+  ),
   seldom(
     proxy(
       'answer',
