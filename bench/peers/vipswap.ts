@@ -1,0 +1,116 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { LedgerSnapshot } from '../../src/contracts/ledger.ts'
+import { DEFAULT_LIMITS, type Listener, type Pool, type RoutingTable } from '../../src/contracts/routing.ts'
+import { Child } from '../proxy/child.ts'
+import { ControllerStub } from './controller-stub.ts'
+import type { Peer, RunningPeer, Setup } from './peer.ts'
+import { projectVersion } from './package-version.ts'
+
+const MAIN = fileURLToPath(new URL('../../proxy/main.js', import.meta.url))
+
+/** vipswap as it is run: the holder's process and its workers' under a table of ours. */
+export const vipswap: Peer = {
+  name: 'vipswap',
+  version: projectVersion,
+  // TLS: say null here and give `listener` below its certificate once the table has a place for one.
+  lacks: need => (need === 'tls' ? 'its routing table has no TLS yet' : null),
+  start: async setup => startVipswap(setup),
+}
+
+export interface RunningVipswap extends RunningPeer {
+  /** Makes production's instance the one on `origin`, staging's the other's; resolves when it is acknowledged. */
+  readonly swap: (production: number, staging: number) => Promise<void>
+  readonly ledger: () => LedgerSnapshot | null
+  /** The workers' processes; the first of `pids` is the holder. */
+  readonly workers: () => number[]
+  /** What its processes wrote to stderr lately. */
+  readonly errors: () => string
+}
+
+/** The proxy with `workers` workers. A swap goes between `origin` and whatever else `swap` is told. */
+async function startVipswap(setup: Setup, workers = 1): Promise<RunningVipswap> {
+  const data = join(setup.folder, 'data')
+  const run = join(setup.folder, 'run')
+  mkdirSync(run)
+  const controller = new ControllerStub()
+  await controller.listen(run)
+  const args = [MAIN, '--data', data, '--run', run, '--workers', String(workers)]
+  // As `vipswap up` runs it: nothing but what it needs, and no access log.
+  const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], VIPSWAP_LOG: 'silent' }
+  const child = new Child('vipswap', setup.pin(process.execPath, args), env)
+  let revision = 0
+  const push = async (production: number, staging: number): Promise<number> => {
+    const pushed = controller.push(table(++revision, production, staging))
+    const ack = await Promise.race([pushed, child.exited])
+    if (ack === null || typeof ack === 'number') throw new Error(`vipswap has ended: ${child.errors}`)
+    const { port = null, error = '' } = ack.listeners[0] ?? {}
+    if (port === null) throw new Error(`vipswap could not listen: ${error}`)
+    return port
+  }
+  const port = await push(setup.origin, setup.origin)
+  return {
+    port,
+    swap: async (production, staging) => void (await push(production, staging)),
+    ledger: () => controller.ledger,
+    pids: () => child.pids(),
+    workers: () => child.pids().slice(1),
+    errors: () => child.errors,
+    async stop() {
+      await child.stop()
+      controller.close()
+    },
+  }
+}
+
+/** Two slots with one instance each, as a service in production and staging has. */
+function table(n: number, production: number, staging: number): RoutingTable {
+  const pools = [...new Set([production, staging])].map(pool)
+  return {
+    fabric: 'bench',
+    revision: { term: 1, n },
+    listeners: [listener('production', production), listener('staging', staging)],
+    pools: Object.fromEntries(pools.map(each => [each.key, each])),
+    limits: DEFAULT_LIMITS,
+  }
+}
+
+function listener(slot: 'production' | 'staging', origin: number): Listener {
+  return {
+    key: `bench/${slot}/web/http`,
+    service: 'bench',
+    slot,
+    role: 'web',
+    endpoint: 'http',
+    protocol: 'http',
+    host: '127.0.0.1',
+    port: 0,
+    hostNames: [slot === 'production' ? 'bench.localhost' : 'staging.bench.localhost'],
+    pool: `d${origin}/web/http`,
+    reason: null,
+  }
+}
+
+function pool(origin: number): Pool {
+  const deployment = `d${origin}`
+  return {
+    key: `${deployment}/web/http`,
+    service: 'bench',
+    deployment,
+    role: 'web',
+    endpoint: 'http',
+    targets: [
+      {
+        key: `${deployment}/web_IN_0#1.1`,
+        instance: 'web_IN_0',
+        version: '1.0.0',
+        host: '127.0.0.1',
+        port: origin,
+        state: 'in',
+      },
+    ],
+    expecting: false,
+    drainTimeoutMs: 1000,
+  }
+}

@@ -1,0 +1,32 @@
+import { readFileSync, readdirSync } from 'node:fs'
+
+/** Thread → nanoseconds on a core so far, user and system together. */
+export type CpuTimes = ReadonlyMap<number, number>
+
+/** Of all threads of these processes, from /proc/PID/task/TID/schedstat: its first field counts in nanoseconds. */
+export function readCpu(pids: readonly number[]): CpuTimes {
+  const times = new Map<number, number>()
+  for (const pid of pids) {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const text = readThread(pid, thread)
+      if (text !== null) times.set(Number(thread), Number(text.split(' ')[0]))
+    }
+  }
+  return times
+}
+
+/** Nanoseconds used between two readings. A thread that began meanwhile counts whole; one that ended is not known of. */
+export function cpuBetween(before: CpuTimes, after: CpuTimes): number {
+  let sum = 0
+  for (const [thread, time] of after) sum += time - (before.get(thread) ?? 0)
+  return sum
+}
+
+function readThread(pid: number, thread: string): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1')
+  } catch {
+    // It ended between the listing and now.
+    return null
+  }
+}
