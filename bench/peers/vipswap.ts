@@ -30,7 +30,7 @@ export interface RunningVipswap extends RunningPeer {
 }
 
 /** The proxy with `workers` workers. A swap goes between `origin` and whatever else `swap` is told. */
-async function startVipswap(setup: Setup, workers = 1): Promise<RunningVipswap> {
+export async function startVipswap(setup: Setup, workers = 1): Promise<RunningVipswap> {
   const data = join(setup.folder, 'data')
   const run = join(setup.folder, 'run')
   mkdirSync(run)

@@ -1,28 +1,36 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-/** Puts a command on one core. */
+/** Puts a command on certain cores. */
 export type Pin = (command: string, args: readonly string[]) => [command: string, args: string[]]
 
 /** One core for the proxy, another for the load and the instance behind it. */
 export interface Cores {
   readonly proxy: Pin
   readonly load: Pin
+  /** All cores but the load's: for a proxy of several workers. */
+  readonly others: Pin
   readonly text: string
 }
 
 /** The last two cores this process may use. Throws where there are none: all on one core measures something else. */
 export function takeCores(): Cores {
   const allowed = /^Cpus_allowed_list:\s*(\S+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? ''
-  const [load, proxy] = parseCpuList(allowed).slice(-2)
+  const all = parseCpuList(allowed)
+  const [load, proxy] = all.slice(-2)
   if (load === undefined || proxy === undefined) throw new Error(`two cores are needed; this process has: ${allowed}`)
   // This process itself, with all its threads, keeps off the proxy's core.
   execFileSync('taskset', ['-a', '-cp', String(load), String(process.pid)], { stdio: 'ignore' })
-  return { proxy: pinTo(proxy), load: pinTo(load), text: `proxy on core ${proxy}, load and instance on core ${load}` }
+  return {
+    proxy: pinTo(proxy),
+    load: pinTo(load),
+    others: pinTo(...all.filter(core => core !== load)),
+    text: `proxy on core ${proxy}, load and instance on core ${load}`,
+  }
 }
 
-function pinTo(core: number): Pin {
-  return (command, args) => ['taskset', ['-c', String(core), command, ...args]]
+function pinTo(...cores: number[]): Pin {
+  return (command, args) => ['taskset', ['-c', cores.join(','), command, ...args]]
 }
 
 /** `0-2,5` is 0, 1, 2, 5. */

@@ -6,7 +6,8 @@ import type { Pin } from './cores.ts'
 
 const SOURCES = {
   origin: 'bench/proxy/native/origin.c',
-
+  paced: 'bench/proxy/native/paced.c',
+  websocket: 'bench/proxy/native/websocket.c',
   floor: 'bench/peers/floor.c',
 } as const
 
@@ -24,7 +25,8 @@ export function compileNative(folder: string): Native {
   }
   return {
     origin: compile('origin'),
-
+    paced: compile('paced'),
+    websocket: compile('websocket'),
     floor: compile('floor'),
   }
 }

@@ -13,3 +13,8 @@ export function median(values: readonly number[]): number {
 export function ratio(ours: readonly number[], theirs: readonly number[]): number {
   return median(ours.slice(0, theirs.length).map((value, round) => value / (theirs[round] ?? Number.NaN)))
 }
+
+/** The value below which `share` (0 to 1) of sorted values lie; NaN of none. */
+export function quantileSorted(sorted: Float64Array, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}

@@ -22,6 +22,14 @@ export function cpuBetween(before: CpuTimes, after: CpuTimes): number {
   return sum
 }
 
+/** Bytes of memory these processes have resident, added up. */
+export function readRss(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => {
+    const kib = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]
+    return sum + Number(kib ?? 0) * 1024
+  }, 0)
+}
+
 function readThread(pid: number, thread: string): string | null {
   try {
     return readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1')
