@@ -10,6 +10,7 @@ import { killAll } from './proxy/child.ts'
 import { takeCores } from './proxy/cores.ts'
 import { compileNative, startNative } from './proxy/native.ts'
 import { helpText, readOptions, type Options } from './proxy/options.ts'
+import { profile } from './proxy/profile.ts'
 import { verdictText, type Verdict } from './proxy/targets.ts'
 import type { Context, WorkloadReport } from './proxy/workload.ts'
 import { WORKLOADS } from './proxy/workloads/all.ts'
@@ -42,6 +43,10 @@ async function measureAll(options: Options, folder: string): Promise<number> {
     `${environment.cpu}, ${environment.cores} cores, load ${environment.loadAverage.map(n => n.toFixed(2)).join(' ')}`,
   )
   console.log(`${context.cores.text}\n${table(['peer', 'is'], versions)}`)
+  if (options.profile) {
+    console.log(await profile(context, `proxy-profile-${environment.at.replaceAll(/[:.]/g, '-')}`))
+    return 0
+  }
   const reports: Record<string, WorkloadReport> = {}
   const failures: string[] = []
   for (const workload of WORKLOADS.filter(({ name }) => options.only.includes(name))) {

@@ -1,17 +1,13 @@
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { LINK_PROTOCOL, type FromProxy, type ToProxy } from '../../src/contracts/link.ts'
-import type { LedgerSnapshot } from '../../src/contracts/ledger.ts'
 import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { jsonLines, type JsonLines } from '../../src/core/json-lines.ts'
 
-export type Ack = Extract<FromProxy, { type: 'ack' }>
+type Ack = Extract<FromProxy, { type: 'ack' }>
 
-/** Speaks the controller's end of the link, and nothing else: says one table, keeps what it is told. */
+/** Speaks the controller's end of the link, and nothing else: says the newest table to whoever is there. */
 export class ControllerStub {
-  /** The newest counts of the proxy. */
-  ledger: LedgerSnapshot | null = null
-  lastAck: Ack | null = null
   readonly #server = createServer()
   readonly #links = new Set<JsonLines>()
   readonly #waiting = new Map<number, (ack: Ack) => void>()
@@ -53,9 +49,7 @@ export class ControllerStub {
   #receive(link: JsonLines, message: FromProxy): void {
     if (message.type === 'hello' && this.#table !== null) {
       link.send({ type: 'table', table: this.#table } satisfies ToProxy)
-    } else if (message.type === 'status') this.ledger = message.status.ledger
-    else if (message.type === 'ack') {
-      this.ledger = message.status.ledger
+    } else if (message.type === 'ack') {
       this.#waiting.get(message.revision.n)?.(message)
       this.#waiting.delete(message.revision.n)
     }

@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { LedgerSnapshot } from '../../src/contracts/ledger.ts'
 import { DEFAULT_LIMITS, type Listener, type Pool, type RoutingTable } from '../../src/contracts/routing.ts'
 import { Child } from '../proxy/child.ts'
 import { ControllerStub } from './controller-stub.ts'
@@ -22,7 +21,6 @@ export const vipswap: Peer = {
 export interface RunningVipswap extends RunningPeer {
   /** Makes production's instance the one on `origin`, staging's the other's; resolves when it is acknowledged. */
   readonly swap: (production: number, staging: number) => Promise<void>
-  readonly ledger: () => LedgerSnapshot | null
   /** The workers' processes; the first of `pids` is the holder. */
   readonly workers: () => number[]
   /** What its processes wrote to stderr lately. */
@@ -53,7 +51,6 @@ export async function startVipswap(setup: Setup, workers = 1): Promise<RunningVi
   return {
     port,
     swap: async (production, staging) => void (await push(production, staging)),
-    ledger: () => controller.ledger,
     pids: () => child.pids(),
     workers: () => child.pids().slice(1),
     errors: () => child.errors,

@@ -8,6 +8,7 @@ export type Pin = (command: string, args: readonly string[]) => [command: string
 export interface Cores {
   readonly proxy: Pin
   readonly load: Pin
+  readonly loadCore: number
   /** All cores but the load's: for a proxy of several workers. */
   readonly others: Pin
   readonly text: string
@@ -24,6 +25,7 @@ export function takeCores(): Cores {
   return {
     proxy: pinTo(proxy),
     load: pinTo(load),
+    loadCore: load,
     others: pinTo(...all.filter(core => core !== load)),
     text: `proxy on core ${proxy}, load and instance on core ${load}`,
   }

@@ -1,5 +1,5 @@
 import type { RunningPeer } from '../peers/peer.ts'
-import { cpuBetween, readCpu } from './usage.ts'
+import { cpuBetween, readCore, readCpu } from './usage.ts'
 import type { LoadCount } from './wrk.ts'
 
 /** One round of one peer. */
@@ -7,8 +7,10 @@ export interface Sample {
   /** CPU time of all the peer's processes over what was served, microseconds. */
   readonly cpuPerUnit: number
   readonly perSecond: number
-  /** Share of the proxy's core that it used: below 0.95 something else was the bottleneck. */
+  /** Share of the proxy's core that it used. */
   readonly core: number
+  /** Share of the load's core that was busy. With neither near 1, something else held things up: a machine that is shared. */
+  readonly loadCore: number
   readonly errors: number
 }
 
@@ -16,18 +18,19 @@ export interface Sample {
 export async function measure(
   peer: RunningPeer,
   load: (port: number) => Promise<LoadCount>,
-  units = 1,
+  { units, loadCore }: { units: number; loadCore: number },
 ): Promise<Sample> {
   const pids = peer.pids()
-  const before = readCpu(pids)
+  const [before, ticks] = [readCpu(pids), readCore(loadCore)]
   const { requests, seconds, errors } = await load(peer.port)
-  const after = readCpu(pids)
+  const [after, ticksAfter] = [readCpu(pids), readCore(loadCore)]
   if (requests === 0) throw new Error('nothing was served')
   const cpu = cpuBetween(before, after)
   return {
     cpuPerUnit: cpu / 1000 / (requests * units),
     perSecond: requests / seconds,
     core: cpu / 1e9 / seconds,
+    loadCore: (ticksAfter.busy - ticks.busy) / (ticksAfter.all - ticks.all),
     errors,
   }
 }

@@ -18,7 +18,7 @@ export interface SwapSummary {
   readonly around: number
   /** Median time from a push to its acknowledgement. */
   readonly switchMs: number
-  /** p99 over the swaps of the longest latency of what was due between push and acknowledgement. */
+  /** p99 latency of what was due between a push and its acknowledgement: what the gate held, and what met it. */
   readonly holdP99: number
   /** Requests without a good answer. */
   readonly failed: number
@@ -32,7 +32,7 @@ const HALF_MS = 500
 export function summariseSwaps(records: PacedRecords, swaps: readonly SwapTime[]): SwapSummary {
   const before: number[] = []
   const around: number[] = []
-  const holds = swaps.map(() => 0)
+  const during: number[] = []
   let wrongSide = 0
   for (let index = 0; index < records.length; index++) {
     const label = records.label(index)
@@ -40,12 +40,12 @@ export function summariseSwaps(records: PacedRecords, swaps: readonly SwapTime[]
     const due = records.dueAt(index)
     const latency = records.latency(index)
     let last: SwapTime | undefined
-    for (const [number, swap] of swaps.entries()) {
+    for (const swap of swaps) {
       const since = due - swap.pushedAt
       if (since >= -3 * HALF_MS && since < -HALF_MS) before.push(latency)
       else if (since >= -HALF_MS && since < HALF_MS) around.push(latency)
       if (since >= 0) last = swap
-      if (since >= 0 && due <= swap.acknowledgedAt) holds[number] = Math.max(holds[number] ?? 0, latency)
+      if (since >= 0 && due <= swap.acknowledgedAt) during.push(latency)
     }
     const next = last === undefined ? undefined : swaps[swaps.indexOf(last) + 1]
     // One that was still on its way at the next push may have met either side.
@@ -57,7 +57,7 @@ export function summariseSwaps(records: PacedRecords, swaps: readonly SwapTime[]
     before: quantileSorted(sorted(before), 0.999),
     around: quantileSorted(sorted(around), 0.999),
     switchMs: median(swaps.map(swap => swap.acknowledgedAt - swap.pushedAt)),
-    holdP99: quantileSorted(sorted(holds), 0.99),
+    holdP99: quantileSorted(sorted(during), 0.99),
     failed: records.failed,
     wrongSide,
   }

@@ -30,6 +30,24 @@ export function readRss(pids: readonly number[]): number {
   }, 0)
 }
 
+/** A core's clock ticks so far. */
+export interface CoreTicks {
+  readonly busy: number
+  readonly all: number
+}
+
+export function readCore(core: number): CoreTicks {
+  return parseCore(readFileSync('/proc/stat', 'latin1'), core)
+}
+
+/** From proc(5)'s `cpuN user nice system idle iowait irq softirq steal …`. */
+export function parseCore(stat: string, core: number): CoreTicks {
+  const line = new RegExp(`^cpu${core} (.*)$`, 'm').exec(stat)?.[1] ?? ''
+  const ticks = line.split(' ').slice(0, 8).map(Number)
+  const all = ticks.reduce((sum, each) => sum + each, 0)
+  return { all, busy: all - (ticks[3] ?? 0) - (ticks[4] ?? 0) }
+}
+
 function readThread(pid: number, thread: string): string | null {
   try {
     return readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'latin1')

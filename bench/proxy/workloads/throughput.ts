@@ -39,7 +39,10 @@ async function run(workload: Throughput, context: Context): Promise<WorkloadRepo
       if (broken.has(name)) return null
       context.say(`  ${round === 0 ? 'warming up' : `round ${round}`}: ${name}`)
       try {
-        return await measure(running, async port => workload.load(context, port), workload.units)
+        return await measure(running, async port => workload.load(context, port), {
+          units: workload.units ?? 1,
+          loadCore: context.cores.loadCore,
+        })
       } catch (error) {
         broken.set(name, errorMessage(error))
         return null
@@ -74,11 +77,12 @@ function report(
     ...bases.map(base => ratio(cpu(name), cpu(base))),
     Math.round(of(name, sample => sample.perSecond)),
     Math.round(100 * of(name, sample => sample.core)),
+    Math.round(100 * of(name, sample => sample.loadCore)),
     (samples.get(name) ?? []).reduce((sum, sample) => sum + sample.errors, 0),
   ])
   const what = `CPU per ${workload.unit}`
   return {
-    head: ['peer', `CPU µs/${workload.unit}`, ...bases.map(base => `× ${base}`), '/s', 'core %', 'errors'],
+    head: ['peer', `CPU µs/${workload.unit}`, ...bases.map(base => `× ${base}`), '/s', 'core %', 'load %', 'errors'],
     rows,
     verdicts: workload.targets.map(target => judge({ what, ...target }, ratio(cpu('vipswap'), cpu(target.to ?? '')))),
     notes,

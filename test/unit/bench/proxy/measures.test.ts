@@ -5,7 +5,7 @@ import { helpText, readOptions } from '../../../../bench/proxy/options.ts'
 import { interleave } from '../../../../bench/proxy/rounds.ts'
 import { median, ratio } from '../../../../bench/proxy/statistics.ts'
 import { judge, verdictText } from '../../../../bench/proxy/targets.ts'
-import { cpuBetween } from '../../../../bench/proxy/usage.ts'
+import { cpuBetween, parseCore } from '../../../../bench/proxy/usage.ts'
 import { parseWrk } from '../../../../bench/proxy/wrk.ts'
 
 void t.test('median', async t => {
@@ -31,6 +31,12 @@ void t.test('CPU between two readings counts threads that began meanwhile', asyn
     [3, 7],
   ])
   t.equal(cpuBetween(before, after), 37)
+})
+
+void t.test('how busy a core was, as the kernel counts', async t => {
+  const stat = 'cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 1 2 3 40 50 6 7 8 0 0\ncpu10 1 0 0 1 0 0 0 0 0 0\n'
+  t.same(parseCore(stat, 0), { busy: 27, all: 117 })
+  t.same(parseCore(stat, 10), { busy: 1, all: 2 })
 })
 
 void t.test('a list of cores as the kernel writes it', async t => {
