@@ -1,64 +1,65 @@
 import '../http1/octets.ts'
 import type { ByteStream } from '../connections/byte-stream.ts'
-import { interimHeadText, responseHeadText, type ExposedInstance } from '../http1/forwarded-head.ts'
+import { interimHeadText, responseHeadText } from '../http1/forwarded-head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import type { Caller } from './caller.ts'
+import type { AnswerOptions } from './caller.ts'
 
 /** Bodies up to this size are written in one piece with their head. */
 const JOINED = 16 * 1024
 
-/** Writes an instance's answer on to the client: its head made anew, its body as it comes. */
+/** Writes instances' answers on to a client that speaks HTTP/1.1: heads made anew, bodies as they come. One per connection. */
 export class AnswerWriter {
-  /** It is the last answer on its connection. */
+  /** The present answer is the last on its connection. */
   close = false
-  readonly #caller: Caller
-  readonly #request: RequestHead
+  readonly #client: ByteStream
+  #http10 = false
+  #keepAlive = true
 
-  constructor(caller: Caller, request: RequestHead) {
-    this.#caller = caller
-    this.#request = request
+  constructor(client: ByteStream) {
+    this.#client = client
+  }
+
+  /** The next answer is to this request. */
+  expect(request: RequestHead): void {
+    this.close = false
+    this.#http10 = request.http10
+    this.#keepAlive = request.keepAlive
   }
 
   interim(head: ResponseHead): void {
-    if (!this.#request.http10) this.#caller.stream.write(interimHeadText(head))
+    if (!this.#http10) this.#client.write(interimHeadText(head))
   }
 
-  /** `last`: the connection ends with it for a reason that neither head gives. */
-  head(head: ResponseHead, options: { last: boolean; exposed: ExposedInstance | null }): string {
-    const { http10, keepAlive } = this.#request
-    this.close = options.last || !keepAlive || head.body === 'close' || (http10 && head.body === 'chunked')
-    return responseHeadText(head, { http10, close: this.close, exposed: options.exposed })
-  }
-
-  /** The head's text with the first part of the body, `bytes[start, end)`; `payload` as in BodyWalker. */
-  first(
-    text: string,
-    from: ByteStream | null,
+  /** The head with the first part of the body, `bytes[start, end)`; `payload` as in BodyWalker. */
+  begin(
+    head: ResponseHead,
+    options: AnswerOptions,
     bytes: Buffer,
     start: number,
     end: number,
     payload: readonly number[] | null,
+    volatile: boolean,
   ): void {
-    const client = this.#caller.stream
+    const http10 = this.#http10
+    this.close = options.last || !this.#keepAlive || head.body === 'close' || (http10 && head.body === 'chunked')
+    const text = responseHeadText(head, { http10, close: this.close, exposed: options.exposed })
     if (payload === null && end - start <= JOINED) {
-      client.write(start === end ? text : text + bytes.latin1Slice(start, end))
+      this.#client.write(start === end ? text : text + bytes.latin1Slice(start, end))
     } else {
-      client.write(text)
-      this.body(from, bytes, start, end, payload)
+      this.#client.write(text)
+      this.body(bytes, start, end, payload, volatile)
     }
   }
 
-  /** A part of the body, read from `from`. */
-  body(from: ByteStream | null, bytes: Buffer, start: number, end: number, payload: readonly number[] | null): void {
-    const client = this.#caller.stream
+  body(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
     if (payload === null) {
       const part = bytes.subarray(start, end)
-      if (end > start) client.write((from?.volatile ?? true) ? Buffer.from(part) : part)
+      if (end > start) this.#client.write(volatile ? Buffer.from(part) : part)
       return
     }
     for (let index = 0; index < payload.length; index += 2) {
-      client.write(Buffer.from(bytes.subarray(payload[index], payload[index + 1])))
+      this.#client.write(Buffer.from(bytes.subarray(payload[index], payload[index + 1])))
     }
   }
 }

@@ -1,23 +1,59 @@
 import type { ByteStream } from '../connections/byte-stream.ts'
+import type { Peer } from '../connections/peer.ts'
+import type { ExposedInstance } from '../http1/forwarded-head.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
 
-/** The client's side of a request, as the request needs it. */
+export interface AnswerOptions {
+  /** The connection ends with this answer, for a reason that neither head gives. */
+  readonly last: boolean
+  readonly exposed: ExposedInstance | null
+}
+
+/**
+ * The client's side of a request, as the request needs it: a connection speaking HTTP/1.1, or one stream of HTTP/2. Bodies
+ * pass in HTTP/1.1 framing both ways (Content-Length or chunked, as the head says), whatever is spoken on the wire.
+ */
 export interface Caller {
-  readonly stream: ByteStream
+  readonly peer: Peer
   /** Address key of the listener it came in by. */
   readonly address: string
-  /** `host:port` it connected to. */
-  readonly localHost: string
+  /** Bytes of answers handed over that have not left this process. */
+  readonly pending: number
+  /** Bytes given to `Exchange.onRequestBytes` are volatile (see ByteStream). */
+  readonly volatile: boolean
+  /** The payload of answers is wanted without chunk framing. */
+  readonly payloadOnly: boolean
   /** The client has ended its side, and nothing it sent before waits for an answer. */
   readonly halfClosed: boolean
+  /** Stops and goes on reading the request's body. */
+  pause(): void
+  resume(): void
+  /** An interim answer (1xx). */
+  interim(head: ResponseHead): void
+  /** The head of the answer with the first part of its body. */
+  answer(
+    head: ResponseHead,
+    options: AnswerOptions,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    payload: readonly number[] | null,
+    volatile: boolean,
+  ): void
+  /** A further part, framed as HTTP/1.1 frames it; `payload` as in BodyWalker, `volatile` as in ByteStream. */
+  body(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void
+  /** The answer is whole; `trailers`: its trailer section, each line with CRLF, only where `payloadOnly`. */
+  answered(trailers: string): void
   /** The request is answered by the proxy. */
   answerOwn(answer: OwnAnswer): void
-  /** The answer is whole and written; with `close` nothing more is served. */
-  answered(close: boolean): void
   /** The answer cannot be made whole: the client must see that. */
   cut(): void
-  /** The connection has become a tunnel: what came after the request, or null. */
-  tunnelStarted(): Buffer | null
+  /**
+   * The connection becomes a tunnel: the 101 goes out. Gives the client's stream and what came after the request; null where
+   * the protocol has no tunnels.
+   */
+  becomeTunnel(head: ResponseHead): { stream: ByteStream; early: Buffer | null } | null
   /** The tunnel is over. */
   tunnelEnded(): void
 }

@@ -3,11 +3,16 @@ import type { Socket } from 'node:net'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { SocketStream } from '../connections/socket-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
+import { Peer } from '../connections/peer.ts'
+import { switchHeadText } from '../http1/forwarded-head.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
 import { BARE_CONTROL, FIRST_OCTET, HEAD_END } from '../http1/grammar.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
-import { parseRequestHead, type Refusal } from '../http1/request-head.ts'
+import type { Refusal } from '../http1/request-head.ts'
+import { RequestMemo } from '../http1/request-memo.ts'
 import { ARRIVED, REFUSED } from '../ledger/ledger.ts'
-import type { Caller } from './caller.ts'
+import type { AnswerOptions, Caller } from './caller.ts'
+import { AnswerWriter } from './answer-writer.ts'
 import { Exchange } from './exchange.ts'
 import type { Plane } from './plane.ts'
 
@@ -27,10 +32,14 @@ export interface ConnectionOwner {
 export class ClientConnection implements ByteHandler, Caller {
   readonly stream: ByteStream
   readonly address: string
-  readonly localHost: string
+  readonly peer: Peer
+  /** The client understands no chunked coding. */
+  payloadOnly = false
   readonly #plane: Plane
   readonly #owner: ConnectionOwner
   readonly #walker = new BodyWalker()
+  readonly #memo = new RequestMemo()
+  readonly #answers: AnswerWriter
   #state: 'head' | 'exchange' | 'linger' | 'tunnel' | 'closed' = 'head'
   #exchange: Exchange | null = null
   #text = ''
@@ -49,8 +58,10 @@ export class ClientConnection implements ByteHandler, Caller {
     this.#plane = plane
     this.#owner = owner
     this.address = address
-    this.localHost = `${accepted.localAddress ?? ''}:${accepted.localPort ?? 0}`
+    const localHost = `${accepted.localAddress ?? ''}:${accepted.localPort ?? 0}`
+    this.peer = new Peer(accepted.remoteAddress ?? '', accepted.remotePort ?? 0, localHost, false)
     this.stream = SocketStream.accepted(accepted, this)
+    this.#answers = new AnswerWriter(this.stream)
   }
 
   get halfClosed(): boolean {
@@ -131,6 +142,42 @@ export class ClientConnection implements ByteHandler, Caller {
 
   // Caller
 
+  get pending(): number {
+    return this.stream.pending
+  }
+
+  get volatile(): boolean {
+    return this.stream.volatile
+  }
+
+  pause(): void {
+    this.stream.pause()
+  }
+
+  resume(): void {
+    this.stream.resume()
+  }
+
+  interim(head: ResponseHead): void {
+    this.#answers.interim(head)
+  }
+
+  answer(
+    head: ResponseHead,
+    options: AnswerOptions,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    payload: readonly number[] | null,
+    volatile: boolean,
+  ): void {
+    this.#answers.begin(head, options, bytes, start, end, payload, volatile)
+  }
+
+  body(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
+    this.#answers.body(bytes, start, end, payload, volatile)
+  }
+
   answerOwn(answer: OwnAnswer): void {
     this.#exchange = null
     const close = !this.#walker.done || this.#isLast || this.halfClosed || this.#closing()
@@ -138,9 +185,9 @@ export class ClientConnection implements ByteHandler, Caller {
     this.#next(close)
   }
 
-  answered(close: boolean): void {
+  answered(): void {
     this.#exchange = null
-    this.#next(close || !this.#walker.done)
+    this.#next(this.#answers.close || !this.#walker.done)
   }
 
   cut(): void {
@@ -149,13 +196,13 @@ export class ClientConnection implements ByteHandler, Caller {
     this.stream.reset()
   }
 
-  tunnelStarted(): Buffer | null {
+  becomeTunnel(head: ResponseHead): { stream: ByteStream; early: Buffer | null } {
+    this.stream.write(switchHeadText(head))
     this.#state = 'tunnel'
-    if (this.#pipelinedBytes === 0) return null
-    const early = Buffer.concat(this.#pipelined)
+    const early = this.#pipelinedBytes === 0 ? null : Buffer.concat(this.#pipelined)
     this.#pipelined = []
     this.#pipelinedBytes = 0
-    return early
+    return { stream: this.stream, early }
   }
 
   tunnelEnded(): void {
@@ -235,7 +282,7 @@ export class ClientConnection implements ByteHandler, Caller {
     }
     const text = this.#text
     this.#text = ''
-    const head = parseRequestHead(text.slice(0, headEnd), limits.maxHeaders)
+    const head = this.#memo.parse(text.slice(0, headEnd), limits.maxHeaders)
     if ('status' in head) {
       this.#isHead = text.startsWith('HEAD ')
       this.#refuse(head)
@@ -244,6 +291,8 @@ export class ClientConnection implements ByteHandler, Caller {
     this.#isHead = head.method === 'HEAD'
     this.#isLast = !head.keepAlive
     this.#state = 'exchange'
+    this.payloadOnly = head.http10
+    this.#answers.expect(head)
     const bodyStart = from - before + headEnd + 4
     const walker = this.#walker
     walker.start(head.body, head.length)

@@ -1,38 +1,28 @@
-import { chooseTarget } from '../balancing/choose.ts'
-import type { Held } from '../hold/hold-queue.ts'
-import { requestHeadText, switchHeadText, type Origin } from '../http1/forwarded-head.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { Account, type Outcome } from '../ledger/account.ts'
-import { isTrusted, routeFor, type CompiledPool, type Route } from '../routing/snapshot.ts'
-import type { InFlight, TargetState } from '../routing/target.ts'
+import type { Outcome } from '../ledger/account.ts'
+import type { TargetState } from '../routing/target.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
 import type { AnswerSink, UpstreamFailure } from '../upstream/answer-sink.ts'
-import { takeIdle, UpstreamConnection } from '../upstream/upstream-connection.ts'
-import { AnswerWriter } from './answer-writer.ts'
+import { dialUpstream, takeIdle } from '../upstream/connect.ts'
+import type { Upstream } from '../upstream/upstream.ts'
 import type { Caller } from './caller.ts'
-import type { GateWaiter, Plane } from './plane.ts'
+import type { Plane } from './plane.ts'
 import { RequestBody } from './request-body.ts'
+import { Seeker } from './seeker.ts'
 
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
-/** One request from its head to the end of its answer: chosen, perhaps held or replayed, sent, answered, counted. */
-export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
+/** One request from its head to the end of its answer: given an instance, perhaps replayed, sent, answered, counted. */
+export class Exchange extends Seeker implements AnswerSink {
   readonly head: RequestHead
   readonly body: RequestBody
-  heldSince = 0
-  readonly #plane: Plane
   readonly #caller: Caller
   #state: 'waiting' | 'dialling' | 'sent' | 'answering' | 'tunnel' | 'ended' = 'waiting'
-  #route: Route | null = null
-  #target: TargetState | null = null
-  readonly #account: Account
-  readonly #answer: AnswerWriter
-  #upstream: UpstreamConnection | null = null
+  #upstream: Upstream | null = null
   #tunnel: Tunnel | null = null
   #heldBytes = 0
-  #tried: Set<TargetState> | null = null
   /** Something of the request was written to the present instance. */
   #sent = false
   #resent = false
@@ -40,12 +30,18 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   #since = 0
 
   constructor(plane: Plane, caller: Caller, head: RequestHead) {
-    this.#plane = plane
+    super(plane)
     this.#caller = caller
     this.head = head
-    this.body = new RequestBody(caller.stream)
-    this.#account = new Account(plane.ledger)
-    this.#answer = new AnswerWriter(caller, head)
+    this.body = new RequestBody(caller)
+  }
+
+  get address(): string {
+    return this.#caller.address
+  }
+
+  get hostName(): string {
+    return this.head.hostName
   }
 
   get method(): string {
@@ -53,7 +49,7 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   }
 
   get maxHeadBytes(): number {
-    return this.#plane.snapshot.limits.maxHeadBytes
+    return this.plane.snapshot.limits.maxHeadBytes
   }
 
   get mayUpgrade(): boolean {
@@ -61,71 +57,11 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   }
 
   get wantsPayloadOnly(): boolean {
-    return this.head.http10
+    return this.#caller.payloadOnly
   }
 
   get heldBytes(): number {
     return this.#heldBytes
-  }
-
-  /** Picks an instance from the table now current and counts the request on it, in one synchronous step. */
-  choose(): void {
-    if (this.#plane.gateClosed) {
-      // Also a replayed one: bytes of its body are kept, and no clock of the last try runs on.
-      this.#state = 'waiting'
-      this.#plane.waitAtGate(this)
-      return
-    }
-    const { snapshot } = this.#plane
-    const site = snapshot.sites.get(this.#caller.address)
-    const route = site === undefined ? null : routeFor(site, this.head.hostName)
-    if (route === null) {
-      if (site !== undefined) this.#account.vip = site.first.listener.key
-      this.#arrive(null)
-      const detail =
-        site === undefined ? 'this address is served no more' : `no service here is called ${this.head.hostName}`
-      this.#answerOwn('refused', { status: site === undefined ? 503 : 421, error: 'destination_not_found', detail })
-      return
-    }
-    this.#route = route
-    this.#account.vip = route.listener.key
-    const now = performance.now()
-    const target = route.pool === null ? null : chooseTarget(route.pool.ready, this.#tried, now)
-    if (target === null) {
-      this.#nothingReady(route, now)
-      return
-    }
-    this.#plane.hold.remove(this)
-    if (this.heldSince > 0) this.#account.heldFor(now - this.heldSince)
-    target.inFlight++
-    target.open.add(this)
-    this.#target = target
-    this.#arrive(target)
-    const idle = this.#tried === null ? takeIdle(target, now) : null
-    this.#since = now
-    if (idle === null) {
-      this.#state = 'dialling'
-      this.#upstream = new UpstreamConnection(target, this)
-    } else {
-      this.#upstream = idle
-      this.#send(idle)
-    }
-  }
-
-  // Held
-
-  tryAgain(): void {
-    this.choose()
-  }
-
-  onGateOpen(): void {
-    this.choose()
-  }
-
-  expire(): void {
-    this.#account.heldFor(performance.now() - this.heldSince)
-    const detail = 'nothing became ready in time'
-    this.#answerOwn('hold-expired', { status: 503, error: 'destination_unavailable', detail })
   }
 
   // InFlight
@@ -139,10 +75,12 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
       this.#tunnel.cut(cause)
       return
     }
-    this.onUpstreamFailure({ cause, error: 'connection_terminated', detail: 'the instance was stopped' }, false)
+    this.#failed({ cause, error: 'connection_terminated', detail: 'the instance was stopped' })
   }
 
-  /** The client is gone: the instance need not go on. */
+  // The client
+
+  /** It is gone: the instance need not go on. */
   clientGone(): void {
     if (this.#state === 'ended') return
     this.#upstream?.abort()
@@ -153,23 +91,23 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   refuse(answer: OwnAnswer): void {
     if (this.#state === 'ended') return
     // Before a choice nobody knows whose it is.
-    if (this.#account.vip === '') {
-      const site = this.#plane.snapshot.sites.get(this.#caller.address)
-      if (site !== undefined) this.#account.vip = site.first.listener.key
+    if (this.account.vip === '') {
+      const site = this.plane.snapshot.sites.get(this.address)
+      if (site !== undefined) this.account.vip = site.first.listener.key
     }
-    this.#answerOwn('refused', answer)
+    this.onRefused('refused', answer)
   }
 
   /** More of the request's body. */
   onRequestBytes(bytes: Buffer, start: number, end: number): void {
     this.#since = performance.now()
     if (this.#state === 'answering' || this.#state === 'sent') {
-      this.body.write(bytes, start, end, this.#upstream?.stream ?? null)
+      this.body.write(bytes, start, end, this.#upstream)
     } else {
       this.body.queue(bytes, start, end)
       if (this.heldSince > 0 && this.#state === 'waiting') {
         this.#heldBytes += end - start
-        if (!this.#plane.hold.grow(this, end - start, this.#plane.snapshot.limits)) this.#caller.stream.pause()
+        if (!this.plane.hold.grow(this, end - start, this.plane.snapshot.limits)) this.#caller.pause()
       }
     }
   }
@@ -177,38 +115,39 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   /** The client took what was written to it. */
   onClientDrain(): void {
     this.#since = performance.now()
-    this.#upstream?.stream.resume()
+    this.#upstream?.resume()
   }
 
   /** Ends what takes too long. `now` is monotonic. */
   watch(now: number): void {
-    const limits = this.#plane.snapshot.limits
+    const policy = this.route?.pool?.pool.policy
+    if (policy === undefined) return
     const waited = now - this.#since
     switch (this.#state) {
       case 'dialling':
-        if (waited > limits.connectTimeoutMs) {
+        if (waited > policy.connectTimeoutMs) {
           this.#upstream?.abort()
           this.onConnectFailed(new Error('timed out'))
         }
         break
       case 'sent':
         if (this.body.complete) {
-          if (waited > limits.responseTimeoutMs) this.#timeout('the instance did not answer in time')
-        } else if (waited > limits.idleTimeoutMs) {
+          if (waited > policy.responseTimeoutMs) this.#timeout('the instance did not answer in time')
+        } else if (waited > policy.idleTimeoutMs) {
           if (this.body.blocked) this.#timeout('the instance did not take the request in time')
           else
-            this.#answerOwn('refused', { status: 408, error: 'http_request_error', detail: 'the body stopped coming' })
+            this.onRefused('refused', { status: 408, error: 'http_request_error', detail: 'the body stopped coming' })
         }
         break
       case 'answering':
-        if (waited > limits.idleTimeoutMs) {
+        if (waited > policy.idleTimeoutMs) {
           this.#upstream?.abort()
-          this.#end(this.#caller.stream.pending > 0 ? 'client-gone' : 'timeout')
+          this.#end(this.#caller.pending > 0 ? 'client-gone' : 'timeout')
           this.#caller.cut()
         }
         break
       case 'tunnel':
-        this.#tunnel?.watch(now, limits.idleTimeoutMs)
+        this.#tunnel?.watch(now, policy.idleTimeoutMs)
         break
       case 'waiting':
       case 'ended':
@@ -218,76 +157,80 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
   // AnswerSink
 
   onConnected(): void {
-    // Whoever waits for this instance may follow.
-    if (this.#target !== null) this.#target.suspectUntil = 0
+    this.connected()
     if (this.#upstream !== null) this.#send(this.#upstream)
   }
 
   onConnectFailed(error: Error): void {
-    if (this.#target === null || this.#state === 'ended') return
-    this.#target.suspectUntil = performance.now() + 1000
-    const detail = 'no connection to the instance could be made'
+    if (this.target === null || this.#state === 'ended') return
+    this.#upstream?.abort()
+    this.#upstream = null
+    if (this.seekAfterRefusal()) return
     const reason = error.message.includes('timed out') ? 'connection_timeout' : 'connection_refused'
-    this.onUpstreamFailure({ cause: 'connect-failed', error: reason, detail })
+    const detail = 'no connection to the instance could be made'
+    this.onRefused('connect-failed', { status: 502, error: reason, detail })
   }
 
   onInterim(head: ResponseHead): void {
-    this.#answer.interim(head)
+    this.#caller.interim(head)
   }
 
-  onAnswer(head: ResponseHead, bytes: Buffer, start: number, end: number, payload: readonly number[] | null): void {
+  onAnswer(
+    head: ResponseHead,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    payload: readonly number[] | null,
+    volatile: boolean,
+  ): void {
     this.#state = 'answering'
     this.#since = performance.now()
     // An answer before its request is whole is the last on this connection.
-    const last = !this.body.complete || this.#caller.halfClosed || this.#plane.isClosing(this.#caller.address)
-    const exposed = this.#plane.snapshot.limits.exposeInstance ? this.#target : null
-    const text = this.#answer.head(head, { last, exposed })
-    this.#answer.first(text, this.#upstream?.stream ?? null, bytes, start, end, payload)
+    const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
+    const exposed = this.plane.snapshot.limits.exposeInstance ? this.target : null
+    this.#caller.answer(head, { last, exposed }, bytes, start, end, payload, volatile)
     this.#pauseIfBehind()
   }
 
-  onBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null): void {
+  onBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
     this.#since = performance.now()
-    this.#answer.body(this.#upstream?.stream ?? null, bytes, start, end, payload)
+    this.#caller.body(bytes, start, end, payload, volatile)
     this.#pauseIfBehind()
   }
 
-  onAnswerEnd(reusable: boolean): void {
+  onAnswerEnd(reusable: boolean, trailers: string): void {
     const upstream = this.#upstream
     this.#upstream = null
     if (upstream !== null) {
-      upstream.stream.useSharedBuffer(this.#caller.stream.pending > 0)
-      if (reusable && this.body.complete && upstream.stream.pending === 0) upstream.release(performance.now())
-      else upstream.abort()
+      if (reusable && this.body.complete && upstream.pending === 0) {
+        upstream.release(performance.now(), this.#caller.pending > 0)
+      } else upstream.abort()
     }
     this.#end('answered')
-    this.#caller.answered(this.#answer.close)
+    this.#caller.answered(trailers)
   }
 
   onSwitch(head: ResponseHead, bytes: Buffer, start: number, end: number): void {
     const upstream = this.#upstream
-    if (upstream === null) return
     this.#upstream = null
-    if (head.upgrade === null || head.upgrade !== this.head.upgrade?.toLowerCase()) {
-      upstream.abort()
-      this.#answerOwn('bad-response', {
-        status: 502,
-        error: 'http_protocol_error',
-        detail: 'another protocol was offered',
-      })
+    const stream = upstream?.tunnel() ?? null
+    const asked = head.upgrade !== null && head.upgrade === this.head.upgrade?.toLowerCase()
+    const client = asked && stream !== null ? this.#caller.becomeTunnel(head) : null
+    if (stream === null || client === null) {
+      upstream?.abort()
+      const detail = 'another protocol was offered'
+      this.onRefused('bad-response', { status: 502, error: 'http_protocol_error', detail })
       return
     }
     this.#state = 'tunnel'
-    this.#caller.stream.write(switchHeadText(head))
-    const tunnel = new Tunnel(this.#caller.stream, upstream.stream, head.upgrade === 'websocket', outcome => {
+    const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', outcome => {
       this.#end(outcome)
       this.#caller.tunnelEnded()
     })
     this.#tunnel = tunnel
-    const early = this.#caller.tunnelStarted()
     tunnel.start()
     if (end > start) tunnel.fromInstance(bytes, start, end)
-    if (early !== null) tunnel.fromClient(early, 0, early.length)
+    if (client.early !== null) tunnel.fromClient(client.early, 0, client.early.length)
     if (this.#caller.halfClosed) tunnel.clientEnded()
   }
 
@@ -296,108 +239,36 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
     this.body.onDrain()
   }
 
-  onUpstreamFailure(failure: UpstreamFailure, mayReplay = true): void {
+  onUpstreamFailure(failure: UpstreamFailure): void {
     if (this.#state === 'ended') return
     this.#upstream?.abort()
     this.#upstream = null
-    if (this.#state === 'answering') {
-      this.#end(failure.cause)
-      this.#caller.cut()
-      return
-    }
-    if (mayReplay && this.#replay(failure)) return
-    const status = failure.cause === 'drain-deadline' ? 503 : 502
-    this.#answerOwn(failure.cause, { status, error: failure.error, detail: failure.detail })
+    if (this.#state !== 'answering' && this.#mayReplay(failure) && this.seekElsewhere()) return
+    this.#failed(failure)
   }
 
-  // Private
+  // Seeker
 
-  #send(upstream: UpstreamConnection): void {
-    const origin: Origin = {
-      clientAddress: this.#caller.stream.remoteAddress,
-      trusted: isTrusted(this.#plane.snapshot.trusted, this.#caller.stream.remoteAddress),
-      localHost: this.#caller.localHost,
-    }
-    this.#state = 'sent'
-    this.#sent = true
-    this.#since = performance.now()
-    upstream.begin(this, requestHeadText(this.head, origin) + this.body.initial)
-    this.body.flush(upstream.stream)
-  }
-
-  /**
-   * Sends the request to another instance (or by a fresh connection), if it was provably not processed: nothing of it was
-   * sent, or its method is idempotent, all of it is still here and no byte of an answer has gone out.
-   */
-  #replay(failure: UpstreamFailure): boolean {
-    const target = this.#target
-    if (target === null) return false
-    if (this.#sent && (!IDEMPOTENT.has(this.head.method) || !this.body.replayable)) return false
-    if (this.#sent && failure.cause === 'bad-response') return false
-    const tried = (this.#tried ??= new Set())
-    const pool = this.#route?.pool
-    tried.add(target)
-    if (failure.cause === 'connect-failed') {
-      const untried = pool?.ready.some(other => !tried.has(other)) ?? false
-      // All instances refused: wait until one takes connections again if something is expected to become ready.
-      if (!untried) {
-        if (pool == null || !pool.pool.expecting) return false
-        this.#account.replayed()
-        this.#releaseTarget()
-        tried.clear()
-        this.#hold(pool, performance.now())
-        return true
-      }
-    } else if (this.#resent) return false
-    if (!this.#plane.budget.take(performance.now())) return false
-    this.#account.replayed()
-    this.#releaseTarget()
-    if (this.#sent) this.#resent = true
-    this.#sent = false
-    this.choose()
-    return true
-  }
-
-  #nothingReady(route: Route, now: number): void {
-    this.#arrive(null)
-    const reason = route.listener.reason
-    if (route.pool === null) {
-      const detail = reason ?? 'nothing is deployed here'
-      this.#answerOwn('refused', { status: 503, error: 'destination_unavailable', detail })
-    } else if (route.pool.pool.expecting) {
-      this.#hold(route.pool, now)
+  protected onChosen(target: TargetState, now: number): void {
+    const idle = this.tried === null ? takeIdle(target, now) : null
+    this.#since = now
+    if (idle === null) {
+      this.#state = 'dialling'
+      this.#upstream = dialUpstream(target, this)
     } else {
-      const detail = reason ?? 'no instance is ready'
-      this.#answerOwn('no-instance', { status: 503, error: 'destination_unavailable', detail })
+      this.#upstream = idle
+      this.#send(idle)
     }
   }
 
-  #hold(pool: CompiledPool, now: number): void {
+  protected onWaiting(): void {
     this.#state = 'waiting'
     if (this.heldSince === 0) {
-      this.heldSince = now
       this.#heldBytes = this.head.fields.length + this.head.target.length + this.body.size
-      this.#account.held()
-    }
-    if (!this.#plane.hold.add(this, pool, this.#plane.snapshot.limits)) {
-      const detail = 'too many requests wait for an instance'
-      this.#answerOwn('hold-full', { status: 503, error: 'destination_unavailable', detail })
     }
   }
 
-  #arrive(target: TargetState | null): void {
-    if (this.#account.chosen(target)) this.#plane.budget.onRequest()
-  }
-
-  #pauseIfBehind(): void {
-    if (this.#caller.stream.pending > 0) this.#upstream?.stream.pause()
-  }
-
-  #timeout(detail: string): void {
-    this.#answerOwn('timeout', { status: 504, error: 'http_response_timeout', detail })
-  }
-
-  #answerOwn(outcome: Outcome, answer: OwnAnswer): void {
+  protected onRefused(outcome: Outcome, answer: OwnAnswer): void {
     this.#upstream?.abort()
     this.#upstream = null
     const answering = this.#state === 'answering'
@@ -406,21 +277,51 @@ export class Exchange implements AnswerSink, InFlight, Held, GateWaiter {
     else this.#caller.answerOwn(answer)
   }
 
-  #releaseTarget(): void {
-    const target = this.#target
-    if (target === null) return
-    this.#target = null
-    target.open.delete(this)
-    target.inFlight--
-    this.#plane.onReleased(target)
+  // Private
+
+  #send(upstream: Upstream): void {
+    const { peer } = this.#caller
+    const trusted = peer.isTrustedBy(this.plane.snapshot.trusted)
+    const forwarded = this.route?.listener.options.forwarded ?? false
+    this.#state = 'sent'
+    this.#sent = true
+    this.#since = performance.now()
+    upstream.begin(this, this.head, { peer, trusted, forwarded }, this.body.initial)
+    this.body.flush(upstream)
+  }
+
+  /**
+   * The request may go to another instance (or by a fresh connection) if it was provably not processed: nothing of it was
+   * sent, or its method is idempotent, all of it is still here and no byte of an answer has gone out.
+   */
+  #mayReplay(failure: UpstreamFailure): boolean {
+    if (this.target === null || this.#resent) return false
+    if (this.#sent) {
+      if (!IDEMPOTENT.has(this.head.method) || !this.body.replayable || failure.cause === 'bad-response') return false
+      this.#resent = true
+      this.#sent = false
+    }
+    this.tried ??= new Set()
+    this.tried.add(this.target)
+    return true
+  }
+
+  #failed(failure: UpstreamFailure): void {
+    const status = failure.cause === 'drain-deadline' ? 503 : 502
+    this.onRefused(failure.cause, { status, error: failure.error, detail: failure.detail })
+  }
+
+  #pauseIfBehind(): void {
+    if (this.#caller.pending > 0) this.#upstream?.pause()
+  }
+
+  #timeout(detail: string): void {
+    this.onRefused('timeout', { status: 504, error: 'http_response_timeout', detail })
   }
 
   #end(outcome: Outcome): void {
     if (this.#state === 'ended') return
     this.#state = 'ended'
-    this.#plane.hold.remove(this)
-    this.#plane.leaveGate(this)
-    this.#account.ended(outcome)
-    this.#releaseTarget()
+    this.conclude(outcome)
   }
 }

@@ -1,4 +1,5 @@
-import type { ByteStream } from '../connections/byte-stream.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { Caller } from './caller.ts'
 
 /** How much of a body is kept while its request has no connection to an instance. */
 const KEPT = 64 * 1024
@@ -13,14 +14,14 @@ export class RequestBody {
   blocked = false
   /** The last bytes written on are still pending. */
   unsent = false
-  readonly #client: ByteStream
+  readonly #caller: Caller
   #queue: Buffer[] = []
   #queued = 0
   /** Something beyond `initial` was sent and is not here any more. */
   #consumed = false
 
-  constructor(client: ByteStream) {
-    this.#client = client
+  constructor(caller: Caller) {
+    this.#caller = caller
   }
 
   /** All of it is still here. */
@@ -36,11 +37,11 @@ export class RequestBody {
   queue(bytes: Buffer, start: number, end: number): void {
     this.#queue.push(Buffer.from(bytes.subarray(start, end)))
     this.#queued += end - start
-    if (this.#queued >= KEPT && !this.complete) this.#client.pause()
+    if (this.#queued >= KEPT && !this.complete) this.#caller.pause()
   }
 
   /** The head is sent: sends what was kept after it. */
-  flush(upstream: ByteStream): void {
+  flush(upstream: Upstream): void {
     if (this.#queued > 0) {
       this.#consumed = true
       for (const bytes of this.#queue) upstream.write(bytes)
@@ -48,28 +49,28 @@ export class RequestBody {
       this.#queued = 0
     }
     this.#afterWrite(upstream)
-    if (!this.blocked) this.#client.resume()
+    if (!this.blocked) this.#caller.resume()
   }
 
   /** Writes bytes on as they come. */
-  write(bytes: Buffer, start: number, end: number, upstream: ByteStream | null): void {
+  write(bytes: Buffer, start: number, end: number, upstream: Upstream | null): void {
     this.#consumed = true
     if (upstream === null) return
     const part = bytes.subarray(start, end)
-    upstream.write(this.#client.volatile ? Buffer.from(part) : part)
+    upstream.write(this.#caller.volatile ? Buffer.from(part) : part)
     this.#afterWrite(upstream)
   }
 
   onDrain(): void {
     if (!this.blocked) return
     this.blocked = false
-    this.#client.resume()
+    this.#caller.resume()
   }
 
-  #afterWrite(upstream: ByteStream): void {
+  #afterWrite(upstream: Upstream): void {
     this.unsent = upstream.pending > 0
     if (!this.unsent || this.complete) return
     this.blocked = true
-    this.#client.pause()
+    this.#caller.pause()
   }
 }

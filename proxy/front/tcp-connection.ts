@@ -1,86 +1,35 @@
 import type { Socket } from 'node:net'
-import { chooseTarget } from '../balancing/choose.ts'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
+import { dial } from '../connections/dial.ts'
 import { SocketStream } from '../connections/socket-stream.ts'
-import type { Held } from '../hold/hold-queue.ts'
-import { Account, type Outcome } from '../ledger/account.ts'
-import type { InFlight, TargetState } from '../routing/target.ts'
+import type { Outcome } from '../ledger/account.ts'
+import type { TargetState } from '../routing/target.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
-import type { GateWaiter, Plane } from './plane.ts'
+import type { Plane } from './plane.ts'
+import { Seeker } from './seeker.ts'
 
 const KEPT = 64 * 1024
 
 /** A connection to a tcp endpoint: chosen for and counted as one request is, then a tunnel until either side ends it. */
-export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
+export class TcpConnection extends Seeker implements ByteHandler {
   readonly stream: ByteStream
   readonly address: string
-  heldSince = 0
+  readonly hostName = ''
   readonly heldBytes = KEPT
-  readonly #plane: Plane
   readonly #onClosed: (connection: TcpConnection) => void
   #early: Buffer[] = []
   #earlyBytes = 0
   #halfClosed = false
-  readonly #account: Account
-  #target: TargetState | null = null
   #over = false
-  #tried = new Set<TargetState>()
-  #upstream: SocketStream | null = null
+  #upstream: ByteStream | null = null
   #dialledAt = Infinity
   #tunnel: Tunnel | null = null
 
   constructor(plane: Plane, address: string, accepted: Socket, onClosed: (connection: TcpConnection) => void) {
-    this.#plane = plane
+    super(plane)
     this.address = address
     this.#onClosed = onClosed
-    this.#account = new Account(plane.ledger)
     this.stream = SocketStream.accepted(accepted, this)
-  }
-
-  get isIdle(): boolean {
-    return false
-  }
-
-  /** Chooses and counts in one step from the current table. */
-  choose(): void {
-    if (this.#plane.gateClosed) {
-      this.#plane.waitAtGate(this)
-      return
-    }
-    const { snapshot } = this.#plane
-    const route = snapshot.sites.get(this.address)?.first
-    if (route !== undefined) this.#account.vip = route.listener.key
-    const pool = route?.pool ?? null
-    const now = performance.now()
-    const target = pool === null ? null : chooseTarget(pool.ready, this.#tried, now)
-    if (target !== null && !this.#tried.has(target)) {
-      this.#plane.hold.remove(this)
-      this.#dial(target, now)
-      return
-    }
-    this.#arrive(null)
-    if (pool === null) this.#end('refused')
-    else if (!pool.pool.expecting) this.#end(target === null ? 'no-instance' : 'connect-failed')
-    else {
-      this.#tried.clear()
-      if (this.heldSince === 0) {
-        this.heldSince = now
-        this.#account.held()
-      }
-      if (!this.#plane.hold.add(this, pool, snapshot.limits)) this.#end('hold-full')
-    }
-  }
-
-  tryAgain(): void {
-    this.choose()
-  }
-
-  onGateOpen(): void {
-    this.choose()
-  }
-
-  expire(): void {
-    this.#end('hold-expired')
   }
 
   endOrderly(): void {
@@ -93,8 +42,9 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
   }
 
   watch(now: number): void {
-    this.#tunnel?.watch(now, this.#plane.snapshot.limits.idleTimeoutMs)
-    if (now - this.#dialledAt > this.#plane.snapshot.limits.connectTimeoutMs) this.#upstream?.destroy()
+    this.#tunnel?.watch(now, this.plane.snapshot.limits.idleTimeoutMs)
+    const limit = this.route?.pool?.pool.policy.connectTimeoutMs ?? Infinity
+    if (now - this.#dialledAt > limit) this.#upstream?.destroy()
   }
 
   destroy(): void {
@@ -119,25 +69,27 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
     this.#end('client-gone')
   }
 
-  #dial(target: TargetState, now: number): void {
-    target.inFlight++
-    target.open.add(this)
-    this.#target = target
-    this.#arrive(target)
-    if (this.heldSince > 0) this.#account.heldFor(now - this.heldSince)
+  protected onChosen(target: TargetState, now: number): void {
     this.#dialledAt = now
-    this.#upstream = SocketStream.dial(target.host, target.port, NOT_YET, {
+    this.#upstream = dial(target.host, target.port, NOT_YET, {
       onOpen: () => this.#open(),
-      onFail: () => this.#dialFailed(target),
+      onFail: () => this.#dialFailed(),
     })
+  }
+
+  protected onWaiting(): void {
+    this.#dialledAt = Infinity
+  }
+
+  protected onRefused(outcome: Outcome): void {
+    this.#end(outcome)
   }
 
   #open(): void {
     const upstream = this.#upstream
     if (upstream === null) return
     this.#dialledAt = Infinity
-    // Whoever waits for this instance may follow.
-    if (this.#target !== null) this.#target.suspectUntil = 0
+    this.connected()
     if (this.#over) {
       upstream.destroy()
       return
@@ -149,48 +101,20 @@ export class TcpConnection implements ByteHandler, InFlight, Held, GateWaiter {
     if (this.#halfClosed) this.#tunnel.clientEnded()
   }
 
-  #dialFailed(target: TargetState): void {
+  #dialFailed(): void {
     this.#dialledAt = Infinity
     this.#upstream = null
-    if (this.#over) return
-    target.suspectUntil = performance.now() + 1000
-    this.#tried.add(target)
-    const pool = this.#plane.snapshot.sites.get(this.address)?.first.pool
-    const untried = pool?.ready.some(other => !this.#tried.has(other)) ?? false
-    // Waiting costs nobody anything; another instance does.
-    if (untried && !this.#plane.budget.take(performance.now())) {
-      this.#end('connect-failed')
-      return
-    }
-    this.#account.replayed()
-    this.#release()
-    this.choose()
-  }
-
-  #arrive(target: TargetState | null): void {
-    if (this.#account.chosen(target)) this.#plane.budget.onRequest()
-  }
-
-  #release(): void {
-    const target = this.#target
-    if (target === null) return
-    this.#target = null
-    target.open.delete(this)
-    target.inFlight--
-    this.#plane.onReleased(target)
+    if (!this.#over && !this.seekAfterRefusal()) this.#end('connect-failed')
   }
 
   #end(outcome: Outcome): void {
     if (this.#over) return
     this.#over = true
-    this.#plane.hold.remove(this)
-    this.#plane.leaveGate(this)
-    this.#account.ended(outcome)
     if (this.#tunnel === null) {
       this.#upstream?.destroy()
       if (outcome !== 'client-gone') this.stream.reset()
     }
-    this.#release()
+    this.conclude(outcome)
     this.#onClosed(this)
   }
 }

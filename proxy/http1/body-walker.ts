@@ -26,6 +26,8 @@ export class BodyWalker {
   failed = false
   /** Ranges of payload within the last walked bytes, start and end in turn; null unless asked for. */
   payload: number[] | null = null
+  /** The trailer section, each line with its CRLF, once it is `done`; kept only where payload is asked for. */
+  trailers = ''
   #kind: 'none' | 'length' | 'chunked' | 'close' = 'none'
   #left = 0
   #state = SIZE
@@ -40,6 +42,7 @@ export class BodyWalker {
     this.#digits = 0
     this.#line = 0
     this.#trailers = ''
+    this.trailers = ''
     this.failed = false
     this.payload = null
     this.done = kind === 'none'
@@ -123,6 +126,7 @@ export class BodyWalker {
           const lines = this.#trailers.slice(0, -2)
           if (!TRAILERS.test(lines) || FORBIDDEN_TRAILER.test(lines)) return this.#fail(at)
           this.done = true
+          if (this.payload !== null) this.trailers = lines
           return at + 1
         }
       }

@@ -1,6 +1,7 @@
 import './octets.ts'
 import { STATUS_CODES } from 'node:http'
 import { randomFillSync } from 'node:crypto'
+import type { Peer } from '../connections/peer.ts'
 import { dateText } from './date.ts'
 import type { RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
@@ -22,19 +23,20 @@ function randomDigits(): string {
 
 /** Who sent a request, as an instance is told. */
 export interface Origin {
-  readonly clientAddress: string
+  /** Its `localHost` stands in for a missing `Host` of HTTP/1.0. */
+  readonly peer: Peer
   /** The peer is a proxy whose fields are kept and appended to. */
   readonly trusted: boolean
-  /** Stands in for a missing `Host` of HTTP/1.0. */
-  readonly localHost: string
+  /** `Forwarded` (RFC 7239) is wanted too. */
+  readonly forwarded: boolean
 }
 
 /** The head to send to an instance, with its closing empty line. Without a line for the body's framing: `fields` has it. */
 export function requestHeadText(head: RequestHead, origin: Origin): string {
-  const host = head.host === '' ? origin.localHost : head.host
+  const host = head.host === '' ? origin.peer.localHost : head.host
   const digits = randomDigits()
-  let forwardedFor = origin.clientAddress
-  let proto = 'http'
+  let forwardedFor = origin.peer.address
+  let proto = origin.peer.secure ? 'https' : 'http'
   let forwardedHost = host
   let requestId = digits.slice(0, 32)
   let trace = `traceparent: 00-${requestId}-${digits.slice(32)}-00\r\n`

@@ -18,7 +18,7 @@ export interface CompiledPool {
 /** All listeners of one bound address. */
 export interface Site {
   readonly address: string
-  readonly protocol: 'http' | 'tcp'
+  readonly protocol: 'http' | 'https' | 'tcp'
   /** For what no host name decides. */
   readonly first: Route
   /** Null where one listener has the address alone: any host is its. */
@@ -106,11 +106,4 @@ function compileTrusted(entries: readonly string[]): BlockList | null {
     else list.addSubnet(address, Number(prefix), type)
   }
   return list
-}
-
-/** Is the peer a proxy whose word counts? */
-export function isTrusted(trusted: BlockList | null, address: string): boolean {
-  if (trusted === null || address === '') return false
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address
-  return trusted.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4')
 }

@@ -15,16 +15,23 @@ export interface AnswerSink {
   readonly maxHeadBytes: number
   /** An upgrade was asked for and sent on: a 101 may come. */
   readonly mayUpgrade: boolean
-  /** The payload alone is wanted, without chunk framing (an HTTP/1.0 client). */
+  /** The payload alone is wanted, without chunk framing (an HTTP/1.0 or HTTP/2 client). */
   readonly wantsPayloadOnly: boolean
   onConnected(): void
   onConnectFailed(error: Error): void
   onInterim(head: ResponseHead): void
-  /** The final head and the first part of its body, `bytes[start, end)`; `payload` as in BodyWalker. */
-  onAnswer(head: ResponseHead, bytes: Buffer, start: number, end: number, payload: readonly number[] | null): void
-  onBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null): void
-  /** The answer is whole; `reusable`: the connection may serve another request. */
-  onAnswerEnd(reusable: boolean): void
+  /** The final head and the first part of its body, `bytes[start, end)`; `payload` as in BodyWalker, `volatile` as in ByteStream. */
+  onAnswer(
+    head: ResponseHead,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    payload: readonly number[] | null,
+    volatile: boolean,
+  ): void
+  onBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void
+  /** The answer is whole; `reusable`: the connection may serve another request; `trailers` only where the payload alone is wanted. */
+  onAnswerEnd(reusable: boolean, trailers: string): void
   /** 101: from here on, and from `bytes[start, end)`, it is a tunnel. */
   onSwitch(head: ResponseHead, bytes: Buffer, start: number, end: number): void
   onUpstreamDrain(): void

@@ -1,11 +1,15 @@
 import '../http1/octets.ts'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
-import { SocketStream } from '../connections/socket-stream.ts'
+import { dial } from '../connections/dial.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
 import { BARE_CONTROL, HEAD_END } from '../http1/grammar.ts'
-import { parseResponseHead } from '../http1/response-head.ts'
+import { requestHeadText, type Origin } from '../http1/forwarded-head.ts'
+import type { RequestHead } from '../http1/request-head.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import { ResponseMemo } from '../http1/response-memo.ts'
 import type { Retirable, TargetState } from '../routing/target.ts'
 import type { AnswerSink, UpstreamFailure } from './answer-sink.ts'
+import type { Upstream } from './upstream.ts'
 
 /** An idle connection is retired after this, before an instance's usual 5 s would close it under a POST. */
 const IDLE_MS = 4000
@@ -17,12 +21,10 @@ const MAX_INTERIM = 100
 const LONG_READ = 4096
 
 /** A connection to an instance, speaking HTTP/1.1; serves one request at a time. */
-export class UpstreamConnection implements ByteHandler, Retirable {
-  readonly stream: ByteStream
+export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
   readonly target: TargetState
   retireAt = Infinity
-  /** It has served a request before: it may be stale. */
-  reused = false
+  readonly #stream: ByteStream
   #sink: AnswerSink | null
   #state: 'dialling' | 'idle' | 'head' | 'body' = 'dialling'
   #text = ''
@@ -31,15 +33,16 @@ export class UpstreamConnection implements ByteHandler, Retirable {
   #untilClose = false
   #keepAliveMs: number | null = null
   #ended = false
+  readonly #memo = new ResponseMemo()
   readonly #walker = new BodyWalker()
 
   /** Dials for `sink`, which is told by `onConnected` or `onConnectFailed`. */
   constructor(target: TargetState, sink: AnswerSink) {
     this.target = target
     this.#sink = sink
-    this.stream = SocketStream.dial(target.host, target.port, this, {
+    this.#stream = dial(target.host, target.port, this, {
       onOpen: () => {
-        if (this.#sink === null) this.stream.destroy()
+        if (this.#sink === null) this.#stream.destroy()
         else this.#sink.onConnected()
       },
       onFail: error => {
@@ -51,40 +54,67 @@ export class UpstreamConnection implements ByteHandler, Retirable {
   }
 
   /** Sends a request's head, perhaps with body bytes (latin1), and expects its answer for `sink`. */
-  begin(sink: AnswerSink, text: string): void {
+  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string): void {
     this.#sink = sink
     this.#state = 'head'
     this.#text = ''
     this.#interim = 0
-    this.stream.write(text)
+    this.#stream.write(requestHeadText(head, origin) + initial)
+  }
+
+  get pending(): number {
+    return this.#stream.pending
+  }
+
+  write(part: Uint8Array): void {
+    this.#stream.write(part)
+  }
+
+  pause(): void {
+    this.#stream.pause()
+  }
+
+  resume(): void {
+    this.#stream.resume()
+  }
+
+  tunnel(): ByteStream {
+    return this.#stream
+  }
+
+  /** Still to be relied on, at `now`. */
+  isFresh(now: number): boolean {
+    if (this.retireAt <= now || this.#stream.destroyed) return false
+    this.retireAt = Infinity
+    return true
   }
 
   /** The request is over and the connection free: keep it for the next one, unless its target is on its way out. */
-  release(now: number): void {
+  release(now: number, unsent: boolean): void {
+    this.#stream.useSharedBuffer(unsent)
     this.#sink = null
     this.#state = 'idle'
-    this.reused = true
     const idleMs = this.#keepAliveMs === null ? IDLE_MS : Math.min(IDLE_MS, this.#keepAliveMs - MARGIN_MS)
-    if (this.target.state !== 'in' || idleMs <= 0 || this.#ended || this.stream.destroyed) {
+    if (this.target.state !== 'in' || idleMs <= 0 || this.#ended || this.#stream.destroyed) {
       this.retire()
       return
     }
     this.retireAt = now + idleMs
-    this.stream.resume()
+    this.#stream.resume()
     this.target.idle.push(this)
   }
 
   /** Closes it in good order; only while idle. */
   retire(): void {
     this.#sink = null
-    this.stream.end()
-    this.stream.destroy()
+    this.#stream.end()
+    this.#stream.destroy()
   }
 
   /** The request is over before its answer: whatever the instance still does, nobody waits for it. */
   abort(): void {
     this.#sink = null
-    this.stream.destroy()
+    this.#stream.destroy()
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
@@ -104,7 +134,7 @@ export class UpstreamConnection implements ByteHandler, Retirable {
     if (sink === null) {
       this.#drop()
     } else if (this.#state === 'body' && this.#untilClose) {
-      sink.onAnswerEnd(false)
+      sink.onAnswerEnd(false, '')
     } else {
       this.#fail('upstream-closed', 'connection_terminated', 'the instance closed before its answer was whole')
     }
@@ -124,7 +154,7 @@ export class UpstreamConnection implements ByteHandler, Retirable {
 
   #drop(): void {
     this.#sink = null
-    this.stream.destroy()
+    this.#stream.destroy()
   }
 
   #fail(cause: UpstreamFailure['cause'], error: UpstreamFailure['error'], detail: string): void {
@@ -154,7 +184,7 @@ export class UpstreamConnection implements ByteHandler, Retirable {
         }
         return
       }
-      const head = parseResponseHead(this.#text.slice(0, headEnd), sink.method)
+      const head = this.#memo.parse(this.#text.slice(0, headEnd), sink.method)
       if (typeof head === 'string') {
         this.#fail('bad-response', 'http_protocol_error', head)
         return
@@ -187,13 +217,7 @@ export class UpstreamConnection implements ByteHandler, Retirable {
     }
   }
 
-  #onFinalHead(
-    sink: AnswerSink,
-    head: Exclude<ReturnType<typeof parseResponseHead>, string>,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): void {
+  #onFinalHead(sink: AnswerSink, head: ResponseHead, bytes: Buffer, start: number, end: number): void {
     this.#text = ''
     this.#state = 'body'
     this.#keepAlive = head.keepAlive
@@ -203,15 +227,15 @@ export class UpstreamConnection implements ByteHandler, Retirable {
     walker.start(head.body, head.length)
     if (sink.wantsPayloadOnly && head.body === 'chunked') walker.payload = []
     const bodyEnd = walker.walk(bytes, start, end)
-    sink.onAnswer(head, bytes, start, bodyEnd, walker.payload)
+    sink.onAnswer(head, bytes, start, bodyEnd, walker.payload, this.#stream.volatile)
     // Only after these bytes were used: they are in shared memory, and `volatile` said so.
-    if (!walker.done && this.#sink === sink) this.stream.usePrivateBuffer()
+    if (!walker.done && this.#sink === sink) this.#stream.usePrivateBuffer()
     this.#afterWalk(sink, bodyEnd < end)
   }
 
   #onBody(sink: AnswerSink, bytes: Buffer, start: number, end: number): void {
     const bodyEnd = this.#walker.walk(bytes, start, end)
-    if (bodyEnd > start) sink.onBody(bytes, start, bodyEnd, this.#walker.payload)
+    if (bodyEnd > start) sink.onBody(bytes, start, bodyEnd, this.#walker.payload, this.#stream.volatile)
     this.#afterWalk(sink, bodyEnd < end)
   }
 
@@ -219,30 +243,6 @@ export class UpstreamConnection implements ByteHandler, Retirable {
     if (this.#sink !== sink) return
     if (this.#walker.failed) this.#fail('bad-response', 'http_protocol_error', 'broken chunked framing')
     // More octets than the answer has: the connection cannot be relied on, the answer itself is whole.
-    else if (this.#walker.done) sink.onAnswerEnd(this.#keepAlive && !extra)
-  }
-}
-
-/** The most recently used idle connection that is still fresh, or null. */
-export function takeIdle(target: TargetState, now: number): UpstreamConnection | null {
-  for (;;) {
-    const connection = target.idle.pop()
-    if (connection === undefined) return null
-    if (connection instanceof UpstreamConnection && connection.retireAt > now && !connection.stream.destroyed) {
-      connection.retireAt = Infinity
-      return connection
-    }
-    connection.retire()
-  }
-}
-
-/** Closes what has been idle for too long. */
-export function retireStale(target: TargetState, now: number): void {
-  const idle = target.idle
-  for (let index = idle.length - 1; index >= 0; index--) {
-    const connection = idle[index]
-    if (connection === undefined || connection.retireAt > now) continue
-    idle.splice(index, 1)
-    connection.retire()
+    else if (this.#walker.done) sink.onAnswerEnd(this.#keepAlive && !extra, this.#walker.trailers)
   }
 }

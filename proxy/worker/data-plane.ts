@@ -10,7 +10,7 @@ import { HoldQueue } from '../hold/hold-queue.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { compileTable, type Snapshot } from '../routing/snapshot.ts'
 import { TargetState } from '../routing/target.ts'
-import { retireStale } from '../upstream/upstream-connection.ts'
+import { retireStale } from '../upstream/connect.ts'
 
 const SWEEP_MS = 100
 /** After the deadline of a drain, how long an orderly end may take. */

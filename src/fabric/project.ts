@@ -1,5 +1,13 @@
 import type { AssignedInstance, Assignment, RunSpec } from '../contracts/assignment.ts'
-import type { Listener, Pool, RoutingTable, Target } from '../contracts/routing.ts'
+import {
+  DEFAULT_OPTIONS,
+  DEFAULT_POLICY,
+  type DataPlaneLimits,
+  type Listener,
+  type Pool,
+  type RoutingTable,
+  type Target,
+} from '../contracts/routing.ts'
 import type { Moment } from '../core/clock.ts'
 import { own } from '../core/own.ts'
 import type { Slot } from '../model/common.ts'
@@ -34,7 +42,7 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
       listeners.push(routeListener(state, listener, deployment.service, deployment, []))
     }
     for (const role of rolesOf(state, deployment.id)) {
-      for (const pool of poolsOf(deployment, role, now)) pools[pool.key] = pool
+      for (const pool of poolsOf(deployment, role, state.fabric.settings.limits, now)) pools[pool.key] = pool
     }
   }
   return {
@@ -42,6 +50,7 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
     revision: state.fabric.revision,
     listeners,
     pools,
+    certificates: {},
     limits: state.fabric.settings.limits,
   }
 }
@@ -66,6 +75,8 @@ function routeListener(
     role: listener.role,
     endpoint: listener.endpoint,
     protocol: listener.protocol,
+    tls: null,
+    options: DEFAULT_OPTIONS,
     host: listener.host,
     port: listener.port,
     lastPort: listener.port === 0 ? listener.bound : null,
@@ -106,7 +117,14 @@ export function rolesOf(state: FabricState, deployment: string): RoleRecord[] {
     .flatMap(key => state.roles[key] ?? [])
 }
 
-function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): Iterable<Pool> {
+function* poolsOf(
+  deployment: DeploymentRecord,
+  role: RoleRecord,
+  limits: DataPlaneLimits,
+  now: Moment,
+): Iterable<Pool> {
+  const { connectTimeoutMs, responseTimeoutMs, idleTimeoutMs } = limits
+  const policy = { ...DEFAULT_POLICY, connectTimeoutMs, responseTimeoutMs, idleTimeoutMs }
   const { definition } = specOf(role, role.target)
   const live = isLive(deployment)
   const expecting = live && role.instances.some(isExpected)
@@ -122,6 +140,7 @@ function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): 
         version: spec.version,
         host: instance.published.host,
         port,
+        weight: 1,
       }
       if (instance.published.membership === 'in') targets.push({ ...common, state: 'in' })
       else if (instance.stage !== 'draining') targets.push({ ...common, state: 'draining' })
@@ -136,6 +155,7 @@ function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): 
       deployment: deployment.id,
       role: role.name,
       endpoint: endpoint.name,
+      policy,
       targets,
       expecting,
       drainTimeoutMs: definition.drainTimeoutMs,

@@ -32,8 +32,11 @@ export interface FabricLimits {
   readonly connectTimeoutMs: number
   readonly responseTimeoutMs: number
   readonly idleTimeoutMs: number
+  readonly tunnelIdleTimeoutMs: number
   readonly keepAliveTimeoutMs: number
   readonly headTimeoutMs: number
   readonly trustedProxies: readonly string[]
   readonly exposeInstance: boolean
+  readonly accessLog: 'json' | 'common' | null
+  readonly maintenancePage: { readonly contentType: string; readonly body: string } | null
 }

@@ -34,6 +34,9 @@ const Limits = Type.Object(
     connectTimeout: Type.Optional(Duration('For connecting to an instance.', '3s')),
     responseTimeout: Type.Optional(Duration('From the request sent to the head of the answer; then 504.', '60s')),
     idleTimeout: Type.Optional(Duration('Without a byte either way in the middle of a message.', '60s')),
+    tunnelIdleTimeout: Type.Optional(
+      Duration('A WebSocket, other tunnel or tcp connection without a byte either way.', '1h'),
+    ),
     keepAliveTimeout: Type.Optional(Duration('A client connection without a request is closed.', '75s')),
     headTimeout: Type.Optional(Duration("From the first byte of a request's head to its last; then 408.", '10s')),
   },

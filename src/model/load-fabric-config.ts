@@ -122,9 +122,12 @@ function resolveLimits({ limits = {}, trustedProxies = [], exposeInstance = fals
     connectTimeoutMs: parseDuration(limits.connectTimeout ?? '3s'),
     responseTimeoutMs: parseDuration(limits.responseTimeout ?? '60s'),
     idleTimeoutMs: parseDuration(limits.idleTimeout ?? '60s'),
+    tunnelIdleTimeoutMs: parseDuration(limits.tunnelIdleTimeout ?? '1h'),
     keepAliveTimeoutMs: parseDuration(limits.keepAliveTimeout ?? '75s'),
     headTimeoutMs: parseDuration(limits.headTimeout ?? '10s'),
     trustedProxies,
     exposeInstance,
+    accessLog: null,
+    maintenancePage: null,
   }
 }

@@ -1,9 +1,12 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import {
   DEFAULT_LIMITS,
+  DEFAULT_OPTIONS,
+  DEFAULT_POLICY,
   type DataPlaneLimits,
   type Listener,
   type Pool,
+  type PoolPolicy,
   type RoutingTable,
   type Target,
 } from '../../../src/contracts/routing.ts'
@@ -83,6 +86,7 @@ export function target(origin: { port: number }, change: Partial<Target> & { nam
     version: '1.0.0',
     host: '127.0.0.1',
     port: origin.port,
+    weight: 1,
     state: 'in',
     ...rest,
   }
@@ -95,6 +99,7 @@ export function pool(targets: readonly Target[], change: Partial<Pool> = {}): Po
     deployment: 'd1',
     role: 'web',
     endpoint: 'http',
+    policy: DEFAULT_POLICY,
     targets,
     expecting: false,
     drainTimeoutMs: 1000,
@@ -110,6 +115,8 @@ export function listener(change: Partial<Listener> = {}): Listener {
     role: 'web',
     endpoint: 'http',
     protocol: 'http',
+    tls: null,
+    options: DEFAULT_OPTIONS,
     host: '127.0.0.1',
     port: 1,
     hostNames: ['app.localhost'],
@@ -125,11 +132,19 @@ export function table(
   pools: readonly Pool[],
   change: { listeners?: Listener[]; limits?: Partial<DataPlaneLimits>; n?: number; fabric?: string } = {},
 ): RoutingTable {
+  // A pool's clocks come from the fabric's limits unless its role says otherwise.
+  const { limits = {} } = change
+  const clocks: Partial<PoolPolicy> = {}
+  for (const name of ['connectTimeoutMs', 'responseTimeoutMs', 'idleTimeoutMs'] as const) {
+    const value = limits[name]
+    if (value !== undefined) Object.assign(clocks, { [name]: value })
+  }
   return {
     fabric: change.fabric ?? 'fabric-1',
     revision: { term: 1, n: change.n ?? ++n },
     listeners: change.listeners ?? [listener()],
-    pools: Object.fromEntries(pools.map(one => [one.key, one])),
+    pools: Object.fromEntries(pools.map(one => [one.key, { ...one, policy: { ...one.policy, ...clocks } }])),
+    certificates: {},
     limits: { ...DEFAULT_LIMITS, ...change.limits },
   }
 }

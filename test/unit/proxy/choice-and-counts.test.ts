@@ -1,11 +1,13 @@
+import { BlockList } from 'node:net'
 import t from 'tap'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
-import { DEFAULT_LIMITS } from '../../../src/contracts/routing.ts'
+import { DEFAULT_LIMITS, DEFAULT_POLICY } from '../../../src/contracts/routing.ts'
 import { chooseTarget } from '../../../proxy/balancing/choose.ts'
 import { RetryBudget } from '../../../proxy/balancing/retry-budget.ts'
 import { HoldQueue, type Held } from '../../../proxy/hold/hold-queue.ts'
 import { closeRows, openIn, sumRows } from '../../../proxy/ledger/merge.ts'
-import { isTrusted, type CompiledPool } from '../../../proxy/routing/snapshot.ts'
+import { Peer } from '../../../proxy/connections/peer.ts'
+import type { CompiledPool } from '../../../proxy/routing/snapshot.ts'
 import { TargetState } from '../../../proxy/routing/target.ts'
 
 const POOL = {
@@ -14,13 +16,17 @@ const POOL = {
   deployment: 'd',
   role: 'r',
   endpoint: 'e',
+  policy: DEFAULT_POLICY,
   targets: [],
   expecting: false,
   drainTimeoutMs: 0,
 }
 
 function state(key: string, inFlight = 0): TargetState {
-  const made = new TargetState({ key, instance: key, version: '1', host: '127.0.0.1', port: 1, state: 'in' }, POOL)
+  const made = new TargetState(
+    { key, instance: key, version: '1', host: '127.0.0.1', port: 1, weight: 1, state: 'in' },
+    POOL,
+  )
   made.inFlight = inFlight
   return made
 }
@@ -112,6 +118,11 @@ void t.test('what a dead worker had open becomes broken, and sums keep the ident
   const sum = sumRows([rows, closed])
   t.equal(openIn(sum), 1)
   t.match(sum[0], { arrived: 6, held: 6, heldMaxMs: 7, broken: { 'proxy-died': 1 } })
-  t.notOk(isTrusted(null, '127.0.0.1'))
+  const peer = new Peer('::ffff:10.1.2.3', 1, '127.0.0.1:80', false)
+  t.notOk(peer.isTrustedBy(null))
+  const list = new BlockList()
+  list.addSubnet('10.0.0.0', 8, 'ipv4')
+  t.ok(peer.isTrustedBy(list))
+  t.notOk(peer.isTrustedBy(new BlockList()), 'another list is another answer')
   t.end()
 })

@@ -1,0 +1,30 @@
+import type { TargetState } from '../routing/target.ts'
+import type { AnswerSink } from './answer-sink.ts'
+import { UpstreamConnection } from './upstream-connection.ts'
+import type { Upstream } from './upstream.ts'
+
+/** A new way to an instance for `sink`, which is told by `onConnected` or `onConnectFailed`. */
+export function dialUpstream(target: TargetState, sink: AnswerSink): Upstream {
+  return new UpstreamConnection(target, sink)
+}
+
+/** The most recently used idle connection that is still fresh, or null. */
+export function takeIdle(target: TargetState, now: number): Upstream | null {
+  for (;;) {
+    const connection = target.idle.pop()
+    if (connection === undefined) return null
+    if (connection instanceof UpstreamConnection && connection.isFresh(now)) return connection
+    connection.retire()
+  }
+}
+
+/** Closes what has been idle for too long. */
+export function retireStale(target: TargetState, now: number): void {
+  const idle = target.idle
+  for (let index = idle.length - 1; index >= 0; index--) {
+    const connection = idle[index]
+    if (connection === undefined || connection.retireAt > now) continue
+    idle.splice(index, 1)
+    connection.retire()
+  }
+}
