@@ -1,10 +1,19 @@
-import { mkdirSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { DEFAULT_LIMITS, type Listener, type Pool, type RoutingTable } from '../../src/contracts/routing.ts'
+import {
+  DEFAULT_LIMITS,
+  DEFAULT_OPTIONS,
+  DEFAULT_POLICY,
+  type Listener,
+  type Pool,
+  type RoutingTable,
+  type TlsCertificate,
+} from '../../src/contracts/routing.ts'
 import { Child } from '../proxy/child.ts'
 import { ControllerStub } from './controller-stub.ts'
-import type { Peer, RunningPeer, Setup } from './peer.ts'
+import type { Certificate, Peer, RunningPeer, Setup } from './peer.ts'
 import { projectVersion } from './package-version.ts'
 
 const MAIN = fileURLToPath(new URL('../../proxy/main.js', import.meta.url))
@@ -13,8 +22,7 @@ const MAIN = fileURLToPath(new URL('../../proxy/main.js', import.meta.url))
 export const vipswap: Peer = {
   name: 'vipswap',
   version: projectVersion,
-  // TLS: say null here and give `listener` below its certificate once the table has a place for one.
-  lacks: need => (need === 'tls' ? 'its routing table has no TLS yet' : null),
+  lacks: () => null,
   start: async setup => startVipswap(setup),
 }
 
@@ -38,9 +46,10 @@ export async function startVipswap(setup: Setup, workers = 1): Promise<RunningVi
   // As `vipswap up` runs it: nothing but what it needs, and no access log.
   const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], VIPSWAP_LOG: 'silent' }
   const child = new Child('vipswap', setup.pin(process.execPath, args), env)
+  const certificate = setup.tls === null ? null : tlsCertificate(setup.tls)
   let revision = 0
   const push = async (production: number, staging: number): Promise<number> => {
-    const pushed = controller.push(table(++revision, production, staging))
+    const pushed = controller.push(table(++revision, certificate, production, staging))
     const ack = await Promise.race([pushed, child.exited])
     if (ack === null || typeof ack === 'number') throw new Error(`vipswap has ended: ${child.errors}`)
     const { port = null, error = '' } = ack.listeners[0] ?? {}
@@ -62,25 +71,36 @@ export async function startVipswap(setup: Setup, workers = 1): Promise<RunningVi
 }
 
 /** Two slots with one instance each, as a service in production and staging has. */
-function table(n: number, production: number, staging: number): RoutingTable {
+function table(n: number, certificate: TlsCertificate | null, production: number, staging: number): RoutingTable {
   const pools = [...new Set([production, staging])].map(pool)
   return {
     fabric: 'bench',
     revision: { term: 1, n },
-    listeners: [listener('production', production), listener('staging', staging)],
+    listeners: [listener('production', certificate, production), listener('staging', certificate, staging)],
     pools: Object.fromEntries(pools.map(each => [each.key, each])),
+    certificates: certificate === null ? {} : { [certificate.id]: certificate },
     limits: DEFAULT_LIMITS,
   }
 }
 
-function listener(slot: 'production' | 'staging', origin: number): Listener {
+function tlsCertificate(files: Certificate): TlsCertificate {
+  const [chain, key] = [readFileSync(files.certificate, 'utf8'), readFileSync(files.key, 'utf8')]
+  const id = createHash('sha256')
+    .update(chain + key)
+    .digest('hex')
+  return { id, chain, key, names: ['localhost'] }
+}
+
+function listener(slot: 'production' | 'staging', certificate: TlsCertificate | null, origin: number): Listener {
   return {
     key: `bench/${slot}/web/http`,
     service: 'bench',
     slot,
     role: 'web',
     endpoint: 'http',
-    protocol: 'http',
+    protocol: certificate === null ? 'http' : 'https',
+    tls: certificate === null ? null : { certificates: [certificate.id], clientAuth: null },
+    options: DEFAULT_OPTIONS,
     host: '127.0.0.1',
     port: 0,
     hostNames: [slot === 'production' ? 'bench.localhost' : 'staging.bench.localhost'],
@@ -91,22 +111,15 @@ function listener(slot: 'production' | 'staging', origin: number): Listener {
 
 function pool(origin: number): Pool {
   const deployment = `d${origin}`
+  const instance = { instance: 'web_IN_0', version: '1.0.0', host: '127.0.0.1', port: origin, weight: 1 }
   return {
     key: `${deployment}/web/http`,
     service: 'bench',
     deployment,
     role: 'web',
     endpoint: 'http',
-    targets: [
-      {
-        key: `${deployment}/web_IN_0#1.1`,
-        instance: 'web_IN_0',
-        version: '1.0.0',
-        host: '127.0.0.1',
-        port: origin,
-        state: 'in',
-      },
-    ],
+    policy: DEFAULT_POLICY,
+    targets: [{ key: `${deployment}/web_IN_0#1.1`, state: 'in', ...instance }],
     expecting: false,
     drainTimeoutMs: 1000,
   }
