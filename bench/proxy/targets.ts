@@ -25,3 +25,6 @@ export function verdictText({ target, value, met }: Verdict): string {
   const measured = met === null ? 'not measured' : `${value.toFixed(2)} ${met ? 'met' : 'MISSED'}`
   return `${target.what}: target ≤ ${bound}: ${measured}`
 }
+
+/** With a quiet load's latencies beyond this, milliseconds, the machine was busy elsewhere, and nothing can be said. */
+export const DISTURBED_MS = 50

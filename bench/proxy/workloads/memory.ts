@@ -1,6 +1,7 @@
 import { startVipswap, type RunningVipswap } from '../../peers/vipswap.ts'
 import type { Cell } from '../../report/table.ts'
 import { Inspector } from '../inspector.ts'
+import { median } from '../statistics.ts'
 import { judge } from '../targets.ts'
 import { readRss } from '../usage.ts'
 import type { Context, Workload, WorkloadReport } from '../workload.ts'
@@ -10,6 +11,9 @@ const FIRST = 100_000
 const MB = 1e6
 /** A leak of half a byte per request would show: the heap is about ten megabytes. */
 const GROWTH = 1.1
+/** One reading moves by some hundred kilobytes: the end is the median of this many. */
+const LAST = 5
+const SHOWN = 12
 
 const GET: RequestShape = { path: '/55', method: 'GET', bodyBytes: 0, headers: [] }
 
@@ -71,13 +75,16 @@ async function watch(context: Context, running: RunningVipswap, goal: number): P
 }
 
 function report(points: readonly Point[], goal: number): WorkloadReport {
-  const [first, last] = [points[0], points.at(-1)]
+  const first = points[0]
+  const last = median(points.slice(-LAST).map(({ heap }) => heap))
+  const step = Math.ceil(points.length / SHOWN)
+  const shown = points.filter((_, index) => index % step === 0 || index === points.length - 1)
   const what = `heap after ${goal} requests`
   const target = { what, to: `that after the first ${first?.requests ?? FIRST}`, atMost: GROWTH }
   return {
     head: ['requests', 'heap MB', 'RSS MB'],
-    rows: points.map(({ requests, heap, rss }): Cell[] => [requests, heap / MB, rss / MB]),
-    verdicts: [judge(target, first === undefined || last === undefined ? Number.NaN : last.heap / first.heap)],
+    rows: shown.map(({ requests, heap, rss }): Cell[] => [requests, heap / MB, rss / MB]),
+    verdicts: [judge(target, first === undefined ? Number.NaN : last / first.heap)],
     notes: ['three kinds of requests in turn: connections that stay, a new one for each, POST of 4 KiB'],
     json: { points },
   }

@@ -4,7 +4,7 @@ import { startVipswap } from '../../peers/vipswap.ts'
 import type { Cell } from '../../report/table.ts'
 import { runPaced } from '../paced.ts'
 import { summariseSwaps, type SwapSummary, type SwapTime } from '../swap-summary.ts'
-import { judge, type Verdict } from '../targets.ts'
+import { DISTURBED_MS, judge, type Verdict } from '../targets.ts'
 import type { Context, Workload, WorkloadReport } from '../workload.ts'
 import { runWrk } from '../wrk.ts'
 
@@ -106,9 +106,16 @@ function report(runs: readonly Run[]): WorkloadReport {
       'one worker on the proxy’s core, four on all cores but the load’s; the latencies of all swaps of a run are taken together',
       'hold p99: latency of the requests due between the push of a table and its acknowledgement, over all swaps',
       'wrong side: due after the acknowledgement and answered by the old side',
+      ...(runs.some(isDisturbed)
+        ? [`not judged where p99.9 before a swap is beyond ${DISTURBED_MS} ms: the machine was busy elsewhere`]
+        : []),
     ],
     json: { runs },
   }
+}
+
+function isDisturbed(run: Run): boolean {
+  return run.before > DISTURBED_MS
 }
 
 function verdicts(run: Run): Verdict[] {
@@ -116,12 +123,13 @@ function verdicts(run: Run): Verdict[] {
     { what: `requests lost or on the wrong side, ${run.workers} workers`, to: null, atMost: 0 },
     run.failed + run.wrongSide,
   )
+  const known = (value: number): number => (isDisturbed(run) ? Number.NaN : value)
   if (run.workers === 1) {
     const target = { what: 'p99.9 around a swap, one worker', to: 'the second before', atMost: 1.5 }
-    return [judge(target, run.around / run.before), lost]
+    return [judge(target, known(run.around / run.before)), lost]
   }
   const what = `p99.9 around a swap above the second before, ${run.workers} workers`
   const added = { what, to: null, atMost: Number(run.holdP99.toFixed(2)), unit: 'ms, the measured hold' }
   const hold = { what: `hold p99, ${run.workers} workers`, to: null, atMost: 10, unit: 'ms' }
-  return [judge(added, run.around - run.before), judge(hold, run.holdP99), lost]
+  return [judge(added, known(run.around - run.before)), judge(hold, known(run.holdP99)), lost]
 }
