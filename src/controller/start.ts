@@ -78,7 +78,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   }
 }
 
-function settingsOf({ vips, services, limits, portRange }: FabricConfig): FabricSettings {
+function settingsOf({ vips, services, limits, endpointDefaults, portRange }: FabricConfig): FabricSettings {
   return {
     vips,
     services: Object.fromEntries(
@@ -97,6 +97,7 @@ function settingsOf({ vips, services, limits, portRange }: FabricConfig): Fabric
       ]),
     ),
     limits,
+    endpointDefaults,
     portRange,
   }
 }

@@ -1,18 +1,12 @@
 import type { AssignedInstance, Assignment, RunSpec } from '../contracts/assignment.ts'
-import {
-  DEFAULT_OPTIONS,
-  DEFAULT_POLICY,
-  type Listener,
-  type Pool,
-  type RoutingTable,
-  type Target,
-} from '../contracts/routing.ts'
+import type { Listener, Pool, RoutingTable, Target, TlsCertificate } from '../contracts/routing.ts'
 import type { Moment } from '../core/clock.ts'
 import { own } from '../core/own.ts'
 import type { Slot } from '../model/common.ts'
 import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'
 import { dueInMs, specOf } from './instances.ts'
+import { policyOf, weightOf } from './policy.ts'
 import {
   instanceKey,
   targetKey,
@@ -41,7 +35,7 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
       listeners.push(routeListener(state, listener, deployment.service, deployment, []))
     }
     for (const role of rolesOf(state, deployment.id)) {
-      for (const pool of poolsOf(deployment, role, now)) pools[pool.key] = pool
+      for (const pool of poolsOf(state, deployment, role, now)) pools[pool.key] = pool
     }
   }
   return {
@@ -49,9 +43,21 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
     revision: state.fabric.revision,
     listeners,
     pools,
-    certificates: {},
+    certificates: certificatesShown(state, listeners),
     limits: state.fabric.settings.limits,
   }
+}
+
+/** Only those that a listener names. */
+function certificatesShown(state: FabricState, listeners: readonly Listener[]): Record<string, TlsCertificate> {
+  const shown: Record<string, TlsCertificate> = {}
+  for (const id of listeners.flatMap(({ tls }) => tls?.certificates ?? [])) {
+    const certificate = state.certificates[id]
+    if (certificate === undefined) continue
+    const { chain, key, names } = certificate
+    shown[id] = { id, chain, key, names }
+  }
+  return shown
 }
 
 function deploymentIn(state: FabricState, id: string | null): DeploymentRecord | null {
@@ -74,8 +80,8 @@ function routeListener(
     role: listener.role,
     endpoint: listener.endpoint,
     protocol: listener.protocol,
-    tls: null,
-    options: DEFAULT_OPTIONS,
+    tls: listener.tls,
+    options: listener.options,
     host: listener.host,
     port: listener.port,
     lastPort: listener.port === 0 ? listener.bound : null,
@@ -116,7 +122,7 @@ export function rolesOf(state: FabricState, deployment: string): RoleRecord[] {
     .flatMap(key => state.roles[key] ?? [])
 }
 
-function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): Iterable<Pool> {
+function* poolsOf(state: FabricState, deployment: DeploymentRecord, role: RoleRecord, now: Moment): Iterable<Pool> {
   const { definition } = specOf(role, role.target)
   const live = isLive(deployment)
   const expecting = live && role.instances.some(isExpected)
@@ -132,7 +138,7 @@ function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): 
         version: spec.version,
         host: instance.published.host,
         port,
-        weight: 1,
+        weight: weightOf(definition, instance.index),
       }
       if (instance.published.membership === 'in') targets.push({ ...common, state: 'in' })
       else if (instance.stage !== 'draining') targets.push({ ...common, state: 'draining' })
@@ -147,7 +153,7 @@ function* poolsOf(deployment: DeploymentRecord, role: RoleRecord, now: Moment): 
       deployment: deployment.id,
       role: role.name,
       endpoint: endpoint.name,
-      policy: DEFAULT_POLICY,
+      policy: policyOf(definition, endpoint, state.fabric.settings),
       targets,
       expecting,
       drainTimeoutMs: definition.drainTimeoutMs,

@@ -7,7 +7,21 @@ export function digest(text: string): string {
 }
 
 export function endpoint(name: string, port: number, over: Partial<EndpointDefinition> = {}): EndpointDefinition {
-  return { name, protocol: 'http', port, internal: false, backend: 'h1', ...over }
+  return {
+    name,
+    protocol: 'http',
+    port,
+    internal: false,
+    backend: 'h1',
+    certificates: [],
+    clientAuth: null,
+    http2: false,
+    proxyProtocol: false,
+    forwarded: false,
+    maxBodyBytes: null,
+    timeouts: { connectMs: null, responseMs: null, idleMs: null },
+    ...over,
+  }
 }
 
 export function role(name: string, over: Partial<RoleDefinition> = {}): RoleDefinition {
@@ -28,7 +42,14 @@ export function role(name: string, over: Partial<RoleDefinition> = {}): RoleDefi
     settings: {},
     env: {},
     size: null,
+    certificates: {},
     affinity: 'none',
+    balancing: 'least',
+    slowStartMs: 0,
+    weights: [],
+    maxConcurrent: null,
+    maxQueue: 1000,
+    ejection: {},
     order: null,
     ...over,
   }
@@ -59,6 +80,8 @@ export function makeRelease(
       roles.map(({ name: roleName }) => [roleName, digest(`${name}/${roleName}@${unchanged[roleName] ?? version}`)]),
     ),
     configuration: null,
+    certificates: {},
+    authorities: {},
     bytes: 1,
     files: 1,
   }

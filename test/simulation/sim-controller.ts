@@ -1,3 +1,4 @@
+import { DEFAULT_FABRIC_CONFIG } from '../../src/model/load-fabric-config.ts'
 import type { Command } from '../../src/contracts/command.ts'
 import type { ListenerStatus, ProxyStatus } from '../../src/contracts/link.ts'
 import { hasReached, type Revision } from '../../src/contracts/revision.ts'
@@ -18,6 +19,7 @@ const SETTINGS: FabricSettings = {
   vips: null,
   services: {},
   limits: DEFAULT_LIMITS,
+  endpointDefaults: DEFAULT_FABRIC_CONFIG.endpointDefaults,
   portRange: { from: 20_000, to: 29_999 },
 }
 

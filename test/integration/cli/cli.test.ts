@@ -323,10 +323,10 @@ t.test('a vipswap.yaml is checked by itself, and holds for up where no flag says
     return typeof address === 'object' ? (address?.port ?? 0) : 0
   }
   const [written, named] = [await takenPort(), await takenPort()]
-  writeFileSync(file, `admin: { port: ${written} }\naccessLog: true\n`)
-  const warning = /^warning: .*vipswap\.yaml:2:12 accessLog: has no effect/
+  writeFileSync(file, `admin: { port: ${written} }\nnodeTimeout: 1m\n`)
+  const warning = /^warning: .*vipswap\.yaml:2:14 nodeTimeout: has no effect/
   t.match(await run('validate', file), { code: 0, stdout: /is a valid fabric configuration/, stderr: warning })
-  t.match(JSON.parse((await run('validate', file, '--json')).stdout), { warnings: [{ path: 'accessLog' }] })
+  t.match(JSON.parse((await run('validate', file, '--json')).stdout), { warnings: [{ path: 'nodeTimeout' }] })
 
   const up = ['up', '--data', join(directory, 'data'), '--config', file]
   const inUse = (port: number): RegExp => new RegExp(`the admin address 127\\.0\\.0\\.1:${port} is in use`)

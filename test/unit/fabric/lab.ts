@@ -1,3 +1,4 @@
+import { DEFAULT_FABRIC_CONFIG } from '../../../src/model/load-fabric-config.ts'
 import type { AssignedInstance, InstanceObservation } from '../../../src/contracts/assignment.ts'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
@@ -28,6 +29,7 @@ export class Lab {
     vips: null,
     services: {},
     limits: DEFAULT_LIMITS,
+    endpointDefaults: DEFAULT_FABRIC_CONFIG.endpointDefaults,
     portRange: { from: 20_000, to: 29_999 },
   }
   state: FabricState
