@@ -20,7 +20,7 @@ export function configurationOf({ configuration, upgrade }: Readonly<DeploymentR
 }
 
 /** Which certificate each name of a role stands for: the configuration goes before what the package brings. */
-export function certificateIds(
+function certificateIds(
   release: Pick<Release, 'certificates'> | undefined,
   role: string,
   names: readonly string[],

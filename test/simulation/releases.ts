@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { EndpointDefinition, RoleDefinition, ServiceDefinition } from '../../src/model/definition.ts'
+import type { Certificate } from '../../src/model/certificate.ts'
 import type { Release } from '../../src/model/release.ts'
 
 export function digest(text: string): string {
@@ -53,6 +54,11 @@ export function role(name: string, over: Partial<RoleDefinition> = {}): RoleDefi
     order: null,
     ...over,
   }
+}
+
+/** A certificate as the rules see one: its texts mean nothing to them. */
+export function certificate(name: string, names: readonly string[], notAfter = Number.MAX_SAFE_INTEGER): Certificate {
+  return { id: digest(`certificate ${name}`), chain: `chain of ${name}`, key: `key of ${name}`, names, notAfter }
 }
 
 /** A package of `name` at `version`. A role listed in `unchanged` has the identity it had at that version. */
