@@ -58,7 +58,7 @@ function readPems(path: string, role: string, certificates: Files): Record<strin
         if (text !== null) return text
         throw new VipswapError(
           'invalid_configuration',
-          `${path}: role ${role}, certificate ${name}: ${file} cannot be read; write the path of a PEM file, relative to ${path}`,
+          `${path}: role ${role}, certificate ${name}: ${file.includes('-----') ? 'PEM text is no path' : `${file} cannot be read`}; write the path of a PEM file, relative to ${path}`,
         )
       })
       return [name, texts.join('\n')]

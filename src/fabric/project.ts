@@ -22,7 +22,11 @@ import { upgradeDueInMs } from './upgrade/gate.ts'
 export function projectRouting(state: FabricState, now: Moment): RoutingTable {
   const listeners: Listener[] = []
   const pools: Record<string, Pool> = {}
-  for (const service of Object.values(state.services)) {
+  // The oldest first: on a shared address its certificate is the one shown where no name is asked for.
+  const services = Object.values(state.services).toSorted(
+    (a, b) => a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1),
+  )
+  for (const service of services) {
     for (const listener of service.listeners) {
       const slot = listener.slot ?? 'production'
       const deployment = deploymentIn(state, service.slots[slot])

@@ -89,6 +89,11 @@ function readFiles(
 }
 
 function readText(file: string, path: readonly string[], contents: PackageContents, findings: Findings): string | null {
+  if (file.includes('-----')) {
+    // Never cited: it may well be the key.
+    findings.fault(path, 'found PEM text', 'write the path of a file that holds it')
+    return null
+  }
   const found = `found "${file}"`
   const kind = leaves(file) ? 'outside' : contents.kindOf(file)
   if (kind === 'outside') findings.fault(path, `${found}, which leaves the package`, 'write a path inside it')

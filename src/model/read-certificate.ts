@@ -18,8 +18,7 @@ export function readCertificate(pem: string): { certificate: Certificate } | { f
   const certificates = blocks.filter(({ type }) => type === 'CERTIFICATE' || type === 'X509 CERTIFICATE')
   const keys = blocks.filter(({ type }) => type.endsWith('PRIVATE KEY'))
   const [key, secondKey] = keys
-  if (blocks.length === 0)
-    return { fault: 'is not PEM; give text with -----BEGIN CERTIFICATE----- and its private key' }
+  if (blocks.length === 0) return { fault: 'is not PEM; give the PEM text of a certificate and its private key' }
   if (certificates.length === 0) return { fault: 'holds no certificate; give the certificate beside its key' }
   if (key === undefined) return { fault: 'holds no private key; give it beside the certificate' }
   if (secondKey !== undefined) return { fault: 'holds more than one private key; give the one that belongs to it' }

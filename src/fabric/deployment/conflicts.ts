@@ -11,6 +11,8 @@ interface Claim {
   readonly service: string
   readonly listener: Readonly<ListenerRecord>
   readonly hostName: string
+  /** Of the service's slots, both. */
+  readonly hostNames: readonly string[]
   readonly certificates: readonly Certificate[]
 }
 
@@ -47,7 +49,10 @@ export function certificateConflicts(
 function claim(draft: Draft, service: Readonly<ServiceRecord>, listener: Readonly<ListenerRecord>): Claim[] {
   if (listener.slot === null || portOf(listener) === 0) return []
   const certificates = (listener.tls?.certificates ?? []).flatMap(id => draft.certificates.get(id) ?? [])
-  return [{ service: service.name, listener, hostName: service.hostNames[listener.slot], certificates }]
+  const { name, hostNames } = service
+  return [
+    { service: name, listener, hostName: hostNames[listener.slot], hostNames: Object.values(hostNames), certificates },
+  ]
 }
 
 /** A free port that was found is taken as much as one that was asked for. */
@@ -99,12 +104,12 @@ function disputedName(one: Claim, other: Claim): string | null {
 }
 
 /**
- * The host names callers of a listener ask TLS for: its slot's. Where none of its certificates is for that one, callers
- * must be using the names in the certificates.
+ * The host names callers of a listener ask TLS for: its slot's. Where its certificates are for none of the service's host
+ * names, callers must be using the names in the certificates.
  */
-function namesAskedFor({ hostName, certificates }: Claim): string[] {
+function namesAskedFor({ hostName, hostNames, certificates }: Claim): string[] {
   if (certificates.length === 0) return []
-  if (certificates.some(({ names }) => coversHost(names, hostName))) return [hostName]
+  if (certificates.some(({ names }) => hostNames.some(host => coversHost(names, host)))) return [hostName]
   // No caller asks for an IP address by server name.
   const names = certificates.flatMap(certificate => certificate.names).filter(name => !/^[\d.]+$|:/.test(name))
   return [hostName, ...new Set(names)]

@@ -10,6 +10,7 @@ import { startAdmin } from '../../../src/admin/server.ts'
 import { runCli } from '../../../src/cli/program.ts'
 import { VipswapError } from '../../../src/core/errors.ts'
 import { silentLogger } from '../../../src/core/logger.ts'
+import { makeCertificate } from '../../support/certificates.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
 import { FakeController } from '../admin/fake-controller.ts'
@@ -112,6 +113,39 @@ t.test('every changing verb sends its command, waits, and ends with 0', async t 
   }
   t.match(api.uploads, [{ kind: 'gzip' }, { kind: 'gzip' }, { kind: 'gzip' }])
   t.equal(new Set(api.uploads.map(each => each.digest)).size, 1, 'the same directory is the same archive')
+})
+
+t.test('a configuration brings the certificates of the files that it names, relative to itself', async t => {
+  const { api, run, last } = await fabric(t)
+  const directory = tempDir(t)
+  const made = await makeCertificate({ names: ['shop.test'] })
+  mkdirSync(join(directory, 'tls'))
+  writeFileSync(join(directory, 'tls/site.pem'), made.chain)
+  writeFileSync(join(directory, 'tls/site.key'), made.key)
+  const config = join(directory, 'service.config.yaml')
+  const apply = async (certificates: string) => {
+    writeFileSync(config, `roles: { web: { certificates: { site: ${certificates} } } }\n`)
+    return run('config', 'apply', config, '--service', 'guestbook')
+  }
+  t.match(await apply('{ cert: tls/site.pem, key: ./tls/site.key }'), { code: 0 })
+  t.match(api.certificates, [{ chain: made.chain, key: made.key, names: ['shop.test'] }])
+  const id = api.certificates[0]?.id
+  t.strictSame(last(), {
+    kind: 'configure',
+    service: 'guestbook',
+    slot: 'production',
+    configuration: { roles: { web: { certificates: { site: { id } } } } },
+  })
+  for (const [written, stderr] of [
+    ['tls/gone.pem', /role web, certificate site: tls\/gone.pem cannot be read; write the path of a PEM file/],
+    ['tls/site.pem', /role web, certificate site: it holds no private key; give it beside the certificate/],
+    [JSON.stringify(made.key), /role web, certificate site: PEM text is no path/],
+  ] as const) {
+    const refused = await apply(written)
+    t.match(refused, { code: 1, stderr })
+    t.match(refused.stderr, /\[invalid_configuration\]/)
+    t.notMatch(refused.stderr, /PRIVATE KEY/)
+  }
 })
 
 t.test('results go to standard output, all else to standard error', async t => {

@@ -404,6 +404,13 @@ t.test('certificates whose names both services have conflict where their host na
   t.strictSame(Object.keys(shared.routing().certificates), [mine.id], 'the same certificate is no conflict')
 })
 
+t.test('names that certificates have besides are no dispute', async t => {
+  const mine = certificate('mine', ['shop.localhost', 'localhost', '127.0.0.1'])
+  const theirs = certificate('theirs', ['blog.localhost', 'localhost', '127.0.0.1'])
+  const lab = deployed([https({ brings: mine }), mine], [https({ name: 'blog', brings: theirs }), theirs])
+  t.strictSame([shown(lab), shown(lab, 'production', 'blog')], [[mine.id], [theirs.id]])
+})
+
 t.test('a later change cannot bring the conflict either', async t => {
   const WIDE = certificate('wide', ['*.example.org'])
   const WRONG = certificate('wrong', ['www.example.org'])

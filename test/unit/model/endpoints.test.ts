@@ -128,7 +128,7 @@ t.test('certificates that cannot be used are faults that say why, never what the
     ['tls/keys.pem', /holds more than one private key/],
     ['tls/locked.pem', /has an encrypted private key; give the key without a passphrase/],
     ['tls/broken.pem', /its certificate number 1 is damaged; export it again/],
-    ['tls/words.pem', /is not PEM; give text with -----BEGIN CERTIFICATE-----/],
+    ['tls/words.pem', /is not PEM; give the PEM text of a certificate/],
     ['tls/long.pem', /is longer than 64 KiB/],
     ['tls/gone.pem', /found "tls\/gone.pem", which is not in the package; write the path of a PEM file/],
     ['tls', /found "tls", which is a folder/],
