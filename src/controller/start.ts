@@ -90,8 +90,8 @@ function settingsOf({ vips, services, limits, endpointDefaults, portRange }: Fab
             hostNames === undefined
               ? undefined
               : {
-                  production: hostNames.production ?? `${name}.localhost`,
-                  staging: hostNames.staging ?? `staging.${name}.localhost`,
+                  production: hostNames.production ?? `${name.toLowerCase()}.localhost`,
+                  staging: hostNames.staging ?? `staging.${name.toLowerCase()}.localhost`,
                 },
         },
       ]),

@@ -146,11 +146,20 @@ function withDefaults(written: Partial<Ejection> | null): Ejection | null {
   return written === null ? null : { ...DEFAULT_EJECTION, ...written }
 }
 
+type HostNamesSource = NonNullable<ServiceAddresses['hostNames']>
+
 function resolveService(service: NonNullable<FabricSource['services']>[string]): ServiceAddresses {
   const { vips, hostNames } = service
   return {
     ...(vips === undefined ? {} : { vips: resolveVips(vips) }),
-    ...(hostNames === undefined ? {} : { hostNames }),
+    ...(hostNames === undefined ? {} : { hostNames: lowerCase(hostNames) }),
+  }
+}
+
+function lowerCase({ production, staging }: HostNamesSource): HostNamesSource {
+  return {
+    ...(production === undefined ? {} : { production: production.toLowerCase() }),
+    ...(staging === undefined ? {} : { staging: staging.toLowerCase() }),
   }
 }
 

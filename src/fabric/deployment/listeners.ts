@@ -29,10 +29,16 @@ export function listenersFor(draft: Draft, service: Readonly<ServiceRecord>): Li
       const key = `${service.name}/${slot}/${named.role}/${named.endpoint.name}`
       const found = inSlot[slot].find(isIt) ?? inSlot[slot === 'staging' ? 'production' : 'staging'].find(isIt)
       if (found === undefined || wanted.some(listener => listener.key === key)) continue
+      // Its own deployment has that port under another name: there is nothing to keep for the other's.
+      if (!inSlot[slot].some(isIt) && hasPort(inSlot[slot], found.endpoint.port)) continue
       wanted.push(listenerOf(service, slot, key, found))
     }
   }
   return wanted
+}
+
+function hasPort(endpoints: readonly RoleEndpoint[], port: number): boolean {
+  return port !== 0 && endpoints.some(({ endpoint }) => !endpoint.internal && endpoint.port === port)
 }
 
 function listenerOf(

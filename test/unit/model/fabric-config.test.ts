@@ -31,7 +31,7 @@ t.test('what is written is taken', async t => {
     `admin: { host: 0.0.0.0, port: 0, tokenFile: /etc/vipswap/token }
 vips: { production: 10.0.0.5, staging: 127.0.0.1:+1000 }
 services:
-  shop: { vips: { production: "[::1]", staging: "[::1]:+7" }, hostNames: { production: shop.example.org } }
+  shop: { vips: { production: "[::1]", staging: "[::1]:+7" }, hostNames: { production: Shop.example.org } }
 limits: { holdTimeout: 5s, holdBytes: 1MiB, maxHeaders: 20, maxBody: 10MiB, tunnelIdleTimeout: 2h }
 ejection: { failures: 3 }
 maintenancePage: pages/Sorry.HTML
