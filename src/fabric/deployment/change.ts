@@ -149,7 +149,8 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
   }
   if (counts.length === 0) {
     const wish: Wish = { mode: 'auto', role: null, restartUnchanged: false, ownPackages: true, label: seen.label }
-    if (certificates.length > 0 && changedRoles(draft, seen.id, release, configuration, wish).length === 0) {
+    if (changedRoles(draft, seen.id, release, configuration, wish).length === 0) {
+      if (certificates.length === 0) refuse('nothing_to_do', `nothing in it differs from what ${seen.id} has already`)
       return applyCertificates(draft, seen.id, command.configuration, certificates)
     }
     return beginUpgrade(draft, seen.id, release, configuration, wish)

@@ -361,6 +361,12 @@ t.test('a vipswap.yaml is checked by itself, and holds for up where no flag says
   const warning = /^warning: .*vipswap\.yaml:2:14 nodeTimeout: has no effect/
   t.match(await run('validate', file), { code: 0, stdout: /is a valid fabric configuration/, stderr: warning })
   t.match(JSON.parse((await run('validate', file, '--json')).stdout), { warnings: [{ path: 'nodeTimeout' }] })
+  const paged = join(directory, 'paged.yaml')
+  writeFileSync(paged, 'maintenancePage: pages/sorry.html\n')
+  t.match(await run('validate', paged), { code: 1, stderr: /"pages\/sorry.html", which cannot be read/ })
+  mkdirSync(join(directory, 'pages'))
+  writeFileSync(join(directory, 'pages/sorry.html'), '<p>Back soon')
+  t.match(await run('validate', paged), { code: 0, stderr: '' }, 'its page is looked for beside it')
 
   const up = ['up', '--data', join(directory, 'data'), '--config', file]
   const inUse = (port: number): RegExp => new RegExp(`the admin address 127\\.0\\.0\\.1:${port} is in use`)
