@@ -37,6 +37,8 @@ export function readCertificate(pem: string): { certificate: Certificate } | { f
       ? { fault: 'begins with a certificate its key does not belong to; put the one it belongs to first' }
       : { fault: 'has a private key that belongs to another certificate; give the two that belong together' }
   }
+  const notAfter = Date.parse(leaf.validTo)
+  if (Number.isNaN(notAfter)) return { fault: 'has an end that cannot be read; make it afresh' }
   const chain = certificates.map(({ text }) => `${text}\n`).join('')
   const secret = `${key.text}\n`
   try {
@@ -46,7 +48,7 @@ export function readCertificate(pem: string): { certificate: Certificate } | { f
     return { fault: `is not taken by TLS (${why}); make one with a key of 2048 bits or more, or an elliptic one` }
   }
   const id = createHash('sha256').update(chain).update(secret).digest('hex')
-  return { certificate: { id, chain, key: secret, names: namesOf(leaf), notAfter: Date.parse(leaf.validTo) } }
+  return { certificate: { id, chain, key: secret, names: namesOf(leaf), notAfter } }
 }
 
 /** The certificates of authorities in PEM text, each one checked. */

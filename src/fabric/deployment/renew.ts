@@ -1,5 +1,7 @@
 import type { Slot } from '../../model/common.ts'
 import type { Configuration } from '../../model/definition.ts'
+import { own } from '../../core/own.ts'
+import { certificateNotes, knownTo } from '../certificates.ts'
 import type { Draft } from '../draft.ts'
 import { beginOperation } from '../operations.ts'
 import { refuse, refuseIfAny, type Blocker } from '../refusal.ts'
@@ -21,6 +23,7 @@ export function applyCertificates(
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${id}`)
   const { service } = deployment
+  const before = idsOf(draft, id)
   deployment.configuration = mergeConfiguration(deployment.configuration, configuration)
   if (deployment.upgrade !== null) {
     const { from, to } = deployment.upgrade
@@ -37,7 +40,29 @@ export function applyCertificates(
     step: 'publishing',
     message: `certificates of ${id} in ${slot}: ${changed.join(', ')}`,
   })
+  // Ids tell certificates apart and give nothing of them away.
+  const after = idsOf(draft, id)
+  for (const name of changed) {
+    operation.from[name] = own(before, name) ?? null
+    operation.to[name] = own(after, name) ?? null
+  }
   return operation.id
+}
+
+/** `role/certificate` → id, of all that a deployment has. */
+function idsOf(draft: Draft, id: string): Record<string, string> {
+  const deployment = draft.deployments.get(id)
+  if (deployment === undefined) return {}
+  return Object.fromEntries(
+    draft
+      .rolesOf(id)
+      .flatMap(role =>
+        certificateNotes(knownTo(draft), deployment, role, draft.now.wall).map(({ name, certificate }) => [
+          `${role.name}/${name}`,
+          certificate.id,
+        ]),
+      ),
+  )
 }
 
 /** What speaks against the certificates that a service would show as the draft stands. */

@@ -118,6 +118,7 @@ t.test('other certificates are one other table: nothing is walked or restarted',
   const assignments = JSON.stringify(projectAssignments(lab.state)['n1']?.instances)
   const operation = lab.accept(configure(TWO), null, [TWO])
   t.match(lab.operation(operation), { kind: 'configure', status: 'InProgress', step: 'publishing', slot: 'production' })
+  t.match(lab.operation(operation), { from: { 'web/site': ONE.id }, to: { 'web/site': TWO.id } })
   t.strictSame(shown(lab), [TWO.id])
   t.strictSame(shown(lab, 'production', 'blog'), [BLOG.id], "the other service's is what it was")
   lab.report()
