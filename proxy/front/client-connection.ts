@@ -56,8 +56,8 @@ export class ClientConnection implements ByteHandler, Caller {
     this.#plane = plane
     this.#owner = owner
     this.address = address
-    const localHost = `${accepted.localAddress ?? ''}:${accepted.localPort ?? 0}`
-    this.peer = new Peer(accepted.remoteAddress ?? '', accepted.remotePort ?? 0, localHost, false)
+    const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = accepted
+    this.peer = new Peer({ address: remoteAddress, port: remotePort, localAddress, localPort }, null)
     this.stream = SocketStream.accepted(accepted, this)
     this.#answers = new AnswerWriter(this.stream)
   }
