@@ -163,6 +163,17 @@ export class SocketStream implements ByteStream, DirectListener {
     this.#socket.resetAndDestroy()
   }
 
+  /** Gives the socket away, `unread` being what it gave last. This stream's handler is told of its end and nothing else. */
+  surrender(unread: Uint8Array): Socket {
+    const socket = this.#socket
+    if (this.#plain) {
+      socket.pause()
+      socket.removeAllListeners('data')
+    }
+    socket.unshift(unread)
+    return socket
+  }
+
   keepAliveProbes(): void {
     this.#socket.setKeepAlive(true, 60_000)
   }

@@ -7,11 +7,11 @@ export interface WriteRequest {
   buffer?: Uint8Array
 }
 
-/** What lies below a net.Socket; only onread-socket.ts and direct-io.ts reach for it. */
+/** What lies below a net.Socket; only onread-socket.ts, direct-io.ts and tls-stream.ts reach for it. */
 export interface StreamHandle {
   reading: boolean
   onread?: (this: unknown, ...rest: unknown[]) => Uint8Array | undefined
-  useUserBuffer?: unknown
+  useUserBuffer?: (buffer: Uint8Array) => void
   readStart(): number
   readStop(): number
   writeLatin1String?(request: WriteRequest, text: string): number

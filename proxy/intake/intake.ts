@@ -1,0 +1,65 @@
+import type { Socket } from 'node:net'
+import type { ByteHandler } from '../connections/byte-stream.ts'
+import { Peer, type Ends } from '../connections/peer.ts'
+import { SocketStream } from '../connections/socket-stream.ts'
+import { Terminators } from '../tls/terminators.ts'
+import type { Doors } from './doors.ts'
+import { IntakeFailures } from './intake-failures.ts'
+import { Opening } from './opening.ts'
+
+/** At once, per worker. One holds at most 80 KiB, and TLS its own state of about as much. */
+const MAX_OPENINGS = 4096
+
+/**
+ * Finds out what an accepted connection is and hands it on: at once where its address speaks plain HTTP or anything (tcp),
+ * else after its PROXY protocol header and its TLS handshake.
+ */
+export class Intake {
+  readonly failures = new IntakeFailures()
+  readonly terminators = new Terminators()
+  readonly #doors: Doors
+  #openings = 0
+
+  constructor(doors: Doors) {
+    this.#doors = doors
+  }
+
+  /** `accepted` must be paused, with half-open connections allowed. */
+  accept(address: string, accepted: Socket): void {
+    const site = this.#doors.snapshot.sites.get(address)
+    const ends = endsOf(accepted)
+    const stream = SocketStream.accepted(accepted, NOBODY)
+    if (site === undefined || (site.protocol !== 'https' && !site.first.listener.options.proxyProtocol)) {
+      const peer = new Peer(ends, null)
+      if (site?.protocol === 'tcp') this.#doors.serveTcp(address, peer, stream)
+      else this.#doors.serveHttp1(address, peer, stream)
+      return
+    }
+    if (this.#openings >= MAX_OPENINGS) {
+      this.failures.add('too-many', address, `${MAX_OPENINGS} connections are not past their handshake`)
+      stream.reset()
+      return
+    }
+    this.#openings++
+    const opening = new Opening(this.#doors, this, address, ends, stream, site.first.listener.options.proxyProtocol)
+    this.#doors.add(opening)
+  }
+
+  /** It was handed on, or is gone. */
+  over(opening: Opening): void {
+    this.#openings--
+    this.#doors.remove(opening)
+  }
+}
+
+function endsOf(socket: Socket): Ends {
+  // Undefined where the client has gone again already.
+  const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = socket
+  return { address: remoteAddress, port: remotePort, localAddress, localPort }
+}
+
+const NOBODY: ByteHandler = { onBytes: nothing, onEnd: nothing, onDrain: nothing, onClose: nothing }
+
+function nothing(): void {
+  // Whoever it is handed on to becomes its handler in the same step.
+}
