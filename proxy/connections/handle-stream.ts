@@ -1,6 +1,7 @@
 import type { ByteHandler, ByteStream } from './byte-stream.ts'
 import { giveBuffer, sharedBuffer, takeBuffer } from './read-buffers.ts'
-import { dialHandle, readLength, shutDown, writeTo, type TcpHandle, type WriteListener } from './tcp-handle.ts'
+import { readLength, shutDown, writeTo, type WriteListener } from './stream-handle.ts'
+import { dialHandle, type TcpHandle } from './tcp-handle.ts'
 
 const END_OF_STREAM = -4095
 

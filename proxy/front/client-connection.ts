@@ -1,9 +1,7 @@
 import '../http1/octets.ts'
-import type { Socket } from 'node:net'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
-import { SocketStream } from '../connections/socket-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
-import { Peer } from '../connections/peer.ts'
+import type { Peer } from '../connections/peer.ts'
 import { switchHeadText } from '../http1/forwarded-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { BARE_CONTROL, HEAD_END, REQUEST_START } from '../http1/grammar.ts'
@@ -54,13 +52,13 @@ export class ClientConnection implements ByteHandler, Caller {
   #since = performance.now()
   #pumping = false
 
-  constructor(plane: Plane, owner: ConnectionOwner, address: string, accepted: Socket) {
+  constructor(plane: Plane, owner: ConnectionOwner, address: string, peer: Peer, stream: ByteStream) {
     this.#plane = plane
     this.#owner = owner
     this.address = address
-    const localHost = `${accepted.localAddress ?? ''}:${accepted.localPort ?? 0}`
-    this.peer = new Peer(accepted.remoteAddress ?? '', accepted.remotePort ?? 0, localHost, false)
-    this.stream = SocketStream.accepted(accepted, this)
+    this.peer = peer
+    this.stream = stream
+    stream.handler = this
     this.#answers = new AnswerWriter(this.stream)
   }
 

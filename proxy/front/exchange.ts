@@ -2,7 +2,9 @@ import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Outcome } from '../ledger/account.ts'
+import type { Route } from '../routing/snapshot.ts'
 import type { TargetState } from '../routing/target.ts'
+import type { TlsSite } from '../tls/tls-site.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
 import type { AnswerSink, UpstreamFailure } from '../upstream/answer-sink.ts'
 import { dialUpstream, takeIdle } from '../upstream/connect.ts'
@@ -248,6 +250,11 @@ export class Exchange extends Seeker implements AnswerSink {
   }
 
   // Seeker
+
+  protected misdirected(site: TlsSite, route: Route): boolean {
+    const { tls } = this.#caller.peer
+    return tls === null || site.misdirects(route.listener, this.hostName, tls.serverName, tls.authScope)
+  }
 
   protected onChosen(target: TargetState, now: number): void {
     const idle = this.tried === null ? takeIdle(target, now) : null

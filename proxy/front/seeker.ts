@@ -4,6 +4,7 @@ import type { OwnAnswer } from '../http1/own-answer.ts'
 import { Account, type Outcome } from '../ledger/account.ts'
 import { routeFor, type CompiledPool, type Route } from '../routing/snapshot.ts'
 import type { InFlight, TargetState } from '../routing/target.ts'
+import type { TlsSite } from '../tls/tls-site.ts'
 import type { GateWaiter, Plane } from './plane.ts'
 
 /** An instance that refused a connection is passed over for this long, if there is another. */
@@ -33,6 +34,8 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
   abstract get heldBytes(): number
   abstract endOrderly(): void
   abstract cut(cause: 'drain-deadline' | 'upstream-closed'): void
+  /** By its server name, the TLS connection it came by is one on which `route` must not be served. */
+  protected abstract misdirected(site: TlsSite, route: Route): boolean
   /** Counted on `target` in this very step. `now` is monotonic. */
   protected abstract onChosen(target: TargetState, now: number): void
   /** It waits, at the gate or for an instance. */
@@ -59,8 +62,14 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
       this.onRefused('refused', { status: site === undefined ? 503 : 421, error: 'destination_not_found', detail })
       return
     }
-    this.route = route
     this.account.vip = route.listener.key
+    if (site !== undefined && site.tls !== null && this.misdirected(site.tls, route)) {
+      this.#arrive(null)
+      const detail = 'this connection was made for another name'
+      this.onRefused('refused', { status: 421, error: 'destination_not_found', detail })
+      return
+    }
+    this.route = route
     const now = performance.now()
     const target = route.pool === null ? null : chooseTarget(route.pool.ready, this.tried, now)
     if (target === null) {

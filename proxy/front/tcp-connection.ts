@@ -1,7 +1,6 @@
-import type { Socket } from 'node:net'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { dial } from '../connections/dial.ts'
-import { SocketStream } from '../connections/socket-stream.ts'
+import type { Peer } from '../connections/peer.ts'
 import type { Outcome } from '../ledger/account.ts'
 import type { TargetState } from '../routing/target.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
@@ -14,6 +13,7 @@ const KEPT = 64 * 1024
 export class TcpConnection extends Seeker implements ByteHandler {
   readonly stream: ByteStream
   readonly address: string
+  readonly peer: Peer
   readonly hostName = ''
   readonly heldBytes = KEPT
   readonly #onClosed: (connection: TcpConnection) => void
@@ -25,12 +25,23 @@ export class TcpConnection extends Seeker implements ByteHandler {
   #dialledAt = Infinity
   #tunnel: Tunnel | null = null
 
-  constructor(plane: Plane, address: string, accepted: Socket, onClosed: (connection: TcpConnection) => void) {
+  constructor(
+    plane: Plane,
+    address: string,
+    peer: Peer,
+    stream: ByteStream,
+    onClosed: (connection: TcpConnection) => void,
+  ) {
     super(plane)
     this.address = address
+    this.peer = peer
     this.#onClosed = onClosed
-    this.stream = SocketStream.accepted(accepted, this)
+    this.stream = stream
+    stream.handler = this
   }
+
+  /** A tunnel is never idle. */
+  closeIfIdle(): void {}
 
   endOrderly(): void {
     this.#tunnel?.endOrderly()
@@ -67,6 +78,10 @@ export class TcpConnection extends Seeker implements ByteHandler {
 
   onClose(): void {
     this.#end('client-gone')
+  }
+
+  protected misdirected(): boolean {
+    return false
   }
 
   protected onChosen(target: TargetState, now: number): void {

@@ -5,6 +5,7 @@ import { errorMessage } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import { closeRows, sumRows } from '../ledger/merge.ts'
 import type { FromWorker } from '../worker/protocol.ts'
+import { TicketKeys } from './ticket-keys.ts'
 import { WorkerProcess, type WorkerEvents } from './worker-process.ts'
 
 /** A worker that lived shorter than this died quickly: the next one waits. */
@@ -27,6 +28,9 @@ export class WorkerPool implements WorkerEvents {
   readonly #events: PoolEvents
   readonly #log: Logger
   readonly #workers = new Set<WorkerProcess>()
+  readonly #ticketKeys = new TicketKeys(() => {
+    for (const worker of this.#workers) this.#sendTicketKeys(worker)
+  })
   #table: RoutingTable | null = null
   /** Rows of workers that are gone. */
   #dead: LedgerRow[] = []
@@ -99,6 +103,7 @@ export class WorkerPool implements WorkerEvents {
   /** Lets workers finish what they have, at most `deadlineMs`, then ends them. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
+    this.#ticketKeys.close()
     for (const worker of this.#workers) worker.send({ type: 'stop', deadlineMs })
     const deadline = performance.now() + deadlineMs + 500
     while (this.#workers.size > 0 && performance.now() < deadline) await pause(20)
@@ -108,6 +113,7 @@ export class WorkerPool implements WorkerEvents {
   // WorkerEvents
 
   onReady(worker: WorkerProcess): void {
+    this.#sendTicketKeys(worker)
     this.#ready.push(worker)
     this.#firstReady?.()
     this.#firstReady = null
@@ -133,6 +139,10 @@ export class WorkerPool implements WorkerEvents {
   }
 
   // Private
+
+  #sendTicketKeys(worker: WorkerProcess): void {
+    worker.send({ type: 'ticket-keys', keys: this.#ticketKeys.current })
+  }
 
   #spawnAgain(): void {
     const delay = this.#quickDeaths === 0 ? 0 : backoffDelay(this.#quickDeaths - 1, BACKOFF)

@@ -62,6 +62,7 @@ const SPECIAL = nameFilter([
   'x-forwarded-port',
   'x-forwarded-server',
   'x-forwarded-by',
+  'x-forwarded-client-cert',
   'x-real-ip',
   'x-request-id',
   'traceparent',

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import type { Revision } from '../../src/contracts/revision.ts'
 import type { DataPlaneLimits, Listener, Pool, RoutingTable } from '../../src/contracts/routing.ts'
+import { TlsSite } from '../tls/tls-site.ts'
 import type { TargetState } from './target.ts'
 
 /** One listener's way to its instances under one table. */
@@ -23,6 +24,8 @@ export interface Site {
   readonly first: Route
   /** Null where one listener has the address alone: any host is its. */
   readonly byHost: ReadonlyMap<string, Route> | null
+  /** Only with https. */
+  readonly tls: TlsSite | null
 }
 
 /** A routing table made ready for choosing from. Never changes; a new table is a new snapshot. */
@@ -32,6 +35,7 @@ export interface Snapshot {
   readonly sites: ReadonlyMap<string, Site>
   readonly targets: ReadonlyMap<string, TargetState>
   readonly trusted: BlockList | null
+  readonly tlsSites: readonly TlsSite[]
 }
 
 /** Names what is bound: listeners of one host and port share it; a free port (0) is never shared. */
@@ -68,7 +72,7 @@ export function compileTable(
   for (const [address, [first, ...others]] of routes) {
     if (first === undefined) continue
     let byHost: Map<string, Route> | null = null
-    if (others.length > 0 && first.listener.protocol === 'http') {
+    if (others.length > 0 && first.listener.protocol !== 'tcp') {
       byHost = new Map()
       for (const route of [first, ...others]) {
         for (const name of route.listener.hostNames) {
@@ -77,7 +81,10 @@ export function compileTable(
         }
       }
     }
-    sites.set(address, { address, protocol: first.listener.protocol, first, byHost })
+    const { protocol } = first.listener
+    const listeners = [first, ...others].map(route => route.listener)
+    const tls = protocol === 'https' ? new TlsSite(listeners, table.certificates) : null
+    sites.set(address, { address, protocol, first, byHost, tls })
   }
   return {
     revision: table.revision,
@@ -85,6 +92,7 @@ export function compileTable(
     sites,
     targets,
     trusted: compileTrusted(table.limits.trustedProxies),
+    tlsSites: [...sites.values()].flatMap(site => site.tls ?? []),
   }
 }
 

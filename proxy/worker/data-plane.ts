@@ -3,10 +3,15 @@ import type { LedgerRow } from '../../src/contracts/ledger.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
 import { DEFAULT_LIMITS, type Pool, type RoutingTable, type Target } from '../../src/contracts/routing.ts'
 import { RetryBudget } from '../balancing/retry-budget.ts'
+import type { ByteStream } from '../connections/byte-stream.ts'
+import type { TcpHandle } from '../connections/tcp-handle.ts'
+import type { Peer } from '../connections/peer.ts'
 import { ClientConnection } from '../front/client-connection.ts'
 import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
+import type { Doors, OpenConnection } from '../intake/doors.ts'
+import { Intake } from '../intake/intake.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { compileTable, type Snapshot } from '../routing/snapshot.ts'
 import { TargetState } from '../routing/target.ts'
@@ -24,6 +29,7 @@ const NOTHING: Snapshot = {
   sites: new Map(),
   targets: new Map(),
   trusted: null,
+  tlsSites: [],
 }
 
 /** What a data plane reports; `urgent`: a draining target has just reached zero. */
@@ -34,15 +40,18 @@ export interface PlaneStatus {
 }
 
 /** One worker's whole data plane: the current table, the connections, what is held, what is counted. */
-export class DataPlane implements Plane {
+export class DataPlane implements Plane, Doors {
   snapshot: Snapshot = NOTHING
   readonly ledger = new Ledger()
   readonly budget = new RetryBudget()
   readonly hold = new HoldQueue()
+  readonly intake = new Intake(this)
+  /** See Doors. */
+  readonly serveHttp2: Doors['serveHttp2'] = null
   /** In-flight counts changed since this was last set to false. */
   inFlightChanged = false
   readonly #targets = new Map<string, TargetState>()
-  readonly #connections = new Set<ClientConnection | TcpConnection>()
+  readonly #connections = new Set<OpenConnection>()
   readonly #gate = new Set<GateWaiter>()
   readonly #onTargetDrained: () => void
   readonly #sweep: NodeJS.Timeout
@@ -92,6 +101,7 @@ export class DataPlane implements Plane {
       state.retireIdle()
       for (const open of state.open) open.cut(cause)
     }
+    this.intake.terminators.keepOnly(snapshot.tlsSites)
     const waiting = [...this.#gate]
     this.#gate.clear()
     for (const waiter of waiting) waiter.onGateOpen()
@@ -109,12 +119,8 @@ export class DataPlane implements Plane {
   }
 
   /** Serves an accepted connection of the listener at `address`. */
-  accept(address: string, socket: Socket): void {
-    if (this.snapshot.sites.get(address)?.protocol === 'tcp') {
-      const connection = new TcpConnection(this, address, socket, ended => this.#forget(ended))
-      this.#connections.add(connection)
-      connection.choose()
-    } else this.#connections.add(new ClientConnection(this, this, address, socket))
+  accept(address: string, accepted: TcpHandle | Socket): void {
+    this.intake.accept(address, accepted)
   }
 
   status(): PlaneStatus {
@@ -138,6 +144,27 @@ export class DataPlane implements Plane {
     clearInterval(this.#sweep)
   }
 
+  // Doors
+
+  serveHttp1(address: string, peer: Peer, stream: ByteStream): void {
+    this.add(new ClientConnection(this, this, address, peer, stream))
+  }
+
+  serveTcp(address: string, peer: Peer, stream: ByteStream): void {
+    const connection = new TcpConnection(this, address, peer, stream, ended => this.remove(ended))
+    this.add(connection)
+    connection.choose()
+  }
+
+  add(connection: OpenConnection): void {
+    this.#connections.add(connection)
+  }
+
+  remove(connection: OpenConnection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size === 0) this.#drained?.()
+  }
+
   // Plane
 
   isClosing(address: string): boolean {
@@ -158,15 +185,10 @@ export class DataPlane implements Plane {
   }
 
   onConnectionClosed(connection: ClientConnection): void {
-    this.#forget(connection)
+    this.remove(connection)
   }
 
   // Private
-
-  #forget(connection: ClientConnection | TcpConnection): void {
-    this.#connections.delete(connection)
-    if (this.#connections.size === 0) this.#drained?.()
-  }
 
   #targetFor(target: Target, pool: Pool): TargetState {
     let state = this.#targets.get(target.key)
@@ -192,7 +214,7 @@ export class DataPlane implements Plane {
   }
 
   #closeIdle(): void {
-    for (const connection of this.#connections) if (connection instanceof ClientConnection) connection.closeIfIdle()
+    for (const connection of this.#connections) connection.closeIfIdle()
   }
 
   #watch(): void {

@@ -5,6 +5,8 @@ import { Listeners } from './listeners.ts'
 import type { FromWorker, ToWorker } from './protocol.ts'
 
 const SPOOL_MS = 50
+/** A port that is scanned or spoken to in the wrong protocol gives one line in this time. */
+const INTAKE_LOG_MS = 10_000
 /** Without a holder: finish what is open within this. */
 const ORPHAN_DEADLINE_MS = 10_000
 
@@ -54,6 +56,9 @@ async function stop(deadlineMs: number, reason: string): Promise<void> {
 
 process.on('message', (message: ToWorker, handle: unknown) => {
   switch (message.type) {
+    case 'ticket-keys':
+      plane.intake.terminators.useTicketKeys(Buffer.from(message.keys, 'base64'))
+      break
     case 'apply':
       plane.apply(message.table)
       break
@@ -95,5 +100,10 @@ process.on('uncaughtException', error => {
 setInterval(() => {
   if (plane.ledger.changed || plane.inFlightChanged) sendStatus(false)
 }, SPOOL_MS).unref()
+
+setInterval(() => {
+  const news = plane.intake.failures.news()
+  if (news !== null) log.warn(news, 'connections that came to nothing before a request')
+}, INTAKE_LOG_MS).unref()
 
 send({ type: 'ready' })

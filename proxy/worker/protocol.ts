@@ -5,6 +5,8 @@ import type { RoutingTable } from '../../src/contracts/routing.ts'
 // What holder and worker say to each other over the IPC channel; it keeps their order.
 
 export type ToWorker =
+  /** Keys of TLS session tickets, base64; the first come before the first table. */
+  | { readonly type: 'ticket-keys'; readonly keys: string }
   /** One worker: the table becomes current. */
   | { readonly type: 'apply'; readonly table: RoutingTable }
   /** Several workers, first level: hold what arrives, answer `prepared`. */

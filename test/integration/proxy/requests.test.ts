@@ -28,7 +28,7 @@ void t.test('what a client says of who came before counts only from a trusted pr
   t.notMatch(plain, /9\.9\.9\.9|https|Forwarded: for|mine|0af7651916cd43dd8448eb211c80319c|tracestate/)
   t.match(
     plain,
-    /\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: app\.localhost\r\nX-Request-ID: [0-9a-f]{32}\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n/,
+    /\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: \d+\r\nX-Forwarded-Host: app\.localhost\r\nX-Request-ID: [0-9a-f]{32}\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n/,
   )
 
   plane.apply(table([pool([target(origin)])], { limits: { trustedProxies: ['127.0.0.0/8'] } }))
@@ -36,7 +36,7 @@ void t.test('what a client says of who came before counts only from a trusted pr
   const trusted = origin.received.join('').slice(plain.length)
   t.match(
     trusted,
-    /\r\nX-Forwarded-For: 9\.9\.9\.9, 127\.0\.0\.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Host: h\r\nX-Request-ID: mine\r\ntraceparent: 00-0af/,
+    /\r\nX-Forwarded-For: 9\.9\.9\.9, 127\.0\.0\.1\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Port: 443\r\nX-Forwarded-Host: h\r\nX-Request-ID: mine\r\ntraceparent: 00-0af/,
   )
 })
 

@@ -118,7 +118,7 @@ void t.test('what a dead worker had open becomes broken, and sums keep the ident
   const sum = sumRows([rows, closed])
   t.equal(openIn(sum), 1)
   t.match(sum[0], { arrived: 6, held: 6, heldMaxMs: 7, broken: { 'proxy-died': 1 } })
-  const peer = new Peer('::ffff:10.1.2.3', 1, '127.0.0.1:80', false)
+  const peer = new Peer({ address: '::ffff:10.1.2.3', port: 1, localAddress: '127.0.0.1', localPort: 80 }, null)
   t.notOk(peer.isTrustedBy(null))
   const list = new BlockList()
   list.addSubnet('10.0.0.0', 8, 'ipv4')

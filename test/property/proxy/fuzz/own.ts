@@ -9,7 +9,11 @@ import { parseResponseHead } from '../../../../proxy/http1/response-head.ts'
 import { ResponseMemo } from '../../../../proxy/http1/response-memo.ts'
 import { comparable, pairs, type Message, type Reading } from './message.ts'
 
-const ORIGIN = { peer: new Peer('192.0.2.1', 1024, '192.0.2.2:80', false), trusted: false, forwarded: false }
+const ORIGIN = {
+  peer: new Peer({ address: '192.0.2.1', port: 1024, localAddress: '192.0.2.2', localPort: 80 }, null),
+  trusted: false,
+  forwarded: false,
+}
 
 /** What the proxy's own parser makes of some octets, and what it would send on (latin1). */
 export interface OwnReading extends Reading {
