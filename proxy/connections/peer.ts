@@ -23,13 +23,14 @@ export class Peer {
   isTrustedBy(list: BlockList | null): boolean {
     if (list !== this.#list) {
       this.#list = list
-      this.#trusted = list !== null && contains(list, this.address)
+      this.#trusted = list !== null && isListed(list, this.address)
     }
     return this.#trusted
   }
 }
 
-function contains(list: BlockList, address: string): boolean {
+/** Is `address` one of `list`? */
+export function isListed(list: BlockList, address: string): boolean {
   const plain = address.startsWith('::ffff:') ? address.slice(7) : address
   const family = isIP(plain)
   return family !== 0 && list.check(plain, family === 6 ? 'ipv6' : 'ipv4')

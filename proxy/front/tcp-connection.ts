@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { SocketStream } from '../connections/socket-stream.ts'
+import { hashText } from '../balancing/hashing.ts'
 import type { Outcome } from '../ledger/account.ts'
 import type { TargetState } from '../routing/target.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
@@ -15,6 +16,8 @@ export class TcpConnection extends Seeker implements ByteHandler {
   readonly address: string
   readonly hostName = ''
   readonly heldBytes = KEPT
+  readonly bodyBytes = 0
+  readonly wanted = ''
   readonly #onClosed: (connection: TcpConnection) => void
   #early: Buffer[] = []
   #earlyBytes = 0
@@ -29,6 +32,10 @@ export class TcpConnection extends Seeker implements ByteHandler {
     this.address = address
     this.#onClosed = onClosed
     this.stream = SocketStream.accepted(accepted, this)
+  }
+
+  get clientHash(): number {
+    return hashText(this.stream.remoteAddress)
   }
 
   endOrderly(): void {
@@ -72,7 +79,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
     this.#dialledAt = now
     this.#upstream = SocketStream.dial(target.host, target.port, NOT_YET, {
       onOpen: () => this.#open(),
-      onFail: () => this.#dialFailed(),
+      onFail: error => this.#dialFailed(error),
     })
   }
 
@@ -94,16 +101,18 @@ export class TcpConnection extends Seeker implements ByteHandler {
       return
     }
     this.#tunnel = new Tunnel(this.stream, upstream, false, outcome => this.#end(outcome))
+    this.answers()
+    this.answeredWell()
     this.#tunnel.start()
     for (const bytes of this.#early) this.#tunnel.fromClient(bytes, 0, bytes.length)
     this.#early = []
     if (this.#halfClosed) this.#tunnel.clientEnded()
   }
 
-  #dialFailed(): void {
+  #dialFailed(error: Error): void {
     this.#dialledAt = Infinity
     this.#upstream = null
-    if (!this.#over && !this.seekAfterRefusal()) this.#end('connect-failed')
+    if (!this.#over && !this.seekAfterRefusal(error)) this.#end('connect-failed')
   }
 
   #end(outcome: Outcome): void {

@@ -216,7 +216,7 @@ void t.test('a disk that refuses ends nobody: served on, acknowledged once writt
 void t.test('a worker that cannot be started counts as one that died', async t => {
   const exits: (number | null)[] = []
   const events = { onReady: () => {}, onMessage: () => {}, onExit: (worker: WorkerProcess) => exits.push(worker.pid) }
-  const worker = new WorkerProcess(events, '/nowhere/node')
+  const worker = new WorkerProcess(events, 1, '/nowhere/node')
   await until('it is told', () => exits.length > 0)
   t.same(exits, [null])
   await worker.sync()
