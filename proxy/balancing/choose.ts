@@ -35,7 +35,8 @@ export function chooseTarget(
     const known = chooseByCookie(pool, asker, now)
     if (known !== null) return known
   }
-  const target = policy.balancing === 'least' ? chooseLeast(pool, asker.tried, now, random) : chooseInTurn(pool, asker, now)
+  const target =
+    policy.balancing === 'least' ? chooseLeast(pool, asker.tried, now, random) : chooseInTurn(pool, asker, now)
   return target ?? lastResort(pool, asker, random)
 }
 

@@ -29,7 +29,12 @@ export class WorkerProcess {
   constructor(events: WorkerEvents, workers: number, execPath = process.execPath) {
     const env: NodeJS.ProcessEnv = {}
     for (const name of PASSED_ON) if (process.env[name] !== undefined) env[name] = process.env[name]
-    this.#child = fork(MAIN, [String(workers)], { execPath, execArgv: [], env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#child = fork(MAIN, [String(workers)], {
+      execPath,
+      execArgv: [],
+      env,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
     this.#child.on('message', (message: FromWorker) => {
       if (message.type === 'synced') this.#settle(`sync ${message.id}`, message.status)
       else if (message.type === 'status') this.#settle(null, message.status)

@@ -28,18 +28,16 @@ export function poolUnderTest(policy: Partial<PoolPolicy> = {}, limit = Infinity
   return {
     state,
     apply: (targets, now = 0) => {
-      const named = Object.entries(targets).map(
-        ([name, change]): Target => ({
-          key: name,
-          instance: name,
-          version: '1',
-          host: '127.0.0.1',
-          port: 1,
-          weight: 1,
-          state: 'in',
-          ...change,
-        }),
-      )
+      const named = Object.entries(targets).map(([name, change]): Target => ({
+        key: name,
+        instance: name,
+        version: '1',
+        host: '127.0.0.1',
+        port: 1,
+        weight: 1,
+        state: 'in',
+        ...change,
+      }))
       const compiled = compilePool({ ...base, targets: named }, state)
       state.follow(compiled, limit, now)
       return compiled

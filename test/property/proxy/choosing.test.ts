@@ -132,7 +132,9 @@ void t.test('nobody gets what is draining, full, failed or tried while there is 
       fc.integer({ min: 0, max: 5 }),
       (conditions, policy, start, isWaiting, wanted) => {
         const pool = poolUnderTest({ ...policy, slowStartMs: 5000 })
-        const before = Object.fromEntries(conditions.map(({ slowStart }, n) => [`i${n}`, slowStart ? null : {}] as const))
+        const before = Object.fromEntries(
+          conditions.map(({ slowStart }, n) => [`i${n}`, slowStart ? null : {}] as const),
+        )
         const first: Record<string, Partial<Target>> = {}
         for (const [name, change] of Object.entries(before)) if (change !== null) first[name] = change
         pool.apply(first)

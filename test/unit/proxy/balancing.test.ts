@@ -104,7 +104,12 @@ void t.test('no more than the share is ejected; if all are, they serve all the s
   for (const target of compiled.ready) fail(target, 0)
   t.equal(pool.state.report().ejected, 2)
   t.match(pool.state.counts, { ejections: 2, ejectionsDenied: 2, ejectedAll: 0 })
-  const left = pool.apply({ web_IN_0: {}, web_IN_1: {}, web_IN_2: { state: 'draining' }, web_IN_3: { state: 'draining' } })
+  const left = pool.apply({
+    web_IN_0: {},
+    web_IN_1: {},
+    web_IN_2: { state: 'draining' },
+    web_IN_3: { state: 'draining' },
+  })
   t.same(chosen(left, 0), new Set(['web_IN_0', 'web_IN_1']))
   t.equal(pool.state.counts.ejectedAll, 300)
   for (const affinity of ['source', 'cookie'] as const) {
@@ -166,7 +171,8 @@ void t.test('whatever happens, ejected are at most the share, and for at most te
         else if (what === 'connect') noteConnection(target)
         else now += ms
         if (ready.filter(one => one.ejected).length > count / 2) return false
-        if (ready.some(one => one.avoidUntil > now + 10 * EJECTION.baseMs || (one.ejected && one.avoidUntil === 0))) return false
+        if (ready.some(one => one.avoidUntil > now + 10 * EJECTION.baseMs || (one.ejected && one.avoidUntil === 0)))
+          return false
       }
       return true
     }),
@@ -182,7 +188,10 @@ void t.test('an instance that comes back gets a tenth at first and grows; a pool
   const { web_IN_0: _, ...others } = plainTargets(3)
   pool.apply({ ...others, web_IN_0: { state: 'draining' } }, 200)
   const compiled = pool.apply(plainTargets(3), 1000)
-  t.same([1000, 1100, 1500, 1900, 2000, 9000].map(now => Math.round(share(now) * 100)), [10, 10, 50, 90, 100, 100])
+  t.same(
+    [1000, 1100, 1500, 1900, 2000, 9000].map(now => Math.round(share(now) * 100)),
+    [10, 10, 50, 90, 100, 100],
+  )
   let got = 0
   for (let n = 0; n < 210; n++) if (chooseTarget(compiled, asker(), 1000)?.instance === 'web_IN_0') got++
   t.equal(got, 10)

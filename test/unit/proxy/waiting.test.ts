@@ -79,7 +79,11 @@ void t.test('bytes are bounded over the line, also as more of a body comes in', 
 })
 
 void t.test('a line is always in the order in which its members began to wait', t => {
-  const step = fc.record({ kind: fc.constantFrom('join', 'join', 'leave', 'come back'), which: fc.nat(), since: fc.nat(5) })
+  const step = fc.record({
+    kind: fc.constantFrom('join', 'join', 'leave', 'come back'),
+    which: fc.nat(),
+    since: fc.nat(5),
+  })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 100 }), steps => {
       const { state } = poolUnderTest()
