@@ -228,11 +228,36 @@ void t.test('a line that a swap sends to another deployment is let go little by 
 
 void t.test('answers that never end do not keep a line from going', async t => {
   const { plane, port } = await startPlane(t, table([pool([], { expecting: true })]))
-  const clients = await clientsOf(t, port, 60)
-  await until('all are held', () => plane.hold.size === 60)
+  const clients = await clientsOf(t, port, 200)
+  await until('all are held', () => plane.hold.size === 200)
   const stream = await answering(t, 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n')
   plane.apply(table([pool([target(stream)])]))
+  const begun = performance.now()
   for (const client of clients) await client.until(text => text.endsWith('hello\r\n'))
+  t.ok(performance.now() - begun < 3000, 'by time alone it takes 3.6 s')
+})
+
+void t.test('a line goes by time alone while the instance answers nobody', async t => {
+  const { plane, port } = await startPlane(t, table([pool([], { expecting: true })]))
+  await clientsOf(t, port, 40)
+  await until('all are held', () => plane.hold.size === 40)
+  const desk = await Desk.at(t)
+  plane.apply(table([pool([target(desk.origin)])]))
+  await until('all came', () => desk.count === 40)
+})
+
+void t.test('while every instance refuses connections, only the first of the line tries', async t => {
+  const dead = await startOrigin(t, () => {})
+  await dead.close()
+  const { plane, port, rows } = await startPlane(t, table([pool([target(dead)], { expecting: true })]))
+  await rawClient(t, port, GET)
+  await until('it is held', () => plane.hold.size === 1)
+  const begun = performance.now()
+  await clientsOf(t, port, 20)
+  await until('all are held', () => plane.hold.size === 21)
+  const tries = 1 + Math.ceil((performance.now() - begun) / 1000)
+  t.ok(rows().replayed <= tries, `${rows().replayed} tries`)
+  plane.apply(table([]))
 })
 
 void t.test('where nothing is expected there is no wait', async t => {
