@@ -32,7 +32,7 @@ export function chooseTarget(
   const { policy } = pool.pool
   if (policy.affinity === 'source') return chooseByHash(pool, asker, now) ?? lastResort(pool, asker, random)
   if (policy.affinity === 'cookie') {
-    const known = chooseByCookie(pool, asker, now)
+    const known = chooseByToken(pool, asker, now)
     if (known !== null) return known
   }
   const target =
@@ -40,13 +40,9 @@ export function chooseTarget(
   return target ?? lastResort(pool, asker, random)
 }
 
-function chooseByCookie(pool: CompiledPool, asker: Asker, now: number): TargetState | null {
-  const { wanted } = asker
+function chooseByToken({ ready }: CompiledPool, { wanted, tried }: Asker, now: number): TargetState | null {
   if (wanted === '') return null
-  for (const target of pool.ready) {
-    if (target.token === wanted && isUsable(target, asker.tried, now)) return target
-  }
-  pool.state.counts.affinityMoved++
+  for (const target of ready) if (target.token === wanted && isUsable(target, tried, now)) return target
   return null
 }
 

@@ -353,6 +353,7 @@ export class Exchange extends Seeker implements AnswerSink {
     const cookie = this.route?.cookie ?? null
     const { target } = this
     if (cookie === null || target === null || this.wanted === target.token) return head
+    if (this.wanted !== '') target.pool.counts.affinityMoved++
     const secure = clientIsSecure(this.head, this.#caller.peer, this.plane.snapshot.trusted)
     return { ...head, fields: head.fields + setCookieLine(cookie, target.token, secure) }
   }

@@ -27,7 +27,7 @@ export interface PoolCounts {
   retries: number
   /** Not given to another instance: the budget was used up. */
   retriesDenied: number
-  /** Requests whose cookie named an instance that could not be given to them. */
+  /** Answers of another instance than the client's cookie named. */
   affinityMoved: number
 }
 

@@ -203,6 +203,7 @@ void t.test('a client stays with its instance by a cookie, and is not trapped by
   t.not(moved.from, first.from)
   t.not(moved.set, '')
   for (let n = 0; n < 5; n++) t.match(await go(moved.set), { from: moved.from, set: '' })
+  t.equal(report(plane).affinityMoved, 1)
 
   plane.apply(table([pool(targets, { policy: rules })]))
   await origins[mine]?.close()
