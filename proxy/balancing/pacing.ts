@@ -1,11 +1,12 @@
 import type { PoolState } from '../routing/pool-state.ts'
 import type { TargetState } from '../routing/target.ts'
+import { shareOf } from './share.ts'
 
 // After an outage a whole line waits for whatever becomes ready. It is let go as an instance shows that it keeps up: a few
 // requests at first, two for each that is answered, and a little more with time, so that slow answers (or ones that never
 // end) do not keep the line until it expires. Over once the line is empty.
 
-/** Requests at once on one instance at first, beside those it has. */
+/** Requests at once on one instance at first, beside those it has; of all workers together. */
 const FIRST = 16
 /** More with every sweep (100 ms): twice as many after a second. */
 const GROWTH = 2 ** 0.1
@@ -41,5 +42,5 @@ export function growByTime(pool: PoolState): void {
 }
 
 function first(target: TargetState): void {
-  target.cap = Math.min(target.limit, target.inFlight + FIRST)
+  target.cap = Math.min(target.limit, target.inFlight + shareOf(FIRST, target.pool.workers))
 }

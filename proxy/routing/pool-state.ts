@@ -1,6 +1,7 @@
 import type { Pool, PoolPolicy, Target } from '../../src/contracts/routing.ts'
 import { pace } from '../balancing/pacing.ts'
 import { RetryBudget } from '../balancing/retry-budget.ts'
+import { shareOf } from '../balancing/share.ts'
 import { WaitingLine } from '../hold/waiting-line.ts'
 import type { CompiledPool } from './snapshot.ts'
 import { TargetState } from './target.ts'
@@ -48,6 +49,8 @@ export interface PoolReport extends Readonly<PoolCounts> {
 export class PoolState {
   readonly key: string
   readonly deployment: string
+  /** How many workers of this proxy there are, each with its own state of the pool. */
+  readonly workers: number
   readonly targets = new Map<string, TargetState>()
   readonly line = new WaitingLine()
   readonly budget = new RetryBudget()
@@ -74,7 +77,8 @@ export class PoolState {
   pacing = false
   #pool: Pool
 
-  constructor(pool: Pool) {
+  constructor(pool: Pool, workers = 1) {
+    this.workers = workers
     this.key = pool.key
     this.deployment = pool.deployment
     this.policy = pool.policy
@@ -91,8 +95,10 @@ export class PoolState {
     return state
   }
 
-  /** Takes over what the table now current says. `limit`: at once on one instance, in this worker. */
-  follow({ pool, ready }: CompiledPool, limit: number, now: number): void {
+  /** Takes over what the table now current says. */
+  follow({ pool, ready }: CompiledPool, now: number): void {
+    const { maxConcurrent } = pool.policy
+    const limit = maxConcurrent === null ? Infinity : shareOf(maxConcurrent, this.workers)
     const before = this.ready
     this.ready = ready
     this.policy = pool.policy

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { LedgerRow } from '../../src/contracts/ledger.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
 import { DEFAULT_LIMITS, type Pool, type RoutingTable } from '../../src/contracts/routing.ts'
+import { shareOf } from '../balancing/share.ts'
 import { ClientConnection } from '../front/client-connection.ts'
 import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
@@ -84,10 +85,7 @@ export class DataPlane implements Plane {
     this.snapshot = snapshot
     this.#prepared = null
 
-    for (const compiled of snapshot.pools.values()) {
-      const { maxConcurrent } = compiled.pool.policy
-      compiled.state.follow(compiled, maxConcurrent === null ? Infinity : this.shareOf(maxConcurrent), now)
-    }
+    for (const compiled of snapshot.pools.values()) compiled.state.follow(compiled, now)
     for (const [key, state] of this.#pools) {
       const named = new Set(table.pools[key]?.targets.map(target => target.key))
       for (const target of state.targets.values()) if (!named.has(target.key)) this.#forgetTarget(target)
@@ -170,7 +168,7 @@ export class DataPlane implements Plane {
   }
 
   shareOf(bound: number): number {
-    return bound === 0 ? 0 : Math.max(1, Math.floor(bound / this.#workers))
+    return shareOf(bound, this.#workers)
   }
 
   stoodStill(now: number): boolean {
@@ -195,7 +193,7 @@ export class DataPlane implements Plane {
   #poolFor(pool: Pool): PoolState {
     let state = this.#pools.get(pool.key)
     if (state === undefined) {
-      state = new PoolState(pool)
+      state = new PoolState(pool, this.#workers)
       this.#pools.set(pool.key, state)
     }
     return state

@@ -12,7 +12,7 @@ export interface PoolUnderTest {
   target(name: string): TargetState
 }
 
-export function poolUnderTest(policy: Partial<PoolPolicy> = {}, limit = Infinity): PoolUnderTest {
+export function poolUnderTest(policy: Partial<PoolPolicy> = {}, workers = 1): PoolUnderTest {
   const base: Pool = {
     key: 'd1/web/http',
     service: 'app',
@@ -24,7 +24,7 @@ export function poolUnderTest(policy: Partial<PoolPolicy> = {}, limit = Infinity
     expecting: false,
     drainTimeoutMs: 0,
   }
-  const state = new PoolState(base)
+  const state = new PoolState(base, workers)
   return {
     state,
     apply: (targets, now = 0) => {
@@ -39,7 +39,7 @@ export function poolUnderTest(policy: Partial<PoolPolicy> = {}, limit = Infinity
         ...change,
       }))
       const compiled = compilePool({ ...base, targets: named }, state)
-      state.follow(compiled, limit, now)
+      state.follow(compiled, now)
       return compiled
     },
     target: name => {

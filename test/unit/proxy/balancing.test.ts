@@ -249,7 +249,7 @@ void t.test('the affinity cookie is read from any Cookie line and written with i
 })
 
 void t.test('a line is let go from a few on, by answers and by time, never beyond the limit', t => {
-  const pool = poolUnderTest({}, 100)
+  const pool = poolUnderTest({ maxConcurrent: 100 })
   pool.apply(plainTargets(2))
   const target = pool.target('web_IN_0')
   t.equal(target.cap, 100)
@@ -268,6 +268,12 @@ void t.test('a line is let go from a few on, by answers and by time, never beyon
   t.equal(target.cap, 100)
   endPacing(pool.state)
   t.equal(pool.target('web_IN_2').cap, 100)
+
+  const shared = poolUnderTest({ maxConcurrent: 100 }, 4)
+  shared.apply(plainTargets(1))
+  t.equal(shared.target('web_IN_0').cap, 25, 'one of four workers')
+  beginPacing(shared.state)
+  t.equal(shared.target('web_IN_0').cap, 4)
   t.end()
 })
 
