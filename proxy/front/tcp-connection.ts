@@ -19,6 +19,8 @@ export class TcpConnection extends Seeker implements ByteHandler {
   readonly bodyBytes = 0
   readonly wanted = ''
   readonly #onClosed: (connection: TcpConnection) => void
+  /** The client's address. */
+  readonly #client: string
   #early: Buffer[] = []
   #earlyBytes = 0
   #halfClosed = false
@@ -31,11 +33,12 @@ export class TcpConnection extends Seeker implements ByteHandler {
     super(plane)
     this.address = address
     this.#onClosed = onClosed
+    this.#client = accepted.remoteAddress ?? ''
     this.stream = SocketStream.accepted(accepted, this)
   }
 
   get clientHash(): number {
-    return hashText(this.stream.remoteAddress)
+    return hashText(this.#client)
   }
 
   endOrderly(): void {
