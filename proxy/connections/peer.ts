@@ -65,7 +65,7 @@ export class Peer {
   isTrustedBy(list: BlockList | null): boolean {
     if (list !== this.#list) {
       this.#list = list
-      this.#trusted = list !== null && contains(list, this.address)
+      this.#trusted = list !== null && isListed(list, this.address)
     }
     return this.#trusted
   }
@@ -78,7 +78,9 @@ function plainAddress(address: string): string {
   return zone === -1 ? plain : plain.slice(0, zone)
 }
 
-function contains(list: BlockList, address: string): boolean {
-  const family = isIP(address)
-  return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4')
+/** Is `address` one of `list`? */
+export function isListed(list: BlockList, address: string): boolean {
+  const plain = plainAddress(address)
+  const family = isIP(plain)
+  return family !== 0 && list.check(plain, family === 6 ? 'ipv6' : 'ipv4')
 }

@@ -303,6 +303,7 @@ export class ClientConnection implements ByteHandler, Caller {
     const bodyEnd = walker.walk(bytes, bodyStart, end)
     const { body } = exchange
     body.complete = walker.done
+    body.received = walker.chunked
     if (bodyEnd > bodyStart) {
       if (bodyEnd - bodyStart <= JOINED) body.initial = bytes.latin1Slice(bodyStart, bodyEnd)
       else body.queue(bytes, bodyStart, bodyEnd)
@@ -324,11 +325,13 @@ export class ClientConnection implements ByteHandler, Caller {
       exchange.refuse({ status: 400, error: 'http_request_error', detail: 'broken chunked framing' })
       return
     }
-    exchange.body.complete = this.#walker.done
+    const { done } = this.#walker
+    exchange.body.complete = done
+    exchange.body.received = this.#walker.chunked
+    // Before the request goes on: it may end here, and what follows it be served next.
+    if (done) this.#keep(bytes, bodyEnd, end)
     if (bodyEnd > start) exchange.onRequestBytes(bytes, start, bodyEnd)
-    if (!this.#walker.done) return
-    this.stream.useSharedBuffer(exchange.body.unsent)
-    this.#keep(bytes, bodyEnd, end)
+    if (done && this.#exchange === exchange) this.stream.useSharedBuffer(exchange.body.unsent)
   }
 
   #onPartialHead(maxHeadBytes: number): void {

@@ -1,3 +1,5 @@
+import { cookieValue, setCookieLine } from '../balancing/affinity-cookie.ts'
+import { hashText } from '../balancing/hashing.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -10,6 +12,7 @@ import type { AnswerSink, UpstreamFailure } from '../upstream/answer-sink.ts'
 import { dialUpstream, takeIdle } from '../upstream/connect.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Caller } from './caller.ts'
+import { clientAddress, clientIsSecure } from './client-origin.ts'
 import type { Plane } from './plane.ts'
 import { RequestBody } from './request-body.ts'
 import { Seeker } from './seeker.ts'
@@ -28,6 +31,10 @@ export class Exchange extends Seeker implements AnswerSink {
   /** Something of the request was written to the present instance. */
   #sent = false
   #resent = false
+  /** The present instance was given it on a connection that had been idle. */
+  #reused = false
+  /** The token in its affinity cookie; null: not looked at yet. */
+  #wanted: string | null = null
   /** When the present phase began, or its last byte moved. */
   #since = 0
 
@@ -64,6 +71,19 @@ export class Exchange extends Seeker implements AnswerSink {
 
   get heldBytes(): number {
     return this.#heldBytes
+  }
+
+  get bodyBytes(): number {
+    return this.head.body === 'length' ? this.head.length : this.body.received
+  }
+
+  get clientHash(): number {
+    return hashText(clientAddress(this.head, this.#caller.peer, this.plane.snapshot.trusted))
+  }
+
+  get wanted(): string {
+    const cookie = this.route?.cookie ?? null
+    return cookie === null ? '' : (this.#wanted ??= cookieValue(this.head.fields, cookie))
   }
 
   // InFlight
@@ -103,13 +123,19 @@ export class Exchange extends Seeker implements AnswerSink {
   /** More of the request's body. */
   onRequestBytes(bytes: Buffer, start: number, end: number): void {
     this.#since = performance.now()
+    const maxBodyBytes = this.route?.listener.options.maxBodyBytes ?? null
+    if (maxBodyBytes !== null && this.body.received > maxBodyBytes) {
+      this.refuseBody(maxBodyBytes)
+      return
+    }
     if (this.#state === 'answering' || this.#state === 'sent') {
       this.body.write(bytes, start, end, this.#upstream)
     } else {
       this.body.queue(bytes, start, end)
-      if (this.heldSince > 0 && this.#state === 'waiting') {
+      if (this.place !== null) {
         this.#heldBytes += end - start
-        if (!this.plane.hold.grow(this, end - start, this.plane.snapshot.limits)) this.#caller.pause()
+        const { holdBytes } = this.plane.snapshot.limits
+        if (!this.plane.hold.grow(this, end - start, this.plane.shareOf(holdBytes))) this.#caller.pause()
       }
     }
   }
@@ -143,6 +169,7 @@ export class Exchange extends Seeker implements AnswerSink {
         break
       case 'answering':
         if (waited > policy.idleTimeoutMs) {
+          if (this.#caller.pending === 0) this.failed()
           this.#upstream?.abort()
           this.#end(this.#caller.pending > 0 ? 'client-gone' : 'timeout')
           this.#caller.cut()
@@ -167,7 +194,7 @@ export class Exchange extends Seeker implements AnswerSink {
     if (this.target === null || this.#state === 'ended') return
     this.#upstream?.abort()
     this.#upstream = null
-    if (this.seekAfterRefusal()) return
+    if (this.seekAfterRefusal(error)) return
     const reason = error.message.includes('timed out') ? 'connection_timeout' : 'connection_refused'
     const detail = 'no connection to the instance could be made'
     this.onRefused('connect-failed', { status: 502, error: reason, detail })
@@ -187,10 +214,11 @@ export class Exchange extends Seeker implements AnswerSink {
   ): void {
     this.#state = 'answering'
     this.#since = performance.now()
+    this.answers()
     // An answer before its request is whole is the last on this connection.
     const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
     const exposed = this.plane.snapshot.limits.exposeInstance ? this.target : null
-    this.#caller.answer(head, { last, exposed }, bytes, start, end, payload, volatile)
+    this.#caller.answer(this.#withCookie(head), { last, exposed }, bytes, start, end, payload, volatile)
     this.#pauseIfBehind()
   }
 
@@ -208,6 +236,7 @@ export class Exchange extends Seeker implements AnswerSink {
         upstream.release(performance.now(), this.#caller.pending > 0)
       } else upstream.abort()
     }
+    this.answeredWell()
     this.#end('answered')
     this.#caller.answered(trailers)
   }
@@ -217,14 +246,17 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream = null
     const stream = upstream?.tunnel() ?? null
     const asked = head.upgrade !== null && head.upgrade === this.head.upgrade?.toLowerCase()
-    const client = asked && stream !== null ? this.#caller.becomeTunnel(head) : null
+    const client = asked && stream !== null ? this.#caller.becomeTunnel(this.#withCookie(head)) : null
     if (stream === null || client === null) {
       upstream?.abort()
+      if (!asked) this.failed()
       const detail = 'another protocol was offered'
       this.onRefused('bad-response', { status: 502, error: 'http_protocol_error', detail })
       return
     }
     this.#state = 'tunnel'
+    this.answers()
+    this.answeredWell()
     const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', outcome => {
       this.#end(outcome)
       this.#caller.tunnelEnded()
@@ -245,6 +277,9 @@ export class Exchange extends Seeker implements AnswerSink {
     if (this.#state === 'ended') return
     this.#upstream?.abort()
     this.#upstream = null
+    // An idle connection may be closed at any time: that is no failure.
+    const isRace = this.#reused && this.#state === 'sent' && failure.cause === 'upstream-closed'
+    if (!isRace) this.failed()
     if (this.#state !== 'answering' && this.#mayReplay(failure) && this.seekElsewhere()) return
     this.#failed(failure)
   }
@@ -259,6 +294,7 @@ export class Exchange extends Seeker implements AnswerSink {
   protected onChosen(target: TargetState, now: number): void {
     const idle = this.tried === null ? takeIdle(target, now) : null
     this.#since = now
+    this.#reused = idle !== null
     if (idle === null) {
       this.#state = 'dialling'
       this.#upstream = dialUpstream(target, this)
@@ -281,7 +317,8 @@ export class Exchange extends Seeker implements AnswerSink {
     const answering = this.#state === 'answering'
     this.#end(outcome)
     if (answering) this.#caller.cut()
-    else this.#caller.answerOwn(answer)
+    else if (answer.status !== 503) this.#caller.answerOwn(answer)
+    else this.#caller.answerOwn({ ...answer, page: this.plane.snapshot.limits.maintenancePage })
   }
 
   // Private
@@ -318,11 +355,22 @@ export class Exchange extends Seeker implements AnswerSink {
     this.onRefused(failure.cause, { status, error: failure.error, detail: failure.detail })
   }
 
+  /** The head as the client gets it: with a cookie where it is to stay with another instance than it said. */
+  #withCookie(head: ResponseHead): ResponseHead {
+    const cookie = this.route?.cookie ?? null
+    const { target } = this
+    if (cookie === null || target === null || this.wanted === target.token) return head
+    if (this.wanted !== '') target.pool.counts.affinityMoved++
+    const secure = clientIsSecure(this.head, this.#caller.peer, this.plane.snapshot.trusted)
+    return { ...head, fields: head.fields + setCookieLine(cookie, target.token, secure) }
+  }
+
   #pauseIfBehind(): void {
     if (this.#caller.pending > 0) this.#upstream?.pause()
   }
 
   #timeout(detail: string): void {
+    this.failed()
     this.onRefused('timeout', { status: 504, error: 'http_response_timeout', detail })
   }
 

@@ -1,4 +1,3 @@
-import type { RetryBudget } from '../balancing/retry-budget.ts'
 import type { HoldQueue } from '../hold/hold-queue.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Snapshot } from '../routing/snapshot.ts'
@@ -9,7 +8,6 @@ export interface Plane {
   /** The current table. Read once per choice; a new table is one assignment here. */
   readonly snapshot: Snapshot
   readonly ledger: Ledger
-  readonly budget: RetryBudget
   readonly hold: HoldQueue
   /** Between the two levels of a commit over several workers: arriving requests wait. */
   readonly gateClosed: boolean
@@ -18,8 +16,14 @@ export interface Plane {
   leaveGate(waiting: GateWaiter): void
   /** The worker is stopping, or the address is closed: answers say `Connection: close`. */
   isClosing(address: string): boolean
+  /** This worker's part of a bound that all workers of the proxy keep together. */
+  shareOf(bound: number): number
+  /** This process stood still just now: what is late or was given up may be its own doing. `now` is monotonic. */
+  stoodStill(now: number): boolean
   /** One fewer in flight on `target`. */
   onReleased(target: TargetState): void
+  /** `target` takes more than it did: whoever waits for it may follow. */
+  onRoom(target: TargetState): void
 }
 
 export interface GateWaiter {

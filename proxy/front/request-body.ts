@@ -8,6 +8,8 @@ const KEPT = 64 * 1024
 export class RequestBody {
   /** What came with the head, as latin1 text to be sent in one piece with it. */
   initial = ''
+  /** Bytes of payload that have come in. */
+  received = 0
   /** The client has sent all of it. */
   complete = false
   /** Reading the client is stopped because the instance does not take what it was sent. */

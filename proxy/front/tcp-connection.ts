@@ -1,6 +1,7 @@
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { dial } from '../connections/dial.ts'
 import type { Peer } from '../connections/peer.ts'
+import { hashText } from '../balancing/hashing.ts'
 import type { Outcome } from '../ledger/account.ts'
 import type { TargetState } from '../routing/target.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
@@ -16,6 +17,8 @@ export class TcpConnection extends Seeker implements ByteHandler {
   readonly peer: Peer
   readonly hostName = ''
   readonly heldBytes = KEPT
+  readonly bodyBytes = 0
+  readonly wanted = ''
   readonly #onClosed: (connection: TcpConnection) => void
   #early: Buffer[] = []
   #earlyBytes = 0
@@ -42,6 +45,9 @@ export class TcpConnection extends Seeker implements ByteHandler {
 
   /** A tunnel is never idle. */
   closeIfIdle(): void {}
+  get clientHash(): number {
+    return hashText(this.peer.address)
+  }
 
   endOrderly(): void {
     this.#tunnel?.endOrderly()
@@ -88,7 +94,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
     this.#dialledAt = now
     this.#upstream = dial(target.host, target.port, NOT_YET, {
       onOpen: () => this.#open(),
-      onFail: () => this.#dialFailed(),
+      onFail: error => this.#dialFailed(error),
     })
   }
 
@@ -110,16 +116,18 @@ export class TcpConnection extends Seeker implements ByteHandler {
       return
     }
     this.#tunnel = new Tunnel(this.stream, upstream, false, outcome => this.#end(outcome))
+    this.answers()
+    this.answeredWell()
     this.#tunnel.start()
     for (const bytes of this.#early) this.#tunnel.fromClient(bytes, 0, bytes.length)
     this.#early = []
     if (this.#halfClosed) this.#tunnel.clientEnded()
   }
 
-  #dialFailed(): void {
+  #dialFailed(error: Error): void {
     this.#dialledAt = Infinity
     this.#upstream = null
-    if (!this.#over && !this.seekAfterRefusal()) this.#end('connect-failed')
+    if (!this.#over && !this.seekAfterRefusal(error)) this.#end('connect-failed')
   }
 
   #end(outcome: Outcome): void {

@@ -35,6 +35,7 @@ export class WorkerPool implements WorkerEvents {
   /** Rows of workers that are gone. */
   #dead: LedgerRow[] = []
   #quickDeaths = 0
+  #count = 1
   #stopping = false
   /** One change at a time: a worker that starts in the middle of one waits for its end. */
   #turn: Promise<void> | null = null
@@ -47,6 +48,7 @@ export class WorkerPool implements WorkerEvents {
   }
 
   start(count: number): void {
+    this.#count = count
     for (let index = 0; index < count; index++) this.#spawn()
   }
 
@@ -154,7 +156,7 @@ export class WorkerPool implements WorkerEvents {
   #spawn(): void {
     if (this.#stopping) return
     try {
-      this.#workers.add(new WorkerProcess(this))
+      this.#workers.add(new WorkerProcess(this, this.#count))
     } catch (error) {
       // Node tells most of what the system refuses by an event, but not a want of memory.
       this.#log.error({ error: errorMessage(error) }, 'a worker cannot be started')

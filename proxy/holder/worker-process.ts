@@ -25,10 +25,16 @@ export class WorkerProcess {
   readonly #waiting = new Map<string, () => void>()
   #syncs = 0
 
-  constructor(events: WorkerEvents, execPath = process.execPath) {
+  /** `workers`: how many there are to be. */
+  constructor(events: WorkerEvents, workers: number, execPath = process.execPath) {
     const env: NodeJS.ProcessEnv = {}
     for (const name of PASSED_ON) if (process.env[name] !== undefined) env[name] = process.env[name]
-    this.#child = fork(MAIN, [], { execPath, execArgv: [], env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#child = fork(MAIN, [String(workers)], {
+      execPath,
+      execArgv: [],
+      env,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
     this.#child.on('message', (message: FromWorker) => {
       if (message.type === 'synced') this.#settle(`sync ${message.id}`, message.status)
       else if (message.type === 'status') this.#settle(null, message.status)

@@ -28,6 +28,8 @@ export class BodyWalker {
   done = true
   /** The framing is broken at the index that `walk` returned; nothing from there on may be forwarded. */
   failed = false
+  /** Bytes of payload walked so far, of a chunked body. */
+  chunked = 0
   /** Ranges of payload within the last walked bytes, start and end in turn; null unless asked for. */
   payload: number[] | null = null
   /** The trailer section, each line with its CRLF, once it is `done`; kept only where payload is asked for. */
@@ -51,6 +53,7 @@ export class BodyWalker {
     this.#trailerOctets = 0
     this.#excess = 0
     this.failed = false
+    this.chunked = 0
     this.payload = null
     this.done = kind === 'none'
   }
@@ -83,6 +86,7 @@ export class BodyWalker {
         const stop = Math.min(end, at + this.#left)
         this.payload?.push(at, stop)
         this.#left -= stop - at
+        this.chunked += stop - at
         at = stop
         if (this.#left === 0) this.#state = DATA_CR
         continue

@@ -1,19 +1,26 @@
 import { BlockList, isIP } from 'node:net'
+import { cookieName } from '../balancing/affinity-cookie.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
 import type { DataPlaneLimits, Listener, Pool, RoutingTable } from '../../src/contracts/routing.ts'
 import { TlsSite } from '../tls/tls-site.ts'
+import type { PoolState } from './pool-state.ts'
 import type { TargetState } from './target.ts'
 
 /** One listener's way to its instances under one table. */
 export interface Route {
   readonly listener: Listener
   readonly pool: CompiledPool | null
+  /** Name of the cookie by which a client stays with its instance; null without such affinity. */
+  readonly cookie: string | null
 }
 
 export interface CompiledPool {
   readonly pool: Pool
+  readonly state: PoolState
   /** Targets in state `in`. */
   readonly ready: readonly TargetState[]
+  /** All of them have the same weight. */
+  readonly isEven: boolean
 }
 
 /** All listeners of one bound address. */
@@ -33,7 +40,7 @@ export interface Snapshot {
   readonly revision: Revision
   readonly limits: DataPlaneLimits
   readonly sites: ReadonlyMap<string, Site>
-  readonly targets: ReadonlyMap<string, TargetState>
+  readonly pools: ReadonlyMap<string, CompiledPool>
   readonly trusted: BlockList | null
   readonly tlsSites: readonly TlsSite[]
 }
@@ -43,26 +50,16 @@ export function addressOf(listener: Pick<Listener, 'host' | 'port' | 'key'>): st
   return listener.port === 0 ? `${listener.host}:0 ${listener.key}` : `${listener.host}:${listener.port}`
 }
 
-/** Compiles a table. `targetFor` gives the lasting state of a target: the known one or a new one. */
-export function compileTable(
-  table: RoutingTable,
-  targetFor: (target: Pool['targets'][number], pool: Pool) => TargetState,
-): Snapshot {
-  const targets = new Map<string, TargetState>()
+/** Compiles a table. `stateFor` gives the lasting state of a pool: the known one or a new one. */
+export function compileTable(table: RoutingTable, stateFor: (pool: Pool) => PoolState): Snapshot {
   const pools = new Map<string, CompiledPool>()
-  for (const [key, pool] of Object.entries(table.pools)) {
-    const ready: TargetState[] = []
-    for (const target of pool.targets) {
-      const state = targetFor(target, pool)
-      targets.set(target.key, state)
-      if (target.state === 'in') ready.push(state)
-    }
-    pools.set(key, { pool, ready })
-  }
+  for (const [key, pool] of Object.entries(table.pools)) pools.set(key, compilePool(pool, stateFor(pool)))
 
   const routes = new Map<string, Route[]>()
   for (const listener of table.listeners) {
-    const route = { listener, pool: listener.pool === null ? null : (pools.get(listener.pool) ?? null) }
+    const pool = listener.pool === null ? null : (pools.get(listener.pool) ?? null)
+    const byCookie = pool?.pool.policy.affinity === 'cookie' && listener.protocol !== 'tcp'
+    const route = { listener, pool, cookie: byCookie ? cookieName(listener.key) : null }
     const address = addressOf(listener)
     const shared = routes.get(address)
     if (shared === undefined) routes.set(address, [route])
@@ -90,10 +87,16 @@ export function compileTable(
     revision: table.revision,
     limits: table.limits,
     sites,
-    targets,
+    pools,
     trusted: compileTrusted(table.limits.trustedProxies),
     tlsSites: [...sites.values()].flatMap(site => site.tls ?? []),
   }
+}
+
+export function compilePool(pool: Pool, state: PoolState): CompiledPool {
+  const entered = pool.targets.filter(target => target.state === 'in')
+  const ready = entered.map(target => state.targetFor(target))
+  return { pool, state, ready, isEven: entered.every(target => target.weight === entered[0]?.weight) }
 }
 
 /** The listener of a request by its host name; null: none has that name (421). */

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net'
 import type { LedgerRow } from '../../src/contracts/ledger.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
-import { DEFAULT_LIMITS, type Pool, type RoutingTable, type Target } from '../../src/contracts/routing.ts'
-import { RetryBudget } from '../balancing/retry-budget.ts'
+import { DEFAULT_LIMITS, type Pool, type RoutingTable } from '../../src/contracts/routing.ts'
+import { shareOf } from '../balancing/share.ts'
 import type { ByteStream } from '../connections/byte-stream.ts'
-import type { TcpHandle } from '../connections/tcp-handle.ts'
 import type { Peer } from '../connections/peer.ts'
+import type { TcpHandle } from '../connections/tcp-handle.ts'
 import { ClientConnection } from '../front/client-connection.ts'
 import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
@@ -13,8 +13,9 @@ import { HoldQueue } from '../hold/hold-queue.ts'
 import type { Doors, OpenConnection } from '../intake/doors.ts'
 import { Intake } from '../intake/intake.ts'
 import { Ledger } from '../ledger/ledger.ts'
+import { PoolState, type PoolReport } from '../routing/pool-state.ts'
 import { compileTable, type Snapshot } from '../routing/snapshot.ts'
-import { TargetState } from '../routing/target.ts'
+import type { TargetState } from '../routing/target.ts'
 import { retireStale } from '../upstream/connect.ts'
 
 const SWEEP_MS = 100
@@ -27,7 +28,7 @@ const NOTHING: Snapshot = {
   revision: { term: 0, n: 0 },
   limits: DEFAULT_LIMITS,
   sites: new Map(),
-  targets: new Map(),
+  pools: new Map(),
   trusted: null,
   tlsSites: [],
 }
@@ -43,25 +44,29 @@ export interface PlaneStatus {
 export class DataPlane implements Plane, Doors {
   snapshot: Snapshot = NOTHING
   readonly ledger = new Ledger()
-  readonly budget = new RetryBudget()
-  readonly hold = new HoldQueue()
+  readonly hold: HoldQueue
   readonly intake = new Intake(this)
   /** See Doors. */
   readonly serveHttp2: Doors['serveHttp2'] = null
   /** In-flight counts changed since this was last set to false. */
   inFlightChanged = false
-  readonly #targets = new Map<string, TargetState>()
+  readonly #pools = new Map<string, PoolState>()
   readonly #connections = new Set<OpenConnection>()
   readonly #gate = new Set<GateWaiter>()
   readonly #onTargetDrained: () => void
+  readonly #workers: number
   readonly #sweep: NodeJS.Timeout
   #prepared: RoutingTable | null = null
   #stopping = false
   #lastSweep = performance.now()
+  #stoodStillUntil = 0
   #drained: (() => void) | null = null
 
-  constructor(onTargetDrained: () => void) {
+  /** `workers`: how many data planes there are of this proxy, which keep the bounds of a table together. */
+  constructor(onTargetDrained: () => void, workers = 1) {
     this.#onTargetDrained = onTargetDrained
+    this.#workers = workers
+    this.hold = new HoldQueue(this.#pools)
     this.#sweep = setInterval(() => this.#watch(), SWEEP_MS)
     this.#sweep.unref()
   }
@@ -78,34 +83,28 @@ export class DataPlane implements Plane, Doors {
   /** Descriptors in use or soon to be: each client may need an instance's connection of its own. */
   get descriptors(): number {
     let count = 2 * this.#connections.size
-    for (const target of this.#targets.values()) count += target.idle.length
+    for (const target of this.#targets()) count += target.idle.length
     return count
   }
 
   /** Makes `table` the current one: one assignment, then what follows from it. */
   apply(table: RoutingTable): void {
-    const known = this.#targets
     const now = performance.now()
-    const snapshot = compileTable(table, (target, pool) => this.#targetFor(target, pool))
+    const snapshot = compileTable(table, pool => this.#poolFor(pool))
     this.snapshot = snapshot
     this.#prepared = null
 
-    for (const pool of Object.values(table.pools)) {
-      for (const target of pool.targets) this.#setMembership(target, pool, now)
-    }
-    for (const [key, state] of known) {
-      if (snapshot.targets.has(key)) continue
-      known.delete(key)
-      const cause = state.state === 'draining' ? 'drain-deadline' : 'upstream-closed'
-      state.state = 'gone'
-      state.retireIdle()
-      for (const open of state.open) open.cut(cause)
+    for (const compiled of snapshot.pools.values()) compiled.state.follow(compiled, now)
+    for (const [key, state] of this.#pools) {
+      const named = new Set(table.pools[key]?.targets.map(target => target.key))
+      for (const target of state.targets.values()) if (!named.has(target.key)) this.#forgetTarget(target)
     }
     this.intake.terminators.keepOnly(snapshot.tlsSites)
+    this.hold.releaseInOrder()
     const waiting = [...this.#gate]
     this.#gate.clear()
     for (const waiter of waiting) waiter.onGateOpen()
-    this.hold.releaseInOrder()
+    for (const key of this.#pools.keys()) if (!snapshot.pools.has(key)) this.#pools.delete(key)
   }
 
   /** First level of a commit over several workers: from here on arriving requests wait, until `commit`. */
@@ -125,8 +124,14 @@ export class DataPlane implements Plane, Doors {
 
   status(): PlaneStatus {
     const inFlight: Record<string, number> = {}
-    for (const [key, target] of this.#targets) if (target.inFlight > 0) inFlight[key] = target.inFlight
+    // One instance has a target in each of its endpoints' pools.
+    for (const { key, inFlight: count } of this.#targets()) if (count > 0) inFlight[key] = (inFlight[key] ?? 0) + count
     return { revision: this.snapshot.revision, inFlight, rows: this.ledger.snapshot() }
+  }
+
+  /** Counts and gauges of every pool. */
+  pools(): PoolReport[] {
+    return Array.from(this.#pools.values(), pool => pool.report())
   }
 
   /** Resolves when nothing is being served any more, or after `deadlineMs`, when the rest is cut. */
@@ -140,7 +145,7 @@ export class DataPlane implements Plane, Doors {
       })
     }
     for (const connection of this.#connections) connection.destroy()
-    for (const target of this.#targets.values()) target.retireIdle()
+    for (const target of this.#targets()) target.retireIdle()
     clearInterval(this.#sweep)
   }
 
@@ -182,6 +187,19 @@ export class DataPlane implements Plane, Doors {
   onReleased(target: TargetState): void {
     this.inFlightChanged = true
     if (target.inFlight === 0 && target.state !== 'in') this.#onTargetDrained()
+    this.onRoom(target)
+  }
+
+  onRoom({ pool }: TargetState): void {
+    if (pool.line.count > 0 && !this.gateClosed) this.hold.letGo(pool)
+  }
+
+  shareOf(bound: number): number {
+    return shareOf(bound, this.#workers)
+  }
+
+  stoodStill(now: number): boolean {
+    return now - this.#lastSweep > STALL_MS || now < this.#stoodStillUntil
   }
 
   onConnectionClosed(connection: ClientConnection): void {
@@ -190,27 +208,26 @@ export class DataPlane implements Plane, Doors {
 
   // Private
 
-  #targetFor(target: Target, pool: Pool): TargetState {
-    let state = this.#targets.get(target.key)
+  *#targets(): Iterable<TargetState> {
+    for (const pool of this.#pools.values()) yield* pool.targets.values()
+  }
+
+  #poolFor(pool: Pool): PoolState {
+    let state = this.#pools.get(pool.key)
     if (state === undefined) {
-      state = new TargetState(target, pool)
-      this.#targets.set(target.key, state)
+      state = new PoolState(pool, this.#workers)
+      this.#pools.set(pool.key, state)
     }
     return state
   }
 
-  #setMembership(target: Target, pool: Pool, now: number): void {
-    const state = this.#targetFor(target, pool)
-    const known = state.state === 'draining'
-    state.state = target.state
-    if (target.state === 'in') {
-      state.drainDeadline = Infinity
-      state.orderlyEndBegun = false
-      return
-    }
-    const deadline = now + (target.drainMs ?? pool.drainTimeoutMs)
-    state.drainDeadline = known ? Math.min(state.drainDeadline, deadline) : deadline
-    state.retireIdle()
+  /** No table names it any more. */
+  #forgetTarget(target: TargetState): void {
+    target.pool.targets.delete(target.key)
+    const cause = target.state === 'draining' ? 'drain-deadline' : 'upstream-closed'
+    target.state = 'gone'
+    target.retireIdle()
+    for (const open of target.open) open.cut(cause)
   }
 
   #closeIdle(): void {
@@ -222,8 +239,11 @@ export class DataPlane implements Plane, Doors {
     const stalled = now - this.#lastSweep > STALL_MS
     this.#lastSweep = now
     // Answers may be waiting to be read: look again at the next sweep.
-    if (stalled) return
-    for (const target of this.#targets.values()) {
+    if (stalled) {
+      this.#stoodStillUntil = now + STALL_MS
+      return
+    }
+    for (const target of this.#targets()) {
       retireStale(target, now)
       if (now < target.drainDeadline || target.open.size === 0) continue
       if (!target.orderlyEndBegun) {
@@ -233,7 +253,8 @@ export class DataPlane implements Plane, Doors {
       if (now >= target.drainDeadline + CUT_AFTER_MS) for (const open of target.open) open.cut('drain-deadline')
     }
     this.hold.expireAt(now, this.snapshot.limits)
-    this.hold.probeAt(now)
+    if (!this.gateClosed) this.hold.tryAgain()
+    for (const pool of this.#pools.values()) pool.budget.turn(now)
     for (const connection of this.#connections) connection.watch(now)
     if (this.#stopping) this.#closeIdle()
   }

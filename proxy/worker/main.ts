@@ -32,7 +32,9 @@ function sendSynced(id: number): void {
   send({ type: 'synced', id, status: plane.status() })
 }
 
-const plane = new DataPlane(() => sendStatus(true))
+/** How many workers there are: they keep bounds together. */
+const workers = Number(process.argv[2] ?? 1)
+const plane = new DataPlane(() => sendStatus(true), workers)
 const listeners = new Listeners(
   plane,
   {

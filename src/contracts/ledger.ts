@@ -4,8 +4,8 @@ export const BROKEN_CAUSES = [
   'upstream-closed', // the instance closed or reset before its answer was whole
   'bad-response', // the answer broke RFC 9112
   'timeout', // the instance was too slow
-  'hold-expired', // held for longer than holdTimeout
-  'hold-full', // more held than holdMax or holdBytes
+  'hold-expired', // waited, for a ready instance or a free one, for longer than holdTimeout
+  'hold-full', // more waited than holdMax, holdBytes or a pool's maxQueue
   'no-instance', // nothing ready and nothing expected, in a slot that is occupied
   'drain-deadline', // cut at the end of a planned drain
   'proxy-died',
@@ -30,6 +30,7 @@ export interface LedgerRow {
   readonly refused: number
   /** The client left first. */
   readonly clientGone: number
+  /** Waited for an instance to be ready or free; not again if it waited twice. */
   readonly held: number
   readonly heldMaxMs: number
   readonly replayed: number

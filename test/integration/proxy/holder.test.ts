@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { LINK_PROTOCOL, type FromProxy, type ProxyHello, type ToProxy } from '../../../src/contracts/link.ts'
-import type { RoutingTable } from '../../../src/contracts/routing.ts'
+import { DEFAULT_POLICY, type RoutingTable } from '../../../src/contracts/routing.ts'
 import { jsonLines, type JsonLines } from '../../../src/core/json-lines.ts'
 import { identify } from '../../../src/core/process-identity.ts'
 import { WorkerProcess } from '../../../proxy/holder/worker-process.ts'
@@ -216,7 +216,7 @@ void t.test('a disk that refuses ends nobody: served on, acknowledged once writt
 void t.test('a worker that cannot be started counts as one that died', async t => {
   const exits: (number | null)[] = []
   const events = { onReady: () => {}, onMessage: () => {}, onExit: (worker: WorkerProcess) => exits.push(worker.pid) }
-  const worker = new WorkerProcess(events, '/nowhere/node')
+  const worker = new WorkerProcess(events, 1, '/nowhere/node')
   await until('it is told', () => exits.length > 0)
   t.same(exits, [null])
   await worker.sync()
@@ -412,6 +412,29 @@ void t.test('with several workers a swap shows no old answer after a new one', a
   stop = true
   await Promise.all(clients)
   t.same(violations, [])
+})
+
+void t.test('several workers together give an instance no more at once than it may have', async t => {
+  const dirs = folders(t)
+  let now = 0
+  let most = 0
+  const origin = await startOrigin(t, (text, socket, clear) => {
+    if (!text.endsWith('\r\n\r\n')) return
+    clear()
+    most = Math.max(most, ++now)
+    setTimeout(() => {
+      now--
+      socket.write(ok('x'))
+    }, 5)
+  })
+  const policy = { ...DEFAULT_POLICY, maxConcurrent: 2 }
+  const first = table([pool([target(origin)], { policy })], { listeners: [free()] })
+  const controller = await startController(t, dirs.run, first)
+  startProxy(t, dirs, 2)
+  const port = portIn(await controller.acked(first))
+  const clients = await Promise.all(Array.from({ length: 40 }, async () => rawClient(t, port, GET)))
+  for (const client of clients) t.equal(statusOf(await client.until(isWhole)), 200)
+  t.ok(most >= 1 && most <= 2, `${most} at once`)
 })
 
 void t.test(

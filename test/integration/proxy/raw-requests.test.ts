@@ -14,7 +14,7 @@ const PROBE = 'GET /probe HTTP/1.1\r\nHost: app\r\n\r\n'
 const CUT_UP_MAX = 3000
 /** What the proxy says of the client, with nothing in it that the client chose but its Host. */
 const OWN =
-  /X-Forwarded-For: 127\.0\.0\.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: [^\r]*\r\nX-Request-ID: [0-9a-f]{32}\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n/
+  /X-Forwarded-For: 127\.0\.0\.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: \d+\r\nX-Forwarded-Host: [^\r]*\r\nX-Request-ID: [0-9a-f]{32}\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n/
 
 interface Test {
   teardown(fn: () => unknown): void

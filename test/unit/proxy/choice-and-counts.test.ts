@@ -1,95 +1,10 @@
 import { BlockList } from 'node:net'
 import t from 'tap'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
-import { DEFAULT_LIMITS, DEFAULT_POLICY } from '../../../src/contracts/routing.ts'
-import { chooseTarget } from '../../../proxy/balancing/choose.ts'
-import { RetryBudget } from '../../../proxy/balancing/retry-budget.ts'
-import { HoldQueue, type Held } from '../../../proxy/hold/hold-queue.ts'
-import { closeRows, openIn, sumRows } from '../../../proxy/ledger/merge.ts'
 import { Peer } from '../../../proxy/connections/peer.ts'
-import type { CompiledPool } from '../../../proxy/routing/snapshot.ts'
-import { TargetState } from '../../../proxy/routing/target.ts'
-
-const POOL = {
-  key: 'p',
-  service: 's',
-  deployment: 'd',
-  role: 'r',
-  endpoint: 'e',
-  policy: DEFAULT_POLICY,
-  targets: [],
-  expecting: false,
-  drainTimeoutMs: 0,
-}
-
-function state(key: string, inFlight = 0): TargetState {
-  const made = new TargetState(
-    { key, instance: key, version: '1', host: '127.0.0.1', port: 1, weight: 1, state: 'in' },
-    POOL,
-  )
-  made.inFlight = inFlight
-  return made
-}
-
-void t.test('the less busy of two is chosen, each is reached, failed ones only if there is no other', t => {
-  t.equal(chooseTarget([], null, 0), null)
-  const [a, b, c] = [state('a', 5), state('b', 1), state('c', 3)]
-  t.equal(chooseTarget([a, b], null, 0), b)
-  const seen = new Set<string>()
-  for (let n = 0; n < 200; n++) seen.add(chooseTarget([state('x'), state('y'), state('z')], null, 0)?.key ?? '')
-  t.equal(seen.size, 3)
-  for (let n = 0; n < 50; n++) {
-    t.equal(chooseTarget([a, b, c], new Set([b, c]), 0), a)
-    b.suspectUntil = 10
-    t.not(chooseTarget([a, b, c], null, 5), b)
-    b.suspectUntil = 0
-  }
-  t.ok(chooseTarget([a], new Set([a]), 0))
-  t.end()
-})
-
-void t.test('a request held again expires by its own deadline, and one at a time tries who refused', t => {
-  const queue = new HoldQueue()
-  const suspect = state('s')
-  suspect.suspectUntil = 50
-  const waiting: CompiledPool = { pool: POOL, ready: [suspect] }
-  const told: string[] = []
-  const held = (name: string, heldSince: number): Held => ({
-    heldSince,
-    heldBytes: 1,
-    tryAgain: () => told.push(`${name} tries`),
-    expire: () => told.push(`${name} expires`),
-  })
-  const old = held('old', 1)
-  const limits = { ...DEFAULT_LIMITS, holdTimeoutMs: 100 }
-  t.ok(queue.add(old, waiting, limits))
-  t.ok(queue.add(held('young', 40), waiting, limits))
-  queue.remove(old)
-  t.ok(queue.add(old, waiting, limits))
-  queue.probeAt(49)
-  t.same(told, [])
-  queue.probeAt(50)
-  t.same(told.splice(0), ['old tries'])
-  suspect.suspectUntil = 0
-  queue.probeAt(50)
-  t.same(told.splice(0), ['old tries', 'young tries'])
-  queue.expireAt(101, limits)
-  t.same(told, ['old expires'])
-  t.end()
-})
-
-void t.test('replays are a share of the traffic', t => {
-  const budget = new RetryBudget()
-  let taken = 0
-  while (budget.take(1)) taken++
-  t.equal(taken, 100)
-  for (let n = 0; n < 11; n++) budget.onRequest()
-  t.ok(budget.take(1))
-  t.ok(budget.take(1))
-  t.notOk(budget.take(1))
-  t.ok(budget.take(1001), 'some come back with time')
-  t.end()
-})
+import { clientAddress, clientIsSecure } from '../../../proxy/front/client-origin.ts'
+import { parseRequestHead, type RequestHead } from '../../../proxy/http1/request-head.ts'
+import { closeRows, openIn, sumRows } from '../../../proxy/ledger/merge.ts'
 
 void t.test('what a dead worker had open becomes broken, and sums keep the identity', t => {
   const row = (change: Partial<LedgerRow>): LedgerRow => ({
@@ -118,11 +33,38 @@ void t.test('what a dead worker had open becomes broken, and sums keep the ident
   const sum = sumRows([rows, closed])
   t.equal(openIn(sum), 1)
   t.match(sum[0], { arrived: 6, held: 6, heldMaxMs: 7, broken: { 'proxy-died': 1 } })
+  t.end()
+})
+
+const SECURE = { serverName: null, authScope: '', clientCertificate: null }
+
+void t.test('who the client is, as far as the peer may be believed', t => {
   const peer = new Peer({ address: '::ffff:10.1.2.3', port: 1, localAddress: '127.0.0.1', localPort: 80 }, null)
   t.notOk(peer.isTrustedBy(null))
   const list = new BlockList()
   list.addSubnet('10.0.0.0', 8, 'ipv4')
   t.ok(peer.isTrustedBy(list))
   t.notOk(peer.isTrustedBy(new BlockList()), 'another list is another answer')
+
+  const head = (fields: string): RequestHead => {
+    const parsed = parseRequestHead(`GET / HTTP/1.1\r\nHost: a\r\n${fields}X: y`, 10)
+    if ('status' in parsed) throw new Error(parsed.detail)
+    return parsed
+  }
+  const forwarded = head('X-Forwarded-For: 6.6.6.6, 192.0.2.9, 10.9.9.9\r\nX-Forwarded-Proto: HTTPS\r\n')
+  t.equal(clientAddress(forwarded, peer, null), '10.1.2.3')
+  t.equal(clientAddress(forwarded, peer, list), '192.0.2.9', 'the nearest that is no proxy of ours')
+  t.equal(clientAddress(head('X-Forwarded-For: 10.9.9.9\r\n'), peer, list), '10.9.9.9')
+  t.equal(clientAddress(head(''), peer, list), '10.1.2.3')
+  t.equal(clientIsSecure(forwarded, peer, list), true)
+  t.equal(clientIsSecure(forwarded, peer, null), false)
+  t.equal(
+    clientIsSecure(
+      forwarded,
+      new Peer({ address: '192.0.2.1', port: 1, localAddress: '', localPort: 0 }, SECURE),
+      null,
+    ),
+    true,
+  )
   t.end()
 })
