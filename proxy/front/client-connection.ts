@@ -9,7 +9,6 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import { BARE_CONTROL, FIRST_OCTET, HEAD_END } from '../http1/grammar.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
 import { parseRequestHead, type Refusal } from '../http1/request-head.ts'
-import { ARRIVED, REFUSED } from '../ledger/ledger.ts'
 import type { AnswerOptions, Caller } from './caller.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { Exchange } from './exchange.ts'
@@ -345,11 +344,7 @@ export class ClientConnection implements ByteHandler, Caller {
   /** Answers a request that never became one. It counts as arrived and refused at the address's first listener. */
   #refuse(refusal: Refusal): void {
     const site = this.#plane.snapshot.sites.get(this.address)
-    if (site !== undefined) {
-      const row = this.#plane.ledger.row(site.first.listener.key, '', '')
-      row.add(ARRIVED)
-      row.add(REFUSED)
-    }
+    if (site !== undefined) this.#plane.ledger.refused(site.first.listener.key, refusal.status)
     this.#text = ''
     const answer: OwnAnswer = { status: refusal.status, error: 'http_request_error', detail: refusal.detail }
     this.stream.write(ownAnswerText(answer, { close: true, noBody: this.#isHead }))

@@ -184,7 +184,10 @@ export class Exchange extends Seeker implements AnswerSink {
     volatile: boolean,
   ): void {
     this.#state = 'answering'
-    this.#since = performance.now()
+    const now = performance.now()
+    this.#since = now
+    this.account.answering(head.status, now)
+    this.account.bytesOut = end - start
     // An answer before its request is whole is the last on this connection.
     const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
     const exposed = this.plane.snapshot.limits.exposeInstance ? this.target : null
@@ -194,18 +197,21 @@ export class Exchange extends Seeker implements AnswerSink {
 
   onBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
     this.#since = performance.now()
+    this.account.bytesOut += end - start
     this.#caller.body(bytes, start, end, payload, volatile)
     this.#pauseIfBehind()
   }
 
   onAnswerEnd(reusable: boolean, trailers: string): void {
     const upstream = this.#upstream
+    const now = performance.now()
     this.#upstream = null
     if (upstream !== null) {
       if (reusable && this.body.complete && upstream.pending === 0) {
-        upstream.release(performance.now(), this.#caller.pending > 0)
+        upstream.release(now, this.#caller.pending > 0)
       } else upstream.abort()
     }
+    this.account.answeredWhole(now)
     this.#end('answered')
     this.#caller.answered(trailers)
   }
@@ -223,6 +229,7 @@ export class Exchange extends Seeker implements AnswerSink {
       return
     }
     this.#state = 'tunnel'
+    this.account.answering(head.status, performance.now())
     const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', outcome => {
       this.#end(outcome)
       this.#caller.tunnelEnded()
@@ -272,6 +279,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream?.abort()
     this.#upstream = null
     const answering = this.#state === 'answering'
+    if (!answering) this.account.answersItself(answer.status)
     this.#end(outcome)
     if (answering) this.#caller.cut()
     else this.#caller.answerOwn(answer)
@@ -322,6 +330,8 @@ export class Exchange extends Seeker implements AnswerSink {
   #end(outcome: Outcome): void {
     if (this.#state === 'ended') return
     this.#state = 'ended'
+    this.account.bytesIn = this.body.received + (this.#tunnel?.bytesFromClient ?? 0)
+    this.account.bytesOut += this.#tunnel?.bytesToClient ?? 0
     this.conclude(outcome)
   }
 }

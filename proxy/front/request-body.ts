@@ -14,6 +14,8 @@ export class RequestBody {
   blocked = false
   /** The last bytes written on are still pending. */
   unsent = false
+  /** Octets beyond `initial` that have come. */
+  #later = 0
   readonly #caller: Caller
   #queue: Buffer[] = []
   #queued = 0
@@ -29,12 +31,18 @@ export class RequestBody {
     return this.complete && !this.#consumed
   }
 
+  /** Octets that have come from the client. */
+  get received(): number {
+    return this.initial.length + this.#later
+  }
+
   get size(): number {
     return this.initial.length + this.#queued
   }
 
   /** Keeps bytes for later; stops reading at 64 KiB, and goes on once they are sent. */
   queue(bytes: Buffer, start: number, end: number): void {
+    this.#later += end - start
     this.#queue.push(Buffer.from(bytes.subarray(start, end)))
     this.#queued += end - start
     if (this.#queued >= KEPT && !this.complete) this.#caller.pause()
@@ -55,6 +63,7 @@ export class RequestBody {
   /** Writes bytes on as they come. */
   write(bytes: Buffer, start: number, end: number, upstream: Upstream | null): void {
     this.#consumed = true
+    this.#later += end - start
     if (upstream === null) return
     const part = bytes.subarray(start, end)
     upstream.write(this.#caller.volatile ? Buffer.from(part) : part)

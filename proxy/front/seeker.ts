@@ -53,7 +53,7 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
     const route = site === undefined ? null : routeFor(site, this.hostName)
     if (route === null) {
       if (site !== undefined) this.account.vip = site.first.listener.key
-      this.#arrive(null)
+      this.#arrive(null, 0)
       const detail =
         site === undefined ? 'this address is served no more' : `no service here is called ${this.hostName}`
       this.onRefused('refused', { status: site === undefined ? 503 : 421, error: 'destination_not_found', detail })
@@ -74,7 +74,7 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
     target.inFlight++
     target.open.add(this)
     this.target = target
-    this.#arrive(target)
+    this.#arrive(target, now)
     this.onChosen(target, now)
   }
 
@@ -157,7 +157,7 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
   }
 
   #nothingReady({ listener, pool }: Route, now: number): void {
-    this.#arrive(null)
+    this.#arrive(null, 0)
     const { reason } = listener
     if (pool === null) {
       const detail = reason ?? 'nothing is deployed here'
@@ -170,7 +170,7 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
     }
   }
 
-  #arrive(target: TargetState | null): void {
-    if (this.account.chosen(target)) this.plane.budget.onRequest()
+  #arrive(target: TargetState | null, now: number): void {
+    if (this.account.chosen(target, now)) this.plane.budget.onRequest()
   }
 }

@@ -113,6 +113,8 @@ export class TcpConnection extends Seeker implements ByteHandler {
       this.#upstream?.destroy()
       if (outcome !== 'client-gone') this.stream.reset()
     }
+    this.account.bytesIn = this.#tunnel?.bytesFromClient ?? 0
+    this.account.bytesOut = this.#tunnel?.bytesToClient ?? 0
     this.conclude(outcome)
     this.#onClosed(this)
   }

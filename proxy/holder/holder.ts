@@ -18,6 +18,7 @@ const WAIT_FOR_CONTROLLER_MS = 1000
 const STATUS_MS = 250
 /** How often predecessors are looked for and failed writes tried again. */
 const TICK_MS = 250
+const TIDY_MS = 10_000
 /** Shorter than `vipswap up` waits before it kills. */
 const STOP_DEADLINE_MS = 8_000
 
@@ -99,6 +100,7 @@ export class Holder {
         void this.#applyNewest()
       }, WAIT_FOR_CONTROLLER_MS),
       setInterval(() => this.#tick(), TICK_MS),
+      setInterval(() => this.#workers.tidyLedger(), TIDY_MS),
     )
   }
 

@@ -3,7 +3,9 @@ import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { backoffDelay } from '../../src/core/backoff.ts'
 import { errorMessage } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
-import { closeRows, sumRows } from '../ledger/merge.ts'
+import { sumRows } from '../../src/model/ledger-row.ts'
+import { KeptRows } from '../ledger/kept-rows.ts'
+import { NamedRows } from '../ledger/named-rows.ts'
 import type { FromWorker } from '../worker/protocol.ts'
 import { WorkerProcess, type WorkerEvents } from './worker-process.ts'
 
@@ -28,8 +30,8 @@ export class WorkerPool implements WorkerEvents {
   readonly #log: Logger
   readonly #workers = new Set<WorkerProcess>()
   #table: RoutingTable | null = null
-  /** Rows of workers that are gone. */
-  #dead: LedgerRow[] = []
+  readonly #kept = new KeptRows()
+  #named = new NamedRows({ listeners: [], pools: {} })
   #quickDeaths = 0
   #stopping = false
   /** One change at a time: a worker that starts in the middle of one waits for its end. */
@@ -50,6 +52,7 @@ export class WorkerPool implements WorkerEvents {
   async apply(table: RoutingTable, opened: readonly string[], closed: readonly string[]): Promise<void> {
     await this.#inTurn(async () => {
       this.#table = table
+      this.#named = new NamedRows(table)
       const workers = this.#serving()
       // Before the first worker is up nobody listens, and an acknowledgement would promise too much.
       if (workers.length === 0 && this.#ready.length === 0) {
@@ -93,7 +96,12 @@ export class WorkerPool implements WorkerEvents {
     for (const worker of this.#workers) {
       for (const [key, count] of Object.entries(worker.inFlight)) inFlight[key] = (inFlight[key] ?? 0) + count
     }
-    return { inFlight, rows: sumRows([this.#dead, ...[...this.#workers].map(worker => worker.rows)]) }
+    return { inFlight, rows: sumRows([this.#kept.rows, ...this.#liveRows()]) }
+  }
+
+  /** Keeps the counts of what is long gone from growing without end. */
+  tidyLedger(): void {
+    if (this.#table !== null) this.#kept.tidy(this.#named, this.#liveRows().flat(), performance.now())
   }
 
   /** Lets workers finish what they have, at most `deadlineMs`, then ends them. */
@@ -120,10 +128,14 @@ export class WorkerPool implements WorkerEvents {
     else if (message.type === 'listen-failed') this.#events.onListenFailed(message.address, message.code)
   }
 
+  onForgotten(rows: readonly LedgerRow[]): void {
+    this.#kept.add(rows)
+  }
+
   onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void {
     this.#workers.delete(worker)
     this.#ready = this.#ready.filter(other => other !== worker)
-    this.#dead = sumRows([this.#dead, closeRows(worker.rows)])
+    this.#kept.add(worker.ledger.close())
     this.#events.onProcesses(this.#pids())
     this.#events.onStatus(true)
     if (this.#stopping) return
@@ -152,6 +164,10 @@ export class WorkerPool implements WorkerEvents {
       return
     }
     this.#events.onProcesses(this.#pids())
+  }
+
+  #liveRows(): LedgerRow[][] {
+    return [...this.#workers].map(worker => worker.ledger.rows)
   }
 
   #pids(): number[] {

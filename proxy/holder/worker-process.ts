@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { LedgerRow } from '../../src/contracts/ledger.ts'
+import { LedgerCopy } from '../ledger/ledger-copy.ts'
 import type { FromWorker, ToWorker, WorkerStatus } from '../worker/protocol.ts'
 
 // Compiled files sit beside each other as the sources do.
@@ -10,6 +11,8 @@ const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'VIPSWAP_LOG']
 export interface WorkerEvents {
   onReady(worker: WorkerProcess): void
   onMessage(worker: WorkerProcess, message: FromWorker): void
+  /** Counts that the worker keeps no more. */
+  onForgotten(rows: readonly LedgerRow[]): void
   onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void
 }
 
@@ -17,15 +20,17 @@ export interface WorkerEvents {
 export class WorkerProcess {
   readonly startedAt = performance.now()
   inFlight: Readonly<Record<string, number>> = {}
-  rows: readonly LedgerRow[] = []
+  readonly ledger = new LedgerCopy()
   /** It has the current table and all listeners. */
   serving = false
   gone = false
+  readonly #events: WorkerEvents
   readonly #child: ChildProcess
   readonly #waiting = new Map<string, () => void>()
   #syncs = 0
 
   constructor(events: WorkerEvents, execPath = process.execPath) {
+    this.#events = events
     const env: NodeJS.ProcessEnv = {}
     for (const name of PASSED_ON) if (process.env[name] !== undefined) env[name] = process.env[name]
     this.#child = fork(MAIN, [], { execPath, execArgv: [], env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
@@ -88,7 +93,8 @@ export class WorkerProcess {
   #settle(what: string | null, status: WorkerStatus | null): void {
     if (status !== null) {
       this.inFlight = status.inFlight
-      this.rows = status.rows
+      const forgotten = this.ledger.hear(status.ledger)
+      if (forgotten.length > 0) this.#events.onForgotten(forgotten)
     }
     if (what === null) return
     this.#waiting.get(what)?.()

@@ -14,6 +14,8 @@ class Side implements ByteHandler {
   closeWanted = false
   /** What still comes in is read and dropped: the other side has been told that it is over. */
   muted = false
+  /** Bytes passed on from here. */
+  bytes = 0
   readonly #tunnel: Tunnel
   readonly #closeFrame: Buffer
 
@@ -29,6 +31,7 @@ class Side implements ByteHandler {
     const to = this.#tunnel.peerOf(this).stream
     const stop = this.walker === null ? end : this.walker.walk(bytes, start, end, this.closeWanted)
     if (stop > start) {
+      this.bytes += stop - start
       const part = bytes.subarray(start, stop)
       to.write(this.stream.volatile ? Buffer.from(part) : part)
     }
@@ -87,6 +90,15 @@ export class Tunnel {
       side.stream.resume()
     }
     if (this.#client.stream.destroyed) this.#client.onClose()
+  }
+
+  /** Bytes passed on, by direction. */
+  get bytesFromClient(): number {
+    return this.#client.bytes
+  }
+
+  get bytesToClient(): number {
+    return this.#instance.bytes
   }
 
   /** Bytes that were read before the tunnel began. */

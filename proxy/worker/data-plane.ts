@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import type { LedgerRow } from '../../src/contracts/ledger.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
 import { DEFAULT_LIMITS, type Pool, type RoutingTable, type Target } from '../../src/contracts/routing.ts'
 import { RetryBudget } from '../balancing/retry-budget.ts'
@@ -7,7 +6,8 @@ import { ClientConnection } from '../front/client-connection.ts'
 import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
-import { Ledger } from '../ledger/ledger.ts'
+import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
+import { NamedRows } from '../ledger/named-rows.ts'
 import { compileTable, type Snapshot } from '../routing/snapshot.ts'
 import { TargetState } from '../routing/target.ts'
 import { retireStale } from '../upstream/connect.ts'
@@ -26,11 +26,10 @@ const NOTHING: Snapshot = {
   trusted: null,
 }
 
-/** What a data plane reports; `urgent`: a draining target has just reached zero. */
+/** What a data plane reports. */
 export interface PlaneStatus {
   readonly revision: Revision
   readonly inFlight: Readonly<Record<string, number>>
-  readonly rows: readonly LedgerRow[]
 }
 
 /** One worker's whole data plane: the current table, the connections, what is held, what is counted. */
@@ -46,6 +45,7 @@ export class DataPlane implements Plane {
   readonly #gate = new Set<GateWaiter>()
   readonly #onTargetDrained: () => void
   readonly #sweep: NodeJS.Timeout
+  #named = new NamedRows({ listeners: [], pools: {} })
   #prepared: RoutingTable | null = null
   #stopping = false
   #lastSweep = performance.now()
@@ -79,6 +79,7 @@ export class DataPlane implements Plane {
     const now = performance.now()
     const snapshot = compileTable(table, (target, pool) => this.#targetFor(target, pool))
     this.snapshot = snapshot
+    this.#named = new NamedRows(table)
     this.#prepared = null
 
     for (const pool of Object.values(table.pools)) {
@@ -120,7 +121,12 @@ export class DataPlane implements Plane {
   status(): PlaneStatus {
     const inFlight: Record<string, number> = {}
     for (const [key, target] of this.#targets) if (target.inFlight > 0) inFlight[key] = target.inFlight
-    return { revision: this.snapshot.revision, inFlight, rows: this.ledger.snapshot() }
+    return { revision: this.snapshot.revision, inFlight }
+  }
+
+  /** What was counted since this was last asked. */
+  ledgerNews(): LedgerNews {
+    return this.ledger.tell(this.#named)
   }
 
   /** Resolves when nothing is being served any more, or after `deadlineMs`, when the rest is cut. */

@@ -2,7 +2,7 @@ import { createLogger } from '../../src/core/logger.ts'
 import { DataPlane } from './data-plane.ts'
 import { descriptorRoom } from './descriptors.ts'
 import { Listeners } from './listeners.ts'
-import type { FromWorker, ToWorker } from './protocol.ts'
+import type { FromWorker, ToWorker, WorkerStatus } from './protocol.ts'
 
 const SPOOL_MS = 50
 /** Without a holder: finish what is open within this. */
@@ -18,16 +18,17 @@ function send(message: FromWorker): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {})
 }
 
-function sendStatus(urgent: boolean): void {
-  plane.ledger.changed = false
+function status(): WorkerStatus {
   plane.inFlightChanged = false
-  send({ type: 'status', status: plane.status(), urgent })
+  return { ...plane.status(), ledger: plane.ledgerNews() }
+}
+
+function sendStatus(urgent: boolean): void {
+  send({ type: 'status', status: status(), urgent })
 }
 
 function sendSynced(id: number): void {
-  plane.ledger.changed = false
-  plane.inFlightChanged = false
-  send({ type: 'synced', id, status: plane.status() })
+  send({ type: 'synced', id, status: status() })
 }
 
 const plane = new DataPlane(() => sendStatus(true))

@@ -1,6 +1,6 @@
-import type { LedgerRow } from '../../src/contracts/ledger.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
 import type { RoutingTable } from '../../src/contracts/routing.ts'
+import type { LedgerNews } from '../ledger/ledger.ts'
 
 // What holder and worker say to each other over the IPC channel; it keeps their order.
 
@@ -21,7 +21,8 @@ export type ToWorker =
 export interface WorkerStatus {
   readonly revision: Revision
   readonly inFlight: Readonly<Record<string, number>>
-  readonly rows: readonly LedgerRow[]
+  /** Since the last status: the channel loses nothing. */
+  readonly ledger: LedgerNews
 }
 
 export type FromWorker =

@@ -215,7 +215,12 @@ void t.test('a disk that refuses ends nobody: served on, acknowledged once writt
 
 void t.test('a worker that cannot be started counts as one that died', async t => {
   const exits: (number | null)[] = []
-  const events = { onReady: () => {}, onMessage: () => {}, onExit: (worker: WorkerProcess) => exits.push(worker.pid) }
+  const events = {
+    onReady: () => {},
+    onMessage: () => {},
+    onForgotten: () => {},
+    onExit: (worker: WorkerProcess) => exits.push(worker.pid),
+  }
   const worker = new WorkerProcess(events, '/nowhere/node')
   await until('it is told', () => exits.length > 0)
   t.same(exits, [null])

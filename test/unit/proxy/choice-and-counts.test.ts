@@ -1,11 +1,9 @@
 import { BlockList } from 'node:net'
 import t from 'tap'
-import type { LedgerRow } from '../../../src/contracts/ledger.ts'
 import { DEFAULT_LIMITS, DEFAULT_POLICY } from '../../../src/contracts/routing.ts'
 import { chooseTarget } from '../../../proxy/balancing/choose.ts'
 import { RetryBudget } from '../../../proxy/balancing/retry-budget.ts'
 import { HoldQueue, type Held } from '../../../proxy/hold/hold-queue.ts'
-import { closeRows, openIn, sumRows } from '../../../proxy/ledger/merge.ts'
 import { Peer } from '../../../proxy/connections/peer.ts'
 import type { CompiledPool } from '../../../proxy/routing/snapshot.ts'
 import { TargetState } from '../../../proxy/routing/target.ts'
@@ -91,33 +89,7 @@ void t.test('replays are a share of the traffic', t => {
   t.end()
 })
 
-void t.test('what a dead worker had open becomes broken, and sums keep the identity', t => {
-  const row = (change: Partial<LedgerRow>): LedgerRow => ({
-    vip: 'v',
-    deployment: 'd',
-    version: '1',
-    arrived: 0,
-    answered: 0,
-    refused: 0,
-    clientGone: 0,
-    held: 0,
-    heldMaxMs: 0,
-    replayed: 0,
-    broken: {},
-    ...change,
-  })
-  // Three arrived while held; two of them ended elsewhere.
-  const rows = [
-    row({ deployment: '', arrived: 3, held: 3, heldMaxMs: 7 }),
-    row({ arrived: 4, answered: 5, broken: { timeout: 1 } }),
-  ]
-  t.equal(openIn(rows), 1)
-  const closed = closeRows(rows)
-  t.equal(openIn(closed), 0)
-  t.same(closed[0]?.broken, { 'proxy-died': 1 })
-  const sum = sumRows([rows, closed])
-  t.equal(openIn(sum), 1)
-  t.match(sum[0], { arrived: 6, held: 6, heldMaxMs: 7, broken: { 'proxy-died': 1 } })
+void t.test('whether a peer is trusted is known per list', t => {
   const peer = new Peer('::ffff:10.1.2.3', 1, '127.0.0.1:80', false)
   t.notOk(peer.isTrustedBy(null))
   const list = new BlockList()
