@@ -117,8 +117,10 @@ export class ClientConnection implements ByteHandler, Caller {
   onEnd(): void {
     this.#halfClosed = true
     if (this.#state === 'linger') this.stream.destroy()
-    else if (this.#exchange === null) this.#linger()
-    else if (!this.#walker.done) {
+    else if (this.#exchange === null) {
+      this.#leftInHead()
+      this.#linger()
+    } else if (!this.#walker.done) {
       // The request will never be whole (RFC 9112 section 8).
       this.stream.destroy()
     }
@@ -131,6 +133,7 @@ export class ClientConnection implements ByteHandler, Caller {
   onClose(): void {
     const exchange = this.#exchange
     this.#exchange = null
+    this.#leftInHead()
     if (this.#state !== 'tunnel') exchange?.clientGone()
     if (this.#state === 'closed') return
     this.#state = 'closed'
@@ -282,7 +285,7 @@ export class ClientConnection implements ByteHandler, Caller {
     const head = parseRequestHead(text.slice(0, headEnd), limits.maxHeaders)
     if ('status' in head) {
       this.#isHead = text.startsWith('HEAD ')
-      this.#refuse(head)
+      this.#refuse(head, text)
       return
     }
     this.#isHead = head.method === 'HEAD'
@@ -342,12 +345,31 @@ export class ClientConnection implements ByteHandler, Caller {
   }
 
   /** Answers a request that never became one. It counts as arrived and refused at the address's first listener. */
-  #refuse(refusal: Refusal): void {
+  #refuse(refusal: Refusal, text = this.#text): void {
     const site = this.#plane.snapshot.sites.get(this.address)
+    if (this.#plane.accessLog !== null) this.#logUnparsed(text, refusal.status)
     if (site !== undefined) this.#plane.ledger.refused(site.first.listener.key, refusal.status)
     this.#text = ''
     const answer: OwnAnswer = { status: refusal.status, error: 'http_request_error', detail: refusal.detail }
     this.stream.write(ownAnswerText(answer, { close: true, noBody: this.#isHead }))
     this.#linger()
+  }
+
+  /** The client goes in the middle of a head: that is no request, but worth a line. */
+  #leftInHead(): void {
+    if (this.#state !== 'head' || this.#text === '') return
+    if (this.#plane.accessLog !== null) this.#logUnparsed(this.#text, 0)
+    this.#text = ''
+  }
+
+  #logUnparsed(text: string, status: number): void {
+    const listener = this.#plane.snapshot.sites.get(this.address)?.first.listener
+    this.#plane.accessLog?.writeUnparsed(text, status, {
+      vip: listener?.key ?? '',
+      service: listener?.service ?? '',
+      slot: listener?.slot ?? null,
+      peer: this.peer,
+      durationMs: performance.now() - this.#since,
+    })
   }
 }

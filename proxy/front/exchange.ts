@@ -1,3 +1,6 @@
+import type { Phase } from '../access-log/endings.ts'
+import { entryOf } from '../access-log/request-entry.ts'
+import type { Origin } from '../http1/forwarded-head.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -12,6 +15,13 @@ import type { Plane } from './plane.ts'
 import { RequestBody } from './request-body.ts'
 import { Seeker } from './seeker.ts'
 
+const PHASES = {
+  waiting: 'waiting',
+  dialling: 'connecting',
+  sent: 'sending',
+  answering: 'answering',
+  tunnel: 'tunnel',
+} as const satisfies Record<string, Phase>
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** One request from its head to the end of its answer: given an instance, perhaps replayed, sent, answered, counted. */
@@ -22,6 +32,10 @@ export class Exchange extends Seeker implements AnswerSink {
   #state: 'waiting' | 'dialling' | 'sent' | 'answering' | 'tunnel' | 'ended' = 'waiting'
   #upstream: Upstream | null = null
   #tunnel: Tunnel | null = null
+  /** The drain told the tunnel to end. */
+  #toldToEnd = false
+  /** As which it was sent; null before. */
+  #origin: Origin | null = null
   #heldBytes = 0
   /** Something of the request was written to the present instance. */
   #sent = false
@@ -67,6 +81,7 @@ export class Exchange extends Seeker implements AnswerSink {
   // InFlight
 
   endOrderly(): void {
+    this.#toldToEnd = this.#tunnel !== null
     this.#tunnel?.endOrderly()
   }
 
@@ -231,10 +246,12 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#state = 'tunnel'
     this.account.answering(head.status, performance.now())
     const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', outcome => {
+      this.plane.metrics.add('tunnels', -1)
       this.#end(outcome)
       this.#caller.tunnelEnded()
     })
     this.#tunnel = tunnel
+    this.plane.metrics.add('tunnels')
     tunnel.start()
     if (end > start) tunnel.fromInstance(bytes, start, end)
     if (client.early !== null) tunnel.fromClient(client.early, 0, client.early.length)
@@ -294,7 +311,9 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#state = 'sent'
     this.#sent = true
     this.#since = performance.now()
-    upstream.begin(this, this.head, { peer, trusted, forwarded }, this.body.initial)
+    const requestId = this.#origin?.requestId ?? ''
+    this.#origin = { peer, trusted, forwarded, requestId }
+    upstream.begin(this, this.head, this.#origin, this.body.initial)
     this.body.flush(upstream)
   }
 
@@ -328,10 +347,29 @@ export class Exchange extends Seeker implements AnswerSink {
   }
 
   #end(outcome: Outcome): void {
-    if (this.#state === 'ended') return
+    const state = this.#state
+    if (state === 'ended') return
     this.#state = 'ended'
     this.account.bytesIn = this.body.received + (this.#tunnel?.bytesFromClient ?? 0)
     this.account.bytesOut += this.#tunnel?.bytesToClient ?? 0
+    if (this.plane.accessLog !== null) this.#log(outcome, PHASES[state])
     this.conclude(outcome)
+  }
+
+  #log(outcome: Outcome, phase: Phase): void {
+    const { account, route, target, head } = this
+    const { peer, payloadOnly } = this.#caller
+    const before = peer.isTrustedBy(this.plane.snapshot.trusted) ? head.before : null
+    const asked = {
+      protocol: head.http10 ? 'HTTP/1.0' : payloadOnly ? 'HTTP/2' : 'HTTP/1.1',
+      method: head.method,
+      host: head.host,
+      target: head.target,
+      fields: head.fields,
+      forwardedFor: before?.['x-forwarded-for'] ?? null,
+      requestId: this.#origin?.requestId ?? '',
+    }
+    const endedBy = this.#toldToEnd ? 'drain' : (this.#tunnel?.endedBy ?? null)
+    this.plane.accessLog?.write(entryOf(asked, { account, peer, route, target, outcome, phase, endedBy }))
   }
 }

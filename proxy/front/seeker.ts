@@ -104,6 +104,7 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
   protected seekAfterRefusal(): boolean {
     const { target } = this
     if (target === null) return false
+    this.plane.metrics.add('connectFailures')
     const now = performance.now()
     target.suspectUntil = now + SUSPECT_MS
     const tried = (this.tried ??= new Set())
@@ -120,7 +121,10 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
 
   /** Gives the instance up and chooses again, as far as the budget for replays goes. */
   protected seekElsewhere(): boolean {
-    if (!this.plane.budget.take(performance.now())) return false
+    if (!this.plane.budget.take(performance.now())) {
+      this.plane.metrics.add('replaysDenied')
+      return false
+    }
     this.account.replayed()
     this.release()
     this.choose()

@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net'
+import { entryOf, TCP } from '../access-log/request-entry.ts'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
+import { Peer } from '../connections/peer.ts'
 import { SocketStream } from '../connections/socket-stream.ts'
 import type { Outcome } from '../ledger/account.ts'
 import type { TargetState } from '../routing/target.ts'
@@ -15,6 +17,8 @@ export class TcpConnection extends Seeker implements ByteHandler {
   readonly address: string
   readonly hostName = ''
   readonly heldBytes = KEPT
+  readonly #peer: Peer
+  #toldToEnd = false
   readonly #onClosed: (connection: TcpConnection) => void
   #early: Buffer[] = []
   #earlyBytes = 0
@@ -28,10 +32,12 @@ export class TcpConnection extends Seeker implements ByteHandler {
     super(plane)
     this.address = address
     this.#onClosed = onClosed
+    this.#peer = new Peer(accepted.remoteAddress ?? '', accepted.remotePort ?? 0, '', false)
     this.stream = SocketStream.accepted(accepted, this)
   }
 
   endOrderly(): void {
+    this.#toldToEnd = this.#tunnel !== null
     this.#tunnel?.endOrderly()
   }
 
@@ -94,6 +100,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
       return
     }
     this.#tunnel = new Tunnel(this.stream, upstream, false, outcome => this.#end(outcome))
+    this.plane.metrics.add('tunnels')
     this.#tunnel.start()
     for (const bytes of this.#early) this.#tunnel.fromClient(bytes, 0, bytes.length)
     this.#early = []
@@ -115,8 +122,18 @@ export class TcpConnection extends Seeker implements ByteHandler {
     }
     this.account.bytesIn = this.#tunnel?.bytesFromClient ?? 0
     this.account.bytesOut = this.#tunnel?.bytesToClient ?? 0
+    if (this.#tunnel !== null) this.plane.metrics.add('tunnels', -1)
+    if (this.plane.accessLog !== null) this.#log(outcome)
     this.conclude(outcome)
     this.#onClosed(this)
+  }
+
+  #log(outcome: Outcome): void {
+    const { account, route, target } = this
+    const phase = this.#tunnel !== null ? 'tunnel' : target === null ? 'waiting' : 'connecting'
+    const endedBy = this.#toldToEnd ? 'drain' : (this.#tunnel?.endedBy ?? null)
+    const peer = this.#peer
+    this.plane.accessLog?.write(entryOf(TCP, { account, peer, route, target, outcome, phase, endedBy }))
   }
 }
 

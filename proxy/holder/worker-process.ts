@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import type { PlaneReadings } from '../../src/contracts/plane-metrics.ts'
 import type { LedgerRow } from '../../src/contracts/ledger.ts'
 import { LedgerCopy } from '../ledger/ledger-copy.ts'
 import type { FromWorker, ToWorker, WorkerStatus } from '../worker/protocol.ts'
@@ -21,6 +22,7 @@ export class WorkerProcess {
   readonly startedAt = performance.now()
   inFlight: Readonly<Record<string, number>> = {}
   readonly ledger = new LedgerCopy()
+  readings: PlaneReadings = {}
   /** It has the current table and all listeners. */
   serving = false
   gone = false
@@ -29,14 +31,21 @@ export class WorkerProcess {
   readonly #waiting = new Map<string, () => void>()
   #syncs = 0
 
-  constructor(events: WorkerEvents, execPath = process.execPath) {
+  /** `accessLog`: the file its lines go to when a table wants them. */
+  constructor(events: WorkerEvents, accessLog: string, execPath = process.execPath) {
     this.#events = events
     const env: NodeJS.ProcessEnv = {}
     for (const name of PASSED_ON) if (process.env[name] !== undefined) env[name] = process.env[name]
-    this.#child = fork(MAIN, [], { execPath, execArgv: [], env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#child = fork(MAIN, [accessLog], {
+      execPath,
+      execArgv: [],
+      env,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
     this.#child.on('message', (message: FromWorker) => {
       if (message.type === 'synced') this.#settle(`sync ${message.id}`, message.status)
       else if (message.type === 'status') this.#settle(null, message.status)
+      else if (message.type === 'metrics') this.readings = message.readings
       else if (message.type === 'prepared') this.#settle('prepared', null)
       else if (message.type === 'ready') events.onReady(this)
       events.onMessage(this, message)

@@ -29,6 +29,8 @@ export interface Origin {
   readonly trusted: boolean
   /** `Forwarded` (RFC 7239) is wanted too. */
   readonly forwarded: boolean
+  /** What the request is called, once it has been sent: kept when it is sent again. */
+  requestId?: string
 }
 
 /** The head to send to an instance, with its closing empty line. Without a line for the body's framing: `fields` has it. */
@@ -38,7 +40,7 @@ export function requestHeadText(head: RequestHead, origin: Origin): string {
   let forwardedFor = origin.peer.address
   let proto = origin.peer.secure ? 'https' : 'http'
   let forwardedHost = host
-  let requestId = digits.slice(0, 32)
+  let requestId = origin.requestId !== undefined && origin.requestId !== '' ? origin.requestId : digits.slice(0, 32)
   let trace = `traceparent: 00-${requestId}-${digits.slice(32)}-00\r\n`
   const before = head.before
   if (origin.trusted && before !== null) {
@@ -53,6 +55,7 @@ export function requestHeadText(head: RequestHead, origin: Origin): string {
       trace = `traceparent: ${parent}\r\n${state === undefined ? '' : `tracestate: ${state}\r\n`}`
     }
   }
+  origin.requestId = requestId
   return (
     `${head.method} ${head.target} HTTP/1.1\r\nHost: ${host}\r\n${head.fields}` +
     `X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${forwardedHost}\r\n` +

@@ -51,6 +51,7 @@ class Side implements ByteHandler {
 
   onEnd(): void {
     this.ended = true
+    this.#tunnel.noteEnd(this)
     this.#tunnel.peerOf(this).stream.end()
   }
 
@@ -60,6 +61,7 @@ class Side implements ByteHandler {
 
   onClose(): void {
     this.closed = true
+    this.#tunnel.noteEnd(this)
     this.#tunnel.onSideClosed(this)
   }
 }
@@ -69,6 +71,8 @@ export class Tunnel {
   readonly #client: Side
   readonly #instance: Side
   readonly #onEnd: (outcome: TunnelOutcome) => void
+  /** The side that ended first. */
+  #firstEnd: Side | null = null
   #over = false
   #endingOrderly = false
   /** Once a side has ended: what waits to be taken, and since when that has not changed. */
@@ -90,6 +94,15 @@ export class Tunnel {
       side.stream.resume()
     }
     if (this.#client.stream.destroyed) this.#client.onClose()
+  }
+
+  /** Who ended first. */
+  get endedBy(): 'client' | 'instance' | null {
+    return this.#firstEnd === null ? null : this.#firstEnd === this.#client ? 'client' : 'instance'
+  }
+
+  noteEnd(side: Side): void {
+    this.#firstEnd ??= side
   }
 
   /** Bytes passed on, by direction. */

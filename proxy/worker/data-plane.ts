@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Revision } from '../../src/contracts/revision.ts'
 import { DEFAULT_LIMITS, type Pool, type RoutingTable, type Target } from '../../src/contracts/routing.ts'
+import { AccessLog, type AccessLogFormat } from '../access-log/access-log.ts'
 import { RetryBudget } from '../balancing/retry-budget.ts'
 import { ClientConnection } from '../front/client-connection.ts'
 import type { GateWaiter, Plane } from '../front/plane.ts'
@@ -8,6 +9,7 @@ import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
 import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
 import { NamedRows } from '../ledger/named-rows.ts'
+import { PlaneMetrics } from '../metrics/plane-metrics.ts'
 import { compileTable, type Snapshot } from '../routing/snapshot.ts'
 import { TargetState } from '../routing/target.ts'
 import { retireStale } from '../upstream/connect.ts'
@@ -15,6 +17,7 @@ import { retireStale } from '../upstream/connect.ts'
 const SWEEP_MS = 100
 /** After the deadline of a drain, how long an orderly end may take. */
 const CUT_AFTER_MS = 2000
+const CLOSED_MS = 5
 /** A sweep this late means that this process stood still: what waits is not to blame. */
 const STALL_MS = 1000
 
@@ -24,6 +27,12 @@ const NOTHING: Snapshot = {
   sites: new Map(),
   targets: new Map(),
   trusted: null,
+}
+
+export interface AccessLogPlace {
+  readonly path: string
+  /** Told in words what is wrong with the file; traffic goes on. */
+  readonly onTrouble: (problem: string) => void
 }
 
 /** What a data plane reports. */
@@ -36,6 +45,8 @@ export interface PlaneStatus {
 export class DataPlane implements Plane {
   snapshot: Snapshot = NOTHING
   readonly ledger = new Ledger()
+  readonly metrics = new PlaneMetrics()
+  accessLog: AccessLog | null = null
   readonly budget = new RetryBudget()
   readonly hold = new HoldQueue()
   /** In-flight counts changed since this was last set to false. */
@@ -46,13 +57,21 @@ export class DataPlane implements Plane {
   readonly #onTargetDrained: () => void
   readonly #sweep: NodeJS.Timeout
   #named = new NamedRows({ listeners: [], pools: {} })
+  readonly #accessLogTo: AccessLogPlace | null
+  #linesDropped = 0
   #prepared: RoutingTable | null = null
   #stopping = false
   #lastSweep = performance.now()
   #drained: (() => void) | null = null
 
-  constructor(onTargetDrained: () => void) {
+  /** `accessLogTo`: where lines go when a table wants them; null: nowhere. */
+  constructor(onTargetDrained: () => void, accessLogTo: AccessLogPlace | null = null) {
     this.#onTargetDrained = onTargetDrained
+    this.#accessLogTo = accessLogTo
+    this.metrics.report('connections', () => this.#connections.size)
+    this.metrics.report('heldRequests', () => this.hold.size)
+    this.metrics.report('upstreamIdle', () => this.#idleUpstreams())
+    this.metrics.report('accessLogDropped', () => this.#linesDropped + (this.accessLog?.dropped ?? 0))
     this.#sweep = setInterval(() => this.#watch(), SWEEP_MS)
     this.#sweep.unref()
   }
@@ -68,9 +87,7 @@ export class DataPlane implements Plane {
 
   /** Descriptors in use or soon to be: each client may need an instance's connection of its own. */
   get descriptors(): number {
-    let count = 2 * this.#connections.size
-    for (const target of this.#targets.values()) count += target.idle.length
-    return count
+    return 2 * this.#connections.size + this.#idleUpstreams()
   }
 
   /** Makes `table` the current one: one assignment, then what follows from it. */
@@ -81,6 +98,7 @@ export class DataPlane implements Plane {
     this.snapshot = snapshot
     this.#named = new NamedRows(table)
     this.#prepared = null
+    this.#logAs(table.limits.accessLog)
 
     for (const pool of Object.values(table.pools)) {
       for (const target of pool.targets) this.#setMembership(target, pool, now)
@@ -139,9 +157,16 @@ export class DataPlane implements Plane {
         setTimeout(resolve, deadlineMs).unref()
       })
     }
-    for (const connection of this.#connections) connection.destroy()
+    if (this.#connections.size > 0) {
+      for (const connection of this.#connections) connection.destroy()
+      // Their ends are counted, and logged, once they are closed.
+      await new Promise(resolve => {
+        setTimeout(resolve, CLOSED_MS)
+      })
+    }
     for (const target of this.#targets.values()) target.retireIdle()
     clearInterval(this.#sweep)
+    await this.accessLog?.close()
   }
 
   // Plane
@@ -195,6 +220,23 @@ export class DataPlane implements Plane {
     const deadline = now + (target.drainMs ?? pool.drainTimeoutMs)
     state.drainDeadline = known ? Math.min(state.drainDeadline, deadline) : deadline
     state.retireIdle()
+  }
+
+  #idleUpstreams(): number {
+    let count = 0
+    for (const target of this.#targets.values()) count += target.idle.length
+    return count
+  }
+
+  #logAs(format: AccessLogFormat | null): void {
+    if (this.accessLog !== null && format !== null) this.accessLog.format = format
+    else if (format === null) {
+      this.#linesDropped += this.accessLog?.dropped ?? 0
+      void this.accessLog?.close()
+      this.accessLog = null
+    } else if (this.#accessLogTo !== null) {
+      this.accessLog = new AccessLog(this.#accessLogTo.path, format, this.#accessLogTo.onTrouble)
+    }
   }
 
   #closeIdle(): void {

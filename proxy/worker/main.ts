@@ -1,10 +1,12 @@
 import { createLogger } from '../../src/core/logger.ts'
+import { reportProcess } from '../metrics/process-metrics.ts'
 import { DataPlane } from './data-plane.ts'
 import { descriptorRoom } from './descriptors.ts'
 import { Listeners } from './listeners.ts'
 import type { FromWorker, ToWorker, WorkerStatus } from './protocol.ts'
 
 const SPOOL_MS = 50
+const METRICS_MS = 2000
 /** Without a holder: finish what is open within this. */
 const ORPHAN_DEADLINE_MS = 10_000
 
@@ -31,7 +33,11 @@ function sendSynced(id: number): void {
   send({ type: 'synced', id, status: status() })
 }
 
-const plane = new DataPlane(() => sendStatus(true))
+const [, , accessLogPath = ''] = process.argv
+const plane = new DataPlane(() => sendStatus(true), {
+  path: accessLogPath,
+  onTrouble: problem => log.warn({ path: accessLogPath, problem }, 'access log'),
+})
 const listeners = new Listeners(
   plane,
   {
@@ -96,5 +102,8 @@ process.on('uncaughtException', error => {
 setInterval(() => {
   if (plane.ledger.changed || plane.inFlightChanged) sendStatus(false)
 }, SPOOL_MS).unref()
+
+reportProcess(plane.metrics)
+setInterval(() => send({ type: 'metrics', readings: plane.metrics.read() }), METRICS_MS).unref()
 
 send({ type: 'ready' })

@@ -1,3 +1,4 @@
+import type { PlaneReadings } from '../../src/contracts/plane-metrics.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
 import type { RoutingTable } from '../../src/contracts/routing.ts'
 import type { LedgerNews } from '../ledger/ledger.ts'
@@ -32,5 +33,6 @@ export type FromWorker =
   /** It had stopped listening for want of descriptors, and asks for every handle again. */
   | { readonly type: 'listen-again' }
   | { readonly type: 'synced'; readonly id: number; readonly status: WorkerStatus }
+  | { readonly type: 'metrics'; readonly readings: PlaneReadings }
   /** `urgent`: a draining target has just reached zero. */
   | { readonly type: 'status'; readonly status: WorkerStatus; readonly urgent: boolean }

@@ -221,7 +221,7 @@ void t.test('a worker that cannot be started counts as one that died', async t =
     onForgotten: () => {},
     onExit: (worker: WorkerProcess) => exits.push(worker.pid),
   }
-  const worker = new WorkerProcess(events, '/nowhere/node')
+  const worker = new WorkerProcess(events, '/nowhere/access.log', '/nowhere/node')
   await until('it is told', () => exits.length > 0)
   t.same(exits, [null])
   await worker.sync()
