@@ -45,7 +45,11 @@ function byWhom(outcome: Outcome, status: number, endedBy: 'client' | 'instance'
     case 'refused':
       // It sent too slowly.
       return status === 408 ? 'C' : 'P'
-    default:
+    case 'hold-expired':
+    case 'hold-full':
+    case 'no-instance':
+    case 'proxy-died':
+    case 'internal':
       return 'P'
   }
 }

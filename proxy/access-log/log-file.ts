@@ -6,8 +6,8 @@ import { errorMessage } from '../../src/core/errors.ts'
 const { SonicBoom } = sonicBoom
 type Stream = InstanceType<typeof SonicBoom>
 
-/** What may wait for a slow disk; beyond that lines are dropped. */
-const MAX_WAITING = 4 * 1024 * 1024
+/** Bytes that may wait for a slow disk; beyond that lines are dropped. */
+const MAX_WAITING = 16 * 1024 * 1024
 const MAX_WRITE = 256 * 1024
 /** How long the last lines get when the process ends. */
 const CLOSE_MS = 500
@@ -24,6 +24,7 @@ export class LogFile {
   /** Lines that were not written. */
   dropped = 0
   readonly #path: string
+  readonly #maxWaiting: number
   readonly #onTrouble: (problem: string) => void
   #stream: Stream | null = null
   #identity: { dev: number; ino: number } | null = null
@@ -35,7 +36,8 @@ export class LogFile {
   #problem = ''
 
   /** `onTrouble` is told, in words, that it cannot be opened or written, or that lines begin to be dropped. */
-  constructor(path: string, onTrouble: (problem: string) => void) {
+  constructor(path: string, onTrouble: (problem: string) => void, maxWaiting = MAX_WAITING) {
+    this.#maxWaiting = maxWaiting
     this.#path = path
     // The same trouble at every write is told once.
     this.#onTrouble = problem => {
@@ -110,7 +112,7 @@ export class LogFile {
     const stream = new SonicBoom({
       fd,
       sync: false,
-      maxLength: MAX_WAITING,
+      maxLength: this.#maxWaiting,
       maxWrite: MAX_WRITE,
       contentMode: 'buffer',
     })

@@ -69,7 +69,7 @@ const FOLDED = '*'
 
 const NO_STATUSES: StatusClasses = [0, 0, 0, 0, 0]
 const NO_DURATIONS: Durations = { sumUs: 0, buckets: [] }
-const NO_ANSWERS: AnswerCounts = {
+export const NO_ANSWERS: AnswerCounts = {
   statuses: NO_STATUSES,
   own: NO_STATUSES,
   bytesIn: 0,

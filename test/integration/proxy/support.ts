@@ -11,7 +11,7 @@ import {
   type Target,
 } from '../../../src/contracts/routing.ts'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
-import { DataPlane } from '../../../proxy/worker/data-plane.ts'
+import { DataPlane, type AccessLogPlace } from '../../../proxy/worker/data-plane.ts'
 import { Listeners } from '../../../proxy/worker/listeners.ts'
 import { emptyRow, openOf, sumRows } from '../../../src/model/ledger-row.ts'
 
@@ -158,9 +158,14 @@ export interface TestPlane {
 }
 
 /** A data plane in this process, listening as `127.0.0.1:1` of the tables on a free port. */
-export async function startPlane(t: Test, first: RoutingTable, address = '127.0.0.1:1'): Promise<TestPlane> {
+export async function startPlane(
+  t: Test,
+  first: RoutingTable,
+  address = '127.0.0.1:1',
+  accessLogTo: AccessLogPlace | null = null,
+): Promise<TestPlane> {
   let drained = 0
-  const plane = new DataPlane(() => drained++)
+  const plane = new DataPlane(() => drained++, accessLogTo)
   const listeners = new Listeners(plane)
   plane.apply(first)
   const port = await listeners.listenPort(address, '127.0.0.1', 0)
