@@ -14,7 +14,6 @@ export interface FabricConfig {
   /** null: no bound. */
   readonly quota: { readonly cores: number } | null
   readonly nodeTimeoutMs: number
-  readonly accessLog: boolean
 }
 
 export interface ServiceAddresses {

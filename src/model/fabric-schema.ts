@@ -104,7 +104,12 @@ export const FabricSchema = Type.Object(
       ),
     ),
     nodeTimeout: Type.Optional(Duration('A node not heard from for this long is offline.', '5s')),
-    accessLog: Type.Optional(Type.Boolean({ default: false, description: 'One line per request of the data plane.' })),
+    accessLog: Type.Optional(
+      Type.Union([Type.Literal('off'), Type.Literal('json'), Type.Literal('common')], {
+        default: 'off',
+        description: 'One line per request of the data plane, in <data>/proxy/<id>/access.log (docs/metrics.md).',
+      }),
+    ),
   },
   { ...closed, $id: 'https://vipswap.dev/schema/vipswap.json', title: 'vipswap fabric configuration' },
 )

@@ -17,7 +17,7 @@ export type LoadedFabricConfig =
 export const DEFAULT_FABRIC_CONFIG: FabricConfig = resolveConfig({})
 
 /** Accepted and checked, and nothing looks at them yet. */
-const WITHOUT_EFFECT = ['sizes', 'quota', 'nodeTimeout', 'accessLog'] as const
+const WITHOUT_EFFECT = ['sizes', 'quota', 'nodeTimeout'] as const
 
 /** Reads `vipswap.yaml` (or JSON): every fault with its place, or the configuration with all defaults. */
 export function loadFabricConfig(file: string, text: string): LoadedFabricConfig {
@@ -100,7 +100,6 @@ function resolveConfig(source: FabricSource): FabricConfig {
     ),
     quota: source.quota ?? null,
     nodeTimeoutMs: parseDuration(source.nodeTimeout ?? '5s'),
-    accessLog: source.accessLog ?? false,
   }
 }
 
@@ -112,7 +111,12 @@ function resolveService(service: NonNullable<FabricSource['services']>[string]):
   }
 }
 
-function resolveLimits({ limits = {}, trustedProxies = [], exposeInstance = false }: FabricSource): FabricLimits {
+function resolveLimits({
+  limits = {},
+  trustedProxies = [],
+  exposeInstance = false,
+  accessLog = 'off',
+}: FabricSource): FabricLimits {
   return {
     holdTimeoutMs: parseDuration(limits.holdTimeout ?? '30s'),
     holdMax: limits.holdMax ?? 1000,
@@ -127,7 +131,7 @@ function resolveLimits({ limits = {}, trustedProxies = [], exposeInstance = fals
     headTimeoutMs: parseDuration(limits.headTimeout ?? '10s'),
     trustedProxies,
     exposeInstance,
-    accessLog: null,
+    accessLog: accessLog === 'off' ? null : accessLog,
     maintenancePage: null,
   }
 }
