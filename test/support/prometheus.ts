@@ -41,7 +41,7 @@ export function parsePrometheus(text: string): Map<string, Family> {
     const names = type === 'histogram' ? [`${family}_bucket`, `${family}_sum`, `${family}_count`] : [family]
     if (!names.includes(name)) throw new Error(`${name} within ${family}`)
     const labels = parseLabels(labelText)
-    const key = `${name} ${JSON.stringify(Object.entries(labels).toSorted())}`
+    const key = `${name} ${JSON.stringify(Object.entries(labels).toSorted(([a], [b]) => (a < b ? -1 : 1)))}`
     if (seen.has(key)) throw new Error(`twice: ${key}`)
     seen.add(key)
     const value = valueText === '+Inf' ? Infinity : Number(valueText)
