@@ -8,7 +8,6 @@ import { BARE_CONTROL, HEAD_END, REQUEST_START } from '../http1/grammar.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
 import type { Refusal } from '../http1/request-head.ts'
 import { RequestMemo } from '../http1/request-memo.ts'
-import { ARRIVED, REFUSED } from '../ledger/ledger.ts'
 import type { AnswerOptions, Caller } from './caller.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { Exchange } from './exchange.ts'
@@ -117,8 +116,10 @@ export class ClientConnection implements ByteHandler, Caller {
   onEnd(): void {
     this.#halfClosed = true
     if (this.#state === 'linger') this.stream.destroy()
-    else if (this.#exchange === null) this.#linger()
-    else if (!this.#walker.done) {
+    else if (this.#exchange === null) {
+      this.#leftInHead()
+      this.#linger()
+    } else if (!this.#walker.done) {
       // The request will never be whole (RFC 9112 section 8).
       this.stream.destroy()
     }
@@ -131,6 +132,7 @@ export class ClientConnection implements ByteHandler, Caller {
   onClose(): void {
     const exchange = this.#exchange
     this.#exchange = null
+    this.#leftInHead()
     if (this.#state !== 'tunnel') exchange?.clientGone()
     if (this.#state === 'closed') return
     this.#state = 'closed'
@@ -287,7 +289,7 @@ export class ClientConnection implements ByteHandler, Caller {
     const head = this.#memo.parse(text.slice(0, headEnd), limits.maxHeaders)
     if ('status' in head) {
       this.#isHead = text.startsWith('HEAD ')
-      this.#refuse(head)
+      this.#refuse(head, text)
       return
     }
     this.#isHead = head.method === 'HEAD'
@@ -351,16 +353,31 @@ export class ClientConnection implements ByteHandler, Caller {
   }
 
   /** Answers a request that never became one. It counts as arrived and refused at the address's first listener. */
-  #refuse(refusal: Refusal): void {
+  #refuse(refusal: Refusal, text = this.#text): void {
     const site = this.#plane.snapshot.sites.get(this.address)
-    if (site !== undefined) {
-      const row = this.#plane.ledger.row(site.first.listener.key, '', '')
-      row.add(ARRIVED)
-      row.add(REFUSED)
-    }
+    if (this.#plane.accessLog !== null) this.#logUnparsed(text, refusal.status)
+    if (site !== undefined) this.#plane.ledger.refused(site.first.listener.key, refusal.status)
     this.#text = ''
     const answer: OwnAnswer = { status: refusal.status, error: 'http_request_error', detail: refusal.detail }
     this.stream.write(ownAnswerText(answer, { close: true, noBody: this.#isHead }))
     this.#linger()
+  }
+
+  /** The client goes in the middle of a head: that is no request, but worth a line. */
+  #leftInHead(): void {
+    if (this.#state !== 'head' || this.#text === '') return
+    if (this.#plane.accessLog !== null) this.#logUnparsed(this.#text, 0)
+    this.#text = ''
+  }
+
+  #logUnparsed(text: string, status: number): void {
+    const listener = this.#plane.snapshot.sites.get(this.address)?.first.listener
+    this.#plane.accessLog?.writeUnparsed(text, status, {
+      vip: listener?.key ?? '',
+      service: listener?.service ?? '',
+      slot: listener?.slot ?? null,
+      peer: this.peer,
+      durationMs: performance.now() - this.#since,
+    })
   }
 }

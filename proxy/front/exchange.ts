@@ -1,3 +1,6 @@
+import type { Phase } from '../access-log/endings.ts'
+import { entryOf } from '../access-log/request-entry.ts'
+import type { Origin } from '../http1/forwarded-head.ts'
 import { cookieValue, setCookieLine } from '../balancing/affinity-cookie.ts'
 import { hashText } from '../balancing/hashing.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
@@ -17,6 +20,13 @@ import type { Plane } from './plane.ts'
 import { RequestBody } from './request-body.ts'
 import { Seeker } from './seeker.ts'
 
+const PHASES = {
+  waiting: 'waiting',
+  dialling: 'connecting',
+  sent: 'sending',
+  answering: 'answering',
+  tunnel: 'tunnel',
+} as const satisfies Record<string, Phase>
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** One request from its head to the end of its answer: given an instance, perhaps replayed, sent, answered, counted. */
@@ -27,6 +37,10 @@ export class Exchange extends Seeker implements AnswerSink {
   #state: 'waiting' | 'dialling' | 'sent' | 'answering' | 'tunnel' | 'ended' = 'waiting'
   #upstream: Upstream | null = null
   #tunnel: Tunnel | null = null
+  /** The drain told the tunnel to end. */
+  #toldToEnd = false
+  /** As which it was sent; null before. */
+  #origin: Origin | null = null
   #heldBytes = 0
   /** Something of the request was written to the present instance. */
   #sent = false
@@ -89,6 +103,7 @@ export class Exchange extends Seeker implements AnswerSink {
   // InFlight
 
   endOrderly(): void {
+    this.#toldToEnd = this.#tunnel !== null
     this.#tunnel?.endOrderly()
   }
 
@@ -213,7 +228,10 @@ export class Exchange extends Seeker implements AnswerSink {
     volatile: boolean,
   ): void {
     this.#state = 'answering'
-    this.#since = performance.now()
+    const now = performance.now()
+    this.#since = now
+    this.account.answering(head.status, now)
+    this.account.bytesOut = end - start
     this.answers()
     // An answer before its request is whole is the last on this connection.
     const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
@@ -224,18 +242,21 @@ export class Exchange extends Seeker implements AnswerSink {
 
   onBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
     this.#since = performance.now()
+    this.account.bytesOut += end - start
     this.#caller.body(bytes, start, end, payload, volatile)
     this.#pauseIfBehind()
   }
 
   onAnswerEnd(reusable: boolean, trailers: string): void {
     const upstream = this.#upstream
+    const now = performance.now()
     this.#upstream = null
     if (upstream !== null) {
       if (reusable && this.body.complete && upstream.pending === 0) {
-        upstream.release(performance.now(), this.#caller.pending > 0)
+        upstream.release(now, this.#caller.pending > 0)
       } else upstream.abort()
     }
+    this.account.answeredWhole(now)
     this.answeredWell()
     this.#end('answered')
     this.#caller.answered(trailers)
@@ -255,13 +276,16 @@ export class Exchange extends Seeker implements AnswerSink {
       return
     }
     this.#state = 'tunnel'
+    this.account.answering(head.status, performance.now())
     this.answers()
     this.answeredWell()
     const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', outcome => {
+      this.plane.metrics.add('tunnels', -1)
       this.#end(outcome)
       this.#caller.tunnelEnded()
     })
     this.#tunnel = tunnel
+    this.plane.metrics.add('tunnels')
     tunnel.start()
     if (end > start) tunnel.fromInstance(bytes, start, end)
     if (client.early !== null) tunnel.fromClient(client.early, 0, client.early.length)
@@ -315,6 +339,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream?.abort()
     this.#upstream = null
     const answering = this.#state === 'answering'
+    if (!answering) this.account.answersItself(answer.status)
     this.#end(outcome)
     if (answering) this.#caller.cut()
     else if (answer.status !== 503) this.#caller.answerOwn(answer)
@@ -330,7 +355,9 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#state = 'sent'
     this.#sent = true
     this.#since = performance.now()
-    upstream.begin(this, this.head, { peer, trusted, forwarded }, this.body.initial)
+    const requestId = this.#origin?.requestId ?? ''
+    this.#origin = { peer, trusted, forwarded, requestId }
+    upstream.begin(this, this.head, this.#origin, this.body.initial)
     this.body.flush(upstream)
   }
 
@@ -375,8 +402,29 @@ export class Exchange extends Seeker implements AnswerSink {
   }
 
   #end(outcome: Outcome): void {
-    if (this.#state === 'ended') return
+    const state = this.#state
+    if (state === 'ended') return
     this.#state = 'ended'
+    this.account.bytesIn = this.body.octets + (this.#tunnel?.bytesFromClient ?? 0)
+    this.account.bytesOut += this.#tunnel?.bytesToClient ?? 0
+    if (this.plane.accessLog !== null) this.#log(outcome, PHASES[state])
     this.conclude(outcome)
+  }
+
+  #log(outcome: Outcome, phase: Phase): void {
+    const { account, route, target, head } = this
+    const { peer, payloadOnly } = this.#caller
+    const before = peer.isTrustedBy(this.plane.snapshot.trusted) ? head.before : null
+    const asked = {
+      protocol: head.http10 ? 'HTTP/1.0' : payloadOnly ? 'HTTP/2' : 'HTTP/1.1',
+      method: head.method,
+      host: head.host,
+      target: head.target,
+      fields: head.fields,
+      forwardedFor: before?.['x-forwarded-for'] ?? null,
+      requestId: this.#origin?.requestId ?? '',
+    }
+    const endedBy = this.#toldToEnd ? 'drain' : (this.#tunnel?.endedBy ?? null)
+    this.plane.accessLog?.write(entryOf(asked, { account, peer, route, target, outcome, phase, endedBy }))
   }
 }

@@ -1,5 +1,7 @@
+import type { AccessLog } from '../access-log/access-log.ts'
 import type { HoldQueue } from '../hold/hold-queue.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { PlaneMetrics } from '../metrics/plane-metrics.ts'
 import type { Snapshot } from '../routing/snapshot.ts'
 import type { TargetState } from '../routing/target.ts'
 
@@ -8,6 +10,9 @@ export interface Plane {
   /** The current table. Read once per choice; a new table is one assignment here. */
   readonly snapshot: Snapshot
   readonly ledger: Ledger
+  readonly metrics: PlaneMetrics
+  /** null: nothing is written. */
+  readonly accessLog: AccessLog | null
   readonly hold: HoldQueue
   /** Between the two levels of a commit over several workers: arriving requests wait. */
   readonly gateClosed: boolean

@@ -66,7 +66,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     const route = site === undefined ? null : routeFor(site, this.hostName)
     if (route === null) {
       if (site !== undefined) this.account.vip = site.first.listener.key
-      this.account.chosen(null)
+      this.account.chosen(null, 0)
       const detail =
         site === undefined ? 'this address is served no more' : `no service here is called ${this.hostName}`
       this.onRefused('refused', { status: site === undefined ? 503 : 421, error: 'destination_not_found', detail })
@@ -74,7 +74,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     }
     this.account.vip = route.listener.key
     if (site !== undefined && site.tls !== null && this.misdirected(site.tls, route)) {
-      this.account.chosen(null)
+      this.account.chosen(null, 0)
       const detail = 'this connection was made for another name'
       this.onRefused('refused', { status: 421, error: 'destination_not_found', detail })
       return
@@ -83,7 +83,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     const { pool } = route
     const { maxBodyBytes } = route.listener.options
     if (maxBodyBytes !== null && this.bodyBytes > maxBodyBytes) {
-      this.account.chosen(null)
+      this.account.chosen(null, 0)
       this.refuseBody(maxBodyBytes)
       return
     }
@@ -104,7 +104,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
       this.#onTrial = true
       target.trials++
     }
-    if (this.account.chosen(target)) target.pool.budget.requests++
+    if (this.account.chosen(target, now)) target.pool.budget.requests++
     this.onChosen(target, now)
   }
 
@@ -171,6 +171,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   protected seekAfterRefusal(error: Error): boolean {
     const { target } = this
     if (target === null) return false
+    this.plane.metrics.add('connectFailures')
     const now = performance.now()
     if (!isOwnLimit(error)) noteNoConnection(target, now, this.#onTrial)
     const tried = (this.tried ??= new Set())
@@ -191,6 +192,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     if (pool === undefined) return false
     if (!pool.budget.take()) {
       pool.counts.retriesDenied++
+      this.plane.metrics.add('replaysDenied')
       return false
     }
     pool.counts.retries++
@@ -230,7 +232,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   }
 
   #noneNow({ listener, pool }: Route, now: number): void {
-    this.account.chosen(null)
+    this.account.chosen(null, 0)
     const { reason } = listener
     if (pool === null) {
       const detail = reason ?? 'nothing is deployed here'

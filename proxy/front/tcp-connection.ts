@@ -1,3 +1,4 @@
+import { entryOf, TCP } from '../access-log/request-entry.ts'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { dial } from '../connections/dial.ts'
 import type { Peer } from '../connections/peer.ts'
@@ -19,6 +20,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
   readonly heldBytes = KEPT
   readonly bodyBytes = 0
   readonly wanted = ''
+  #toldToEnd = false
   readonly #onClosed: (connection: TcpConnection) => void
   #early: Buffer[] = []
   #earlyBytes = 0
@@ -45,11 +47,13 @@ export class TcpConnection extends Seeker implements ByteHandler {
 
   /** A tunnel is never idle. */
   closeIfIdle(): void {}
+
   get clientHash(): number {
     return hashText(this.peer.address)
   }
 
   endOrderly(): void {
+    this.#toldToEnd = this.#tunnel !== null
     this.#tunnel?.endOrderly()
   }
 
@@ -118,6 +122,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
     this.#tunnel = new Tunnel(this.stream, upstream, false, outcome => this.#end(outcome))
     this.answers()
     this.answeredWell()
+    this.plane.metrics.add('tunnels')
     this.#tunnel.start()
     for (const bytes of this.#early) this.#tunnel.fromClient(bytes, 0, bytes.length)
     this.#early = []
@@ -137,8 +142,20 @@ export class TcpConnection extends Seeker implements ByteHandler {
       this.#upstream?.destroy()
       if (outcome !== 'client-gone') this.stream.reset()
     }
+    this.account.bytesIn = this.#tunnel?.bytesFromClient ?? 0
+    this.account.bytesOut = this.#tunnel?.bytesToClient ?? 0
+    if (this.#tunnel !== null) this.plane.metrics.add('tunnels', -1)
+    if (this.plane.accessLog !== null) this.#log(outcome)
     this.conclude(outcome)
     this.#onClosed(this)
+  }
+
+  #log(outcome: Outcome): void {
+    const { account, route, target } = this
+    const phase = this.#tunnel !== null ? 'tunnel' : target === null ? 'waiting' : 'connecting'
+    const endedBy = this.#toldToEnd ? 'drain' : (this.#tunnel?.endedBy ?? null)
+    const peer = this.peer
+    this.plane.accessLog?.write(entryOf(TCP, { account, peer, route, target, outcome, phase, endedBy }))
   }
 }
 

@@ -33,6 +33,8 @@ export interface Origin {
   readonly trusted: boolean
   /** `Forwarded` (RFC 7239) is wanted too. */
   readonly forwarded: boolean
+  /** What the request is called, once it has been sent: kept when it is sent again. */
+  requestId?: string
 }
 
 /** The head to send to an instance, with its closing empty line. Without a line for the body's framing: `fields` has it. */
@@ -41,7 +43,7 @@ export function requestHeadText(head: RequestHead, origin: Origin): string {
   const host = head.host === '' ? peer.localHost : head.host
   const digits = randomDigits()
   const before = origin.trusted ? head.before : null
-  let requestId = digits.slice(0, 32)
+  let requestId = origin.requestId !== undefined && origin.requestId !== '' ? origin.requestId : digits.slice(0, 32)
   let trace = `traceparent: 00-${requestId}-${digits.slice(32)}-00\r\n`
   let forwarding: string
   if (before === null) {
@@ -56,6 +58,7 @@ export function requestHeadText(head: RequestHead, origin: Origin): string {
       trace = `traceparent: ${parent}\r\n${state === undefined ? '' : `tracestate: ${state}\r\n`}`
     }
   }
+  origin.requestId = requestId
   return (
     `${head.method} ${head.target} HTTP/1.1\r\nHost: ${host}\r\n${head.fields}${forwarding}` +
     `X-Request-ID: ${requestId}\r\n${trace}Via: 1.${head.minorVersion} vipswap\r\n` +

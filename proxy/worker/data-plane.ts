@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
-import type { LedgerRow } from '../../src/contracts/ledger.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
 import { DEFAULT_LIMITS, type Pool, type RoutingTable } from '../../src/contracts/routing.ts'
+import { AccessLog, type AccessLogFormat } from '../access-log/access-log.ts'
 import { shareOf } from '../balancing/share.ts'
 import type { ByteStream } from '../connections/byte-stream.ts'
 import type { Peer } from '../connections/peer.ts'
@@ -12,7 +12,9 @@ import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
 import type { Doors, OpenConnection } from '../intake/doors.ts'
 import { Intake } from '../intake/intake.ts'
-import { Ledger } from '../ledger/ledger.ts'
+import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
+import { NamedRows } from '../ledger/named-rows.ts'
+import { PlaneMetrics } from '../metrics/plane-metrics.ts'
 import { PoolState, type PoolReport } from '../routing/pool-state.ts'
 import { compileTable, type Snapshot } from '../routing/snapshot.ts'
 import type { TargetState } from '../routing/target.ts'
@@ -21,6 +23,7 @@ import { retireStale } from '../upstream/connect.ts'
 const SWEEP_MS = 100
 /** After the deadline of a drain, how long an orderly end may take. */
 const CUT_AFTER_MS = 2000
+const CLOSED_MS = 5
 /** A sweep this late means that this process stood still: what waits is not to blame. */
 const STALL_MS = 1000
 
@@ -33,17 +36,24 @@ const NOTHING: Snapshot = {
   tlsSites: [],
 }
 
-/** What a data plane reports; `urgent`: a draining target has just reached zero. */
+export interface AccessLogPlace {
+  readonly path: string
+  /** Told in words what is wrong with the file; traffic goes on. */
+  readonly onTrouble: (problem: string) => void
+}
+
+/** What a data plane reports. */
 export interface PlaneStatus {
   readonly revision: Revision
   readonly inFlight: Readonly<Record<string, number>>
-  readonly rows: readonly LedgerRow[]
 }
 
 /** One worker's whole data plane: the current table, the connections, what is held, what is counted. */
 export class DataPlane implements Plane, Doors {
   snapshot: Snapshot = NOTHING
   readonly ledger = new Ledger()
+  readonly metrics = new PlaneMetrics()
+  accessLog: AccessLog | null = null
   readonly hold: HoldQueue
   readonly intake = new Intake(this)
   /** See Doors. */
@@ -56,17 +66,28 @@ export class DataPlane implements Plane, Doors {
   readonly #onTargetDrained: () => void
   readonly #workers: number
   readonly #sweep: NodeJS.Timeout
+  #named = new NamedRows({ listeners: [], pools: {} })
+  readonly #accessLogTo: AccessLogPlace | null
+  #linesDropped = 0
   #prepared: RoutingTable | null = null
   #stopping = false
   #lastSweep = performance.now()
   #stoodStillUntil = 0
   #drained: (() => void) | null = null
 
-  /** `workers`: how many data planes there are of this proxy, which keep the bounds of a table together. */
-  constructor(onTargetDrained: () => void, workers = 1) {
+  /**
+   * `workers`: how many data planes there are of this proxy, which keep the bounds of a table together. `accessLogTo`: where
+   * lines go when a table wants them; null: nowhere.
+   */
+  constructor(onTargetDrained: () => void, workers = 1, accessLogTo: AccessLogPlace | null = null) {
     this.#onTargetDrained = onTargetDrained
     this.#workers = workers
     this.hold = new HoldQueue(this.#pools)
+    this.#accessLogTo = accessLogTo
+    this.metrics.report('connections', () => this.#connections.size)
+    this.metrics.report('heldRequests', () => this.hold.size)
+    this.metrics.report('upstreamIdle', () => this.#idleUpstreams())
+    this.metrics.report('accessLogDropped', () => this.#linesDropped + (this.accessLog?.dropped ?? 0))
     this.#sweep = setInterval(() => this.#watch(), SWEEP_MS)
     this.#sweep.unref()
   }
@@ -82,9 +103,7 @@ export class DataPlane implements Plane, Doors {
 
   /** Descriptors in use or soon to be: each client may need an instance's connection of its own. */
   get descriptors(): number {
-    let count = 2 * this.#connections.size
-    for (const target of this.#targets()) count += target.idle.length
-    return count
+    return 2 * this.#connections.size + this.#idleUpstreams()
   }
 
   /** Makes `table` the current one: one assignment, then what follows from it. */
@@ -92,7 +111,9 @@ export class DataPlane implements Plane, Doors {
     const now = performance.now()
     const snapshot = compileTable(table, pool => this.#poolFor(pool))
     this.snapshot = snapshot
+    this.#named = new NamedRows(table)
     this.#prepared = null
+    this.#logAs(table.limits.accessLog)
 
     for (const compiled of snapshot.pools.values()) compiled.state.follow(compiled, now)
     for (const [key, state] of this.#pools) {
@@ -126,7 +147,12 @@ export class DataPlane implements Plane, Doors {
     const inFlight: Record<string, number> = {}
     // One instance has a target in each of its endpoints' pools.
     for (const { key, inFlight: count } of this.#targets()) if (count > 0) inFlight[key] = (inFlight[key] ?? 0) + count
-    return { revision: this.snapshot.revision, inFlight, rows: this.ledger.snapshot() }
+    return { revision: this.snapshot.revision, inFlight }
+  }
+
+  /** What was counted since this was last asked. */
+  ledgerNews(): LedgerNews {
+    return this.ledger.tell(this.#named)
   }
 
   /** Counts and gauges of every pool. */
@@ -144,9 +170,16 @@ export class DataPlane implements Plane, Doors {
         setTimeout(resolve, deadlineMs).unref()
       })
     }
-    for (const connection of this.#connections) connection.destroy()
+    if (this.#connections.size > 0) {
+      for (const connection of this.#connections) connection.destroy()
+      // Their ends are counted, and logged, once they are closed.
+      await new Promise(resolve => {
+        setTimeout(resolve, CLOSED_MS)
+      })
+    }
     for (const target of this.#targets()) target.retireIdle()
     clearInterval(this.#sweep)
+    await this.accessLog?.close()
   }
 
   // Doors
@@ -228,6 +261,23 @@ export class DataPlane implements Plane, Doors {
     target.state = 'gone'
     target.retireIdle()
     for (const open of target.open) open.cut(cause)
+  }
+
+  #idleUpstreams(): number {
+    let count = 0
+    for (const target of this.#targets()) count += target.idle.length
+    return count
+  }
+
+  #logAs(format: AccessLogFormat | null): void {
+    if (this.accessLog !== null && format !== null) this.accessLog.format = format
+    else if (format === null) {
+      this.#linesDropped += this.accessLog?.dropped ?? 0
+      void this.accessLog?.close()
+      this.accessLog = null
+    } else if (this.#accessLogTo !== null) {
+      this.accessLog = new AccessLog(this.#accessLogTo.path, format, this.#accessLogTo.onTrouble)
+    }
   }
 
   #closeIdle(): void {

@@ -24,6 +24,7 @@ void t.test('a session is resumed with whichever worker takes the next connectio
       onListenFailed: (_address, code) => t.fail(code),
       onProcesses: () => {},
     },
+    '/nowhere/access.log',
     silentLogger(),
   )
   workers.start(2)

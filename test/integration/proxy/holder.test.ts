@@ -5,6 +5,7 @@ import { createServer as createTcpServer, type AddressInfo, type Server } from '
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import type { PlaneMetricName } from '../../../src/contracts/plane-metrics.ts'
 import { LINK_PROTOCOL, type FromProxy, type ProxyHello, type ToProxy } from '../../../src/contracts/link.ts'
 import { DEFAULT_POLICY, type RoutingTable } from '../../../src/contracts/routing.ts'
 import { jsonLines, type JsonLines } from '../../../src/core/json-lines.ts'
@@ -215,8 +216,13 @@ void t.test('a disk that refuses ends nobody: served on, acknowledged once writt
 
 void t.test('a worker that cannot be started counts as one that died', async t => {
   const exits: (number | null)[] = []
-  const events = { onReady: () => {}, onMessage: () => {}, onExit: (worker: WorkerProcess) => exits.push(worker.pid) }
-  const worker = new WorkerProcess(events, 1, '/nowhere/node')
+  const events = {
+    onReady: () => {},
+    onMessage: () => {},
+    onForgotten: () => {},
+    onExit: (worker: WorkerProcess) => exits.push(worker.pid),
+  }
+  const worker = new WorkerProcess(events, 1, '/nowhere/access.log', '/nowhere/node')
   await until('it is told', () => exits.length > 0)
   t.same(exits, [null])
   await worker.sync()
@@ -577,4 +583,33 @@ void t.test('workers end within 10 s of a holder that was told to leave at once'
   t.equal(await proxy.exited, 1)
   t.not(identify(worker), null, 'it still has a request')
   await until('its worker is gone', () => identify(worker) === null, { timeoutMs: 11_000 })
+})
+
+void t.test('two workers write one access log, and what they measure reaches the controller', async t => {
+  const dirs = folders(t)
+  const origin = await answering(t, ok('x'))
+  const first = table([pool([target(origin)])], { listeners: [free()], limits: { accessLog: 'json' } })
+  const controller = await startController(t, dirs.run, first)
+  const proxy = startProxy(t, dirs, 2)
+  const port = portIn(await controller.acked(first))
+  for (let n = 0; n < 40; n++) await ask(t, port, GET.replace('/ ', `/${n} `))
+  const path = join(dirs.data, 'proxy', 'proxy-0', 'access.log')
+  const lines = await until('all are logged', () => {
+    const all = existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []
+    return all.length === 40 ? all.map(line => JSON.parse(line) as { target: string }) : null
+  })
+  t.equal(new Set(lines.map(line => line.target)).size, 40)
+  const read = (name: PlaneMetricName): Readonly<Record<string, number>> => {
+    const last = controller.messages.findLast(message => message.type === 'metrics')
+    return (last?.type === 'metrics' && last.readings[name]) || {}
+  }
+  await until('both are measured', () => Object.keys(read('workerMemory')).length === 2)
+  for (const bytes of Object.values(read('workerMemory'))) t.ok(bytes > 10e6)
+  for (const seconds of Object.values(read('workerCpu'))) t.ok(seconds > 0 && seconds < 100)
+  t.ok((read('workerDescriptors')['0'] ?? 0) > 5)
+
+  const [worker = 0] = proxy.workers()
+  process.kill(worker, 'SIGKILL')
+  await until('its end is counted', () => read('workerRestarts')[''] === 1)
+  await until('another has its number', () => Object.keys(read('workerMemory')).length === 2)
 })

@@ -1,40 +1,8 @@
 import { BlockList } from 'node:net'
 import t from 'tap'
-import type { LedgerRow } from '../../../src/contracts/ledger.ts'
 import { Peer } from '../../../proxy/connections/peer.ts'
 import { clientAddress, clientIsSecure } from '../../../proxy/front/client-origin.ts'
 import { parseRequestHead, type RequestHead } from '../../../proxy/http1/request-head.ts'
-import { closeRows, openIn, sumRows } from '../../../proxy/ledger/merge.ts'
-
-void t.test('what a dead worker had open becomes broken, and sums keep the identity', t => {
-  const row = (change: Partial<LedgerRow>): LedgerRow => ({
-    vip: 'v',
-    deployment: 'd',
-    version: '1',
-    arrived: 0,
-    answered: 0,
-    refused: 0,
-    clientGone: 0,
-    held: 0,
-    heldMaxMs: 0,
-    replayed: 0,
-    broken: {},
-    ...change,
-  })
-  // Three arrived while held; two of them ended elsewhere.
-  const rows = [
-    row({ deployment: '', arrived: 3, held: 3, heldMaxMs: 7 }),
-    row({ arrived: 4, answered: 5, broken: { timeout: 1 } }),
-  ]
-  t.equal(openIn(rows), 1)
-  const closed = closeRows(rows)
-  t.equal(openIn(closed), 0)
-  t.same(closed[0]?.broken, { 'proxy-died': 1 })
-  const sum = sumRows([rows, closed])
-  t.equal(openIn(sum), 1)
-  t.match(sum[0], { arrived: 6, held: 6, heldMaxMs: 7, broken: { 'proxy-died': 1 } })
-  t.end()
-})
 
 const SECURE = { serverName: null, authScope: '', clientCertificate: null }
 
