@@ -9,14 +9,17 @@ export class Peer {
   readonly localHost: string
   /** It came by TLS. */
   readonly secure: boolean
+  /** What it speaks, as `Via` names it. */
+  readonly httpVersion: '1.1' | '2.0'
   #list: BlockList | null = null
   #trusted = false
 
-  constructor(address: string, port: number, localHost: string, secure: boolean) {
+  constructor(address: string, port: number, localHost: string, secure: boolean, httpVersion: '1.1' | '2.0' = '1.1') {
     this.address = address
     this.port = port
     this.localHost = localHost
     this.secure = secure
+    this.httpVersion = httpVersion
   }
 
   /** Is it a proxy whose word counts? Asked per request, answered once per list. */

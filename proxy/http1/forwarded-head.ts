@@ -56,7 +56,7 @@ export function requestHeadText(head: RequestHead, origin: Origin): string {
   return (
     `${head.method} ${head.target} HTTP/1.1\r\nHost: ${host}\r\n${head.fields}` +
     `X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${forwardedHost}\r\n` +
-    `X-Request-ID: ${requestId}\r\n${trace}Via: 1.1 vipswap\r\n` +
+    `X-Request-ID: ${requestId}\r\n${trace}Via: ${origin.peer.httpVersion} vipswap\r\n` +
     (head.expectContinue ? 'Expect: 100-continue\r\n' : '') +
     (head.upgrade === null ? '\r\n' : `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n\r\n`)
   )

@@ -19,6 +19,8 @@ export interface CompiledPool {
 export interface Site {
   readonly address: string
   readonly protocol: 'http' | 'https' | 'tcp'
+  /** HTTP/2 is spoken too. */
+  readonly http2: boolean
   /** For what no host name decides. */
   readonly first: Route
   /** Null where one listener has the address alone: any host is its. */
@@ -77,7 +79,8 @@ export function compileTable(
         }
       }
     }
-    sites.set(address, { address, protocol: first.listener.protocol, first, byHost })
+    const http2 = first.listener.options.http2 || others.some(({ listener }) => listener.options.http2)
+    sites.set(address, { address, protocol: first.listener.protocol, http2, first, byHost })
   }
   return {
     revision: table.revision,

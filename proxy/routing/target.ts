@@ -26,6 +26,7 @@ export class TargetState {
   readonly deployment: string
   readonly host: string
   readonly port: number
+  readonly backend: 'h1' | 'h2c'
   /** `gone`: no table names it any more. */
   state: 'in' | 'draining' | 'gone' = 'in'
   /** When the drain ends, on the monotonic clock; Infinity while not draining. */
@@ -37,6 +38,8 @@ export class TargetState {
   inFlight = 0
   /** Most recently used last. */
   readonly idle: Retirable[] = []
+  /** Sessions of HTTP/2 that take, or will take, requests; only with h2c. One without requests is in `idle` too. */
+  readonly sessions: Retirable[] = []
   readonly open = new Set<InFlight>()
   /** The row last counted in: nearly always the right one. */
   lastRow: Row | null = null
@@ -48,6 +51,7 @@ export class TargetState {
     this.deployment = pool.deployment
     this.host = target.host
     this.port = target.port
+    this.backend = pool.policy.backend
   }
 
   retireIdle(): void {

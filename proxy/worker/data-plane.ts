@@ -8,6 +8,8 @@ import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
 import { Ledger } from '../ledger/ledger.ts'
+import { serveHttp2, type Http2Connection } from '../http2/http2-connection.ts'
+import { PrefaceReader } from '../http2/preface-reader.ts'
 import { compileTable, type Snapshot } from '../routing/snapshot.ts'
 import { TargetState } from '../routing/target.ts'
 import { retireStale } from '../upstream/connect.ts'
@@ -26,6 +28,8 @@ const NOTHING: Snapshot = {
   trusted: null,
 }
 
+type FrontConnection = ClientConnection | TcpConnection | Http2Connection | PrefaceReader
+
 /** What a data plane reports; `urgent`: a draining target has just reached zero. */
 export interface PlaneStatus {
   readonly revision: Revision
@@ -42,7 +46,9 @@ export class DataPlane implements Plane {
   /** In-flight counts changed since this was last set to false. */
   inFlightChanged = false
   readonly #targets = new Map<string, TargetState>()
-  readonly #connections = new Set<ClientConnection | TcpConnection>()
+  readonly #connections = new Set<FrontConnection>()
+  /** Requests on connections speaking HTTP/2. */
+  #streams = 0
   readonly #gate = new Set<GateWaiter>()
   readonly #onTargetDrained: () => void
   readonly #sweep: NodeJS.Timeout
@@ -68,7 +74,7 @@ export class DataPlane implements Plane {
 
   /** Descriptors in use or soon to be: each client may need an instance's connection of its own. */
   get descriptors(): number {
-    let count = 2 * this.#connections.size
+    let count = 2 * this.#connections.size + this.#streams
     for (const target of this.#targets.values()) count += target.idle.length
     return count
   }
@@ -110,7 +116,10 @@ export class DataPlane implements Plane {
 
   /** Serves an accepted connection of the listener at `address`. */
   accept(address: string, socket: Socket): void {
-    if (this.snapshot.sites.get(address)?.protocol === 'tcp') {
+    const site = this.snapshot.sites.get(address)
+    if (site?.http2 === true && site.protocol === 'http') {
+      this.#connections.add(new PrefaceReader(this, () => this.snapshot.limits, address, socket))
+    } else if (site?.protocol === 'tcp') {
       const connection = new TcpConnection(this, address, socket, ended => this.#forget(ended))
       this.#connections.add(connection)
       connection.choose()
@@ -157,13 +166,33 @@ export class DataPlane implements Plane {
     if (target.inFlight === 0 && target.state !== 'in') this.#onTargetDrained()
   }
 
-  onConnectionClosed(connection: ClientConnection): void {
+  onConnectionClosed(connection: FrontConnection): void {
     this.#forget(connection)
+  }
+
+  // Http2Owner
+
+  onStreams(by: 1 | -1): void {
+    this.#streams += by
+  }
+
+  // PrefaceOutcome
+
+  onHttp2(reader: PrefaceReader): void {
+    this.#connections.add(serveHttp2(this, this, reader.address, reader.socket))
+    this.#connections.delete(reader)
+  }
+
+  onOther(reader: PrefaceReader, first: Buffer): void {
+    const connection = new ClientConnection(this, this, reader.address, reader.socket)
+    this.#connections.add(connection)
+    this.#connections.delete(reader)
+    connection.onBytes(first, 0, first.length)
   }
 
   // Private
 
-  #forget(connection: ClientConnection | TcpConnection): void {
+  #forget(connection: FrontConnection): void {
     this.#connections.delete(connection)
     if (this.#connections.size === 0) this.#drained?.()
   }
@@ -192,7 +221,9 @@ export class DataPlane implements Plane {
   }
 
   #closeIdle(): void {
-    for (const connection of this.#connections) if (connection instanceof ClientConnection) connection.closeIfIdle()
+    for (const connection of this.#connections) {
+      if (!(connection instanceof TcpConnection)) connection.closeIfIdle()
+    }
   }
 
   #watch(): void {
