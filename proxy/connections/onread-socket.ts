@@ -36,6 +36,15 @@ export function wrapAccepted(accepted: Socket, onread: OnRead): Socket | null {
   return new Socket(options as unknown as SocketConstructorOpts)
 }
 
+/**
+ * Takes its handle from a socket that another was put around: one that has been read may still start reading by a later
+ * tick, behind the other's back.
+ */
+export function disown(socket: Socket): void {
+  // As the socket itself does when it closes.
+  ;(socket as unknown as { _handle: StreamHandle | null })._handle = null
+}
+
 /** Dials with a reused read buffer. */
 export function dialOnRead(host: string, port: number, onread: OnRead): Socket {
   const options = { host, port, onread, allowHalfOpen: true, noDelay: true, writableHighWaterMark: WRITE_MARK }

@@ -1,14 +1,18 @@
 import type { Socket } from 'node:net'
-import { stopReading } from '../connections/onread-socket.ts'
+import { disown, stopReading } from '../connections/onread-socket.ts'
 
 /** What every HTTP/2 connection begins with (RFC 9113 section 3.4), and no HTTP/1.1 request may. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 
+interface FirstBytes {
+  onBytes(bytes: Buffer, start: number, end: number): void
+}
+
 export interface PrefaceOutcome {
   /** HTTP/2 by prior knowledge; what was read is back in the socket. */
   onHttp2(reader: PrefaceReader): void
-  /** Something else; `first`: what was read. The socket is not being read. */
-  onOther(reader: PrefaceReader, first: Buffer): void
+  /** Something else: the socket, which is not being read, is to be put into another, and may be used no more. */
+  onOther(reader: PrefaceReader): FirstBytes
   onConnectionClosed(reader: PrefaceReader): void
 }
 
@@ -70,7 +74,9 @@ export class PrefaceReader {
       this.#outcome.onHttp2(this)
     } else {
       stopReading(socket)
-      this.#outcome.onOther(this, first)
+      const other = this.#outcome.onOther(this)
+      disown(socket)
+      other.onBytes(first, 0, first.length)
     }
   }
 

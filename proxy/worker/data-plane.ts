@@ -183,11 +183,11 @@ export class DataPlane implements Plane {
     this.#connections.delete(reader)
   }
 
-  onOther(reader: PrefaceReader, first: Buffer): void {
+  onOther(reader: PrefaceReader): ClientConnection {
     const connection = new ClientConnection(this, this, reader.address, reader.socket)
     this.#connections.add(connection)
     this.#connections.delete(reader)
-    connection.onBytes(first, 0, first.length)
+    return connection
   }
 
   // Private

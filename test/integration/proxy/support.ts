@@ -15,7 +15,7 @@ import { DataPlane } from '../../../proxy/worker/data-plane.ts'
 import { Listeners } from '../../../proxy/worker/listeners.ts'
 import { openIn, sumRows } from '../../../proxy/ledger/merge.ts'
 
-interface Test {
+export interface Test {
   teardown(fn: () => unknown): void
 }
 
