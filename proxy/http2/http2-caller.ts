@@ -45,6 +45,7 @@ export class Http2Caller implements Caller {
   #paused = false
   /** The answer has no body, or its end was sent with its head. */
   #bodiless = false
+  /** The end is sent with trailers, perhaps none, and only if the answer became whole. */
   #awaitsTrailers = false
   #trailers = ''
   #abandoned = false
@@ -140,7 +141,8 @@ export class Http2Caller implements Caller {
       fields['x-vipswap-instance'] = exposed.instance
       fields['x-vipswap-version'] = exposed.version
     }
-    this.#awaitsTrailers = head.body === 'chunked'
+    // Where there is more to come Node is kept from ending the stream by itself: it does so even on a reset.
+    this.#awaitsTrailers = head.body !== 'length' || end - start < head.length
     this.#respond(head.status, fields, head.body === 'none')
     this.body(bytes, start, end, payload, volatile)
   }

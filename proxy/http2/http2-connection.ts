@@ -1,12 +1,14 @@
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import { Peer } from '../connections/peer.ts'
 import type { Plane } from '../front/plane.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { Http2Caller, type CallerOwner } from './http2-caller.ts'
+import { TlsBridge } from './tls-bridge.ts'
 
-const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR } = constants
+const { NGHTTP2_ENHANCE_YOUR_CALM } = constants
 
 /** Requests at once on one connection; RFC 9113 section 6.5.2 advises against less than 100. */
 const MAX_STREAMS = 128
@@ -15,7 +17,11 @@ const SESSION_WINDOW = 1024 * 1024
 const SESSION_MEMORY_MIB = 10
 /** Heads up to this many times the limit are read, so that they can be answered 431 instead of cut. */
 const ROOM_TO_REFUSE = 2
-const LAST_POSSIBLE_STREAM = 2 ** 31 - 1
+/**
+ * GOAWAY with the highest stream possible. nghttp2 ignores new streams once it has sent any GOAWAY, and Node does not
+ * offer its shutdown notice, so this frame is written past it, which it always leaves between two frames of its own.
+ */
+const NOTICE = Buffer.from([0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0])
 /** How long the client may take to acknowledge the first GOAWAY. */
 const NOTICE_MS = 1000
 /** How long the client's own end is waited for after ours. */
@@ -38,6 +44,8 @@ export class Http2Connection implements CallerOwner {
   readonly #owner: Http2Owner
   readonly #socket: Socket
   readonly #session: ServerHttp2Session
+  /** What the session reads and writes. */
+  readonly #transport: Duplex
   readonly #callers = new Set<Http2Caller>()
   readonly #guard: FloodGuard
   #state: 'open' | 'notice' | 'closing' | 'closed' = 'open'
@@ -53,7 +61,8 @@ export class Http2Connection implements CallerOwner {
     this.peer = peer
     this.#guard = new FloodGuard(this.#since)
     const { maxHeadBytes, maxHeaders } = plane.snapshot.limits
-    const session = performServerHandshake(socket, {
+    this.#transport = socket instanceof TLSSocket ? new TlsBridge(socket) : socket
+    const session = performServerHandshake(this.#transport, {
       maxSessionMemory: SESSION_MEMORY_MIB,
       // The four pseudo-header fields are pairs too.
       maxHeaderListPairs: (maxHeaders + 4) * ROOM_TO_REFUSE,
@@ -66,7 +75,7 @@ export class Http2Connection implements CallerOwner {
     this.#session = session
     session.setLocalWindowSize(SESSION_WINDOW)
     // Bytes that were read to find out what is spoken are taken up by then; accepted sockets come paused.
-    process.nextTick(() => socket.resume())
+    process.nextTick(() => this.#transport.resume())
     session.on('stream', (stream: ServerHttp2Stream, _fields: unknown, flags: number, raw: string[]) =>
       this.#onStream(stream, flags, raw),
     )
@@ -88,7 +97,7 @@ export class Http2Connection implements CallerOwner {
   closeIfIdle(): void {
     if (this.#state !== 'open') return
     this.#setState('notice')
-    this.#session.goaway(NGHTTP2_NO_ERROR, LAST_POSSIBLE_STREAM)
+    this.#transport.write(NOTICE)
     this.#session.ping(() => this.#lastWord())
   }
 
