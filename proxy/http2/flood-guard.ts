@@ -10,11 +10,11 @@ export const PER_FRAME = 64
 /** Tells a client that makes a session work without asking for anything. Token buckets, filled by the clock. */
 export class FloodGuard {
   #resets = RESETS
+  /** Below zero by as much as payload was read and is not earned yet. */
   #overhead = OVERHEAD
-  #earned = 0
   #read = 0
-  #lastReset = 0
-  #lastRead = 0
+  #lastReset: number
+  #lastRead: number
 
   constructor(now: number) {
     this.#lastReset = now
@@ -28,21 +28,20 @@ export class FloodGuard {
     return --this.#resets >= 0
   }
 
-  /** Octets on the wire that served a request. */
+  /** Octets on the wire that served a request; window updates come later than the answers that earn them. */
   earn(octets: number): void {
-    this.#earned += octets
+    this.#overhead += octets
   }
 
-  /** `read`: all octets read from the client so far. False: too much of it was to no purpose. */
-  allowRead(read: number, now: number): boolean {
+  /**
+   * `read`: all octets read from the client so far; `unused`: how many of them wait in streams to be used. False: too much
+   * of the rest was to no purpose.
+   */
+  allowRead(read: number, unused: number, now: number): boolean {
     const refill = ((now - this.#lastRead) / 1000) * OVERHEAD_PER_SECOND
-    const left = this.#earned - (read - this.#read)
+    this.#overhead = Math.min(OVERHEAD, this.#overhead + refill - (read - this.#read))
     this.#lastRead = now
     this.#read = read
-    // Window updates come later than the answers that earned them.
-    this.#earned = Math.max(0, Math.min(left, OVERHEAD))
-    const spent = Math.max(0, -left)
-    this.#overhead = Math.min(OVERHEAD, this.#overhead + refill) - spent
-    return this.#overhead >= 0
+    return this.#overhead + unused >= 0
   }
 }

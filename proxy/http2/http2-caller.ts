@@ -96,6 +96,11 @@ export class Http2Caller implements Caller {
     if (!this.#ended) this.#readBody(head)
   }
 
+  /** Octets of the request's body that were read and not used. */
+  get unused(): number {
+    return this.#stream.readableLength
+  }
+
   watch(now: number): void {
     if (this.#exchange !== null) this.#exchange.watch(now)
     else if (now - this.#since > this.#owner.plane.snapshot.limits.idleTimeoutMs) this.#stream.close(NGHTTP2_CANCEL)
@@ -303,6 +308,7 @@ export class Http2Caller implements Caller {
   #over(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#owner.earn(this.unused)
     this.#owner.onCallerClosed(this, this.#abandoned)
   }
 }

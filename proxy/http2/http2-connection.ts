@@ -102,9 +102,13 @@ export class Http2Connection implements CallerOwner {
   }
 
   watch(now: number): void {
-    for (const caller of this.#callers) caller.watch(now)
+    let unused = 0
+    for (const caller of this.#callers) {
+      caller.watch(now)
+      unused += caller.unused
+    }
     if (this.#state === 'closed') return
-    if (!this.#guard.allowRead(this.#socket.bytesRead, now)) {
+    if (!this.#guard.allowRead(this.#socket.bytesRead, unused, now)) {
       this.#calm()
       return
     }
