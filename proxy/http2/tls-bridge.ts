@@ -11,6 +11,8 @@ export class TlsBridge extends Duplex {
   constructor(socket: TLSSocket) {
     super({ allowHalfOpen: false })
     this.#socket = socket
+    // A session does this only to sockets.
+    socket.setNoDelay(true)
     socket.on('data', (chunk: Buffer) => {
       if (!this.push(chunk)) socket.pause()
     })
