@@ -16,7 +16,6 @@ export interface ByteHandler {
  */
 export interface ByteStream {
   handler: ByteHandler
-  readonly remoteAddress: string
   readonly destroyed: boolean
   /** Bytes handed to `write` that have not left this process. */
   readonly pending: number

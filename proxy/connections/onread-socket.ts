@@ -1,24 +1,13 @@
 import { Socket, type SocketConstructorOpts, type TcpNetConnectOpts, createConnection } from 'node:net'
+import { handleOf } from './stream-handle.ts'
 
-// The only file that knows of `_handle`: Node offers `onread` for sockets that dial, not for accepted ones, and its
+// Node offers `onread` for sockets that dial, not for accepted ones, and its
 // pause() and resume() restart reading by a later tick, which would overwrite a buffer with a write pending.
-
-interface StreamHandle {
-  reading: boolean
-  readStart(): number
-  readStop(): number
-  useUserBuffer?: unknown
-}
 
 export interface OnRead {
   /** Called before each read: the buffer to read into. */
   readonly buffer: () => Buffer
   readonly callback: (length: number, buffer: Buffer) => boolean
-}
-
-function handleOf(socket: Socket): StreamHandle | null {
-  // `_handle` is not in the types; null once the socket is destroyed.
-  return (socket as unknown as { _handle?: StreamHandle | null })._handle ?? null
 }
 
 // Write calls `drain` whenever nothing is left: with the usual 16 KiB mark a smaller partial write would never tell.
@@ -42,7 +31,7 @@ export function wrapAccepted(accepted: Socket, onread: OnRead): Socket | null {
  */
 export function disown(socket: Socket): void {
   // As the socket itself does when it closes.
-  ;(socket as unknown as { _handle: StreamHandle | null })._handle = null
+  ;(socket as unknown as { _handle: unknown })._handle = null
 }
 
 /** Dials with a reused read buffer. */

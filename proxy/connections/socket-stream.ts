@@ -1,17 +1,23 @@
 import type { Socket } from 'node:net'
 import type { ByteHandler, ByteStream } from './byte-stream.ts'
 import { dialOnRead, startReading, stopReading, wrapAccepted, type OnRead } from './onread-socket.ts'
+import { goDirect, writeDirect, type DirectListener } from './direct-io.ts'
 import { giveBuffer, sharedBuffer, takeBuffer } from './read-buffers.ts'
 
 /** A TCP connection (or, by the `'data'` feed, any socket) as a ByteStream. */
-export class SocketStream implements ByteStream {
+export class SocketStream implements ByteStream, DirectListener {
   handler: ByteHandler
-  readonly remoteAddress: string
   readonly #socket: Socket
   /** Reads by `'data'`: each chunk is memory of its own. */
   readonly #plain: boolean
+  readonly #direct: boolean
   #private: Buffer | null = null
+  /** What is read into now. */
+  #current: Buffer = sharedBuffer
   #paused = false
+  #ended = false
+  /** Bytes written directly that have not left this process. */
+  #unsent = 0
   readonly #onWritten = (error?: Error | null): void => {
     if (!error && this.#socket.writableLength === 0) this.handler.onDrain()
   }
@@ -27,7 +33,7 @@ export class SocketStream implements ByteStream {
     })
     this.#socket = socket
     this.#plain = plain
-    this.remoteAddress = socket.remoteAddress ?? ''
+    this.#direct = !plain && goDirect(socket, this)
     socket.on('error', ignore)
     socket.on('end', () => this.handler.onEnd())
     if (!plain) socket.on('drain', () => this.handler.onDrain())
@@ -79,7 +85,7 @@ export class SocketStream implements ByteStream {
   }
 
   get pending(): number {
-    return this.#socket.writableLength
+    return this.#direct ? this.#unsent : this.#socket.writableLength
   }
 
   get volatile(): boolean {
@@ -99,6 +105,10 @@ export class SocketStream implements ByteStream {
   }
 
   write(data: string | Uint8Array): void {
+    if (this.#direct) {
+      this.#writeDirect(data)
+      return
+    }
     if (this.#socket.destroyed || this.#socket.writableEnded) return
     // A plain socket has the usual write mark, below which `drain` is not told.
     const written = this.#plain ? this.#onWritten : undefined
@@ -121,7 +131,26 @@ export class SocketStream implements ByteStream {
   }
 
   end(): void {
+    this.#ended = true
     if (!this.#socket.writableEnded) this.#socket.end()
+  }
+
+  onRead(length: number): Buffer | undefined {
+    const buffer = this.#current
+    this.handler.onBytes(buffer, 0, length)
+    const next = this.#private ?? sharedBuffer
+    if (next === buffer) return undefined
+    this.#current = next
+    return next
+  }
+
+  onWritten(bytes: number): void {
+    this.#unsent -= bytes
+    if (this.#unsent === 0) this.handler.onDrain()
+  }
+
+  onWriteFailed(): void {
+    this.#socket.destroy()
   }
 
   destroy(): void {
@@ -134,6 +163,13 @@ export class SocketStream implements ByteStream {
 
   keepAliveProbes(): void {
     this.#socket.setKeepAlive(true, 60_000)
+  }
+
+  #writeDirect(data: string | Uint8Array): void {
+    if (this.#ended || data.length === 0) return
+    const left = writeDirect(this.#socket, data, this)
+    if (left > 0) this.#unsent += left
+    else if (left < 0) this.#socket.destroy()
   }
 
   /** A closed connection's buffer: its bytes may still be pending on the peer. */

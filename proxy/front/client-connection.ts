@@ -8,7 +8,8 @@ import { switchHeadText } from '../http1/forwarded-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { BARE_CONTROL, FIRST_OCTET, HEAD_END } from '../http1/grammar.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
-import { parseRequestHead, type Refusal } from '../http1/request-head.ts'
+import type { Refusal } from '../http1/request-head.ts'
+import { RequestMemo } from '../http1/request-memo.ts'
 import { ARRIVED, REFUSED } from '../ledger/ledger.ts'
 import type { AnswerOptions, Caller } from './caller.ts'
 import { AnswerWriter } from './answer-writer.ts'
@@ -37,6 +38,7 @@ export class ClientConnection implements ByteHandler, Caller {
   readonly #plane: Plane
   readonly #owner: ConnectionOwner
   readonly #walker = new BodyWalker()
+  readonly #memo = new RequestMemo()
   readonly #answers: AnswerWriter
   #state: 'head' | 'exchange' | 'linger' | 'tunnel' | 'closed' = 'head'
   #exchange: Exchange | null = null
@@ -280,7 +282,7 @@ export class ClientConnection implements ByteHandler, Caller {
     }
     const text = this.#text
     this.#text = ''
-    const head = parseRequestHead(text.slice(0, headEnd), limits.maxHeaders)
+    const head = this.#memo.parse(text.slice(0, headEnd), limits.maxHeaders)
     if ('status' in head) {
       this.#isHead = text.startsWith('HEAD ')
       this.#refuse(head)

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
+import { dial } from '../connections/dial.ts'
 import { SocketStream } from '../connections/socket-stream.ts'
 import type { Outcome } from '../ledger/account.ts'
 import type { TargetState } from '../routing/target.ts'
@@ -20,7 +21,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
   #earlyBytes = 0
   #halfClosed = false
   #over = false
-  #upstream: SocketStream | null = null
+  #upstream: ByteStream | null = null
   #dialledAt = Infinity
   #tunnel: Tunnel | null = null
 
@@ -70,7 +71,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
 
   protected onChosen(target: TargetState, now: number): void {
     this.#dialledAt = now
-    this.#upstream = SocketStream.dial(target.host, target.port, NOT_YET, {
+    this.#upstream = dial(target.host, target.port, NOT_YET, {
       onOpen: () => this.#open(),
       onFail: () => this.#dialFailed(),
     })

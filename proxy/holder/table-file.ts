@@ -22,10 +22,10 @@ export class TableFile {
 
   /**
    * Replaces it by rename, without fsync: it has to outlive processes. After a power cut the instances are gone with it,
-   * and a torn file counts as none.
+   * and a torn file counts as none. Private keys are in it: nobody else reads it.
    */
   write(table: RoutingTable): void {
-    writeFileAtomic(this.path, JSON.stringify(table), { durable: false })
+    writeFileAtomic(this.path, JSON.stringify(table), { durable: false, mode: 0o600 })
   }
 }
 

@@ -1,11 +1,12 @@
 import '../http1/octets.ts'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
-import { SocketStream } from '../connections/socket-stream.ts'
+import { dial } from '../connections/dial.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
 import { BARE_CONTROL, HEAD_END } from '../http1/grammar.ts'
 import { requestHeadText, type Origin } from '../http1/forwarded-head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
-import { parseResponseHead } from '../http1/response-head.ts'
+import type { ResponseHead } from '../http1/response-head.ts'
+import { ResponseMemo } from '../http1/response-memo.ts'
 import type { Retirable, TargetState } from '../routing/target.ts'
 import type { AnswerSink, UpstreamFailure } from './answer-sink.ts'
 import type { Upstream } from './upstream.ts'
@@ -32,13 +33,14 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
   #untilClose = false
   #keepAliveMs: number | null = null
   #ended = false
+  readonly #memo = new ResponseMemo()
   readonly #walker = new BodyWalker()
 
   /** Dials for `sink`, which is told by `onConnected` or `onConnectFailed`. */
   constructor(target: TargetState, sink: AnswerSink) {
     this.target = target
     this.#sink = sink
-    this.#stream = SocketStream.dial(target.host, target.port, this, {
+    this.#stream = dial(target.host, target.port, this, {
       onOpen: () => {
         if (this.#sink === null) this.#stream.destroy()
         else this.#sink.onConnected()
@@ -182,7 +184,7 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
         }
         return
       }
-      const head = parseResponseHead(this.#text.slice(0, headEnd), sink.method)
+      const head = this.#memo.parse(this.#text.slice(0, headEnd), sink.method)
       if (typeof head === 'string') {
         this.#fail('bad-response', 'http_protocol_error', head)
         return
@@ -215,13 +217,7 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     }
   }
 
-  #onFinalHead(
-    sink: AnswerSink,
-    head: Exclude<ReturnType<typeof parseResponseHead>, string>,
-    bytes: Buffer,
-    start: number,
-    end: number,
-  ): void {
+  #onFinalHead(sink: AnswerSink, head: ResponseHead, bytes: Buffer, start: number, end: number): void {
     this.#text = ''
     this.#state = 'body'
     this.#keepAlive = head.keepAlive

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { VipswapError } from '../core/errors.ts'
 import type { Accepted, OperationView } from '../contracts/api.ts'
+import type { Certificate } from '../model/certificate.ts'
 import type { Command } from '../contracts/command.ts'
 import { SecondsText, endOf, type AdminContext } from './context.ts'
 
@@ -13,16 +14,20 @@ const MAX_KEY = 255
 
 /**
  * Submits a command. Answers 202 with `Location` and the operation's id, or, asked to wait, 200 with the operation once
- * it ended or the time is up.
+ * it ended or the time is up. `certificates` are those that the command's configuration stands for by id.
  */
 export async function accept(
   context: AdminContext,
   command: Command,
   request: FastifyRequest<{ Querystring: WaitQuery }>,
   reply: FastifyReply,
+  certificates: readonly Certificate[] = [],
 ): Promise<Accepted | OperationView> {
   const idempotencyKey = keyOf(request.headers['idempotency-key'])
-  const accepted = await context.api.submit(command, idempotencyKey === undefined ? {} : { idempotencyKey })
+  const accepted = await context.api.submit(command, {
+    ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    ...(certificates.length === 0 ? {} : { certificates }),
+  })
   reply.header('location', `/v1/operations/${accepted.operationId}`)
   if (request.query.wait === undefined) {
     reply.code(202)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startController } from '../controller/start.ts'
 import { parseAddress } from '../core/address.ts'
+import { beside } from '../core/beside.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
 import { createLogger } from '../core/logger.ts'
 import { onShutdown } from '../core/shutdown.ts'
@@ -76,7 +77,7 @@ async function run(): Promise<void> {
 
 function readConfig(file: string | undefined): FabricConfig {
   if (file === undefined) return DEFAULT_FABRIC_CONFIG
-  const loaded = loadFabricConfig(file, readFileSync(file, 'utf8'))
+  const loaded = loadFabricConfig(file, readFileSync(file, 'utf8'), beside(file))
   if ('config' in loaded) {
     for (const { message } of loaded.warnings) log.warn(message)
     return loaded.config

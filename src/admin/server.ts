@@ -2,6 +2,7 @@ import { LogController, fastify, type FastifyBaseLogger } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { whyNotJson } from '../core/json-error.ts'
 import { formatAddress } from '../core/address.ts'
 import { VipswapError, systemCode } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
@@ -114,7 +115,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     try {
       done(null, text === '' ? {} : JSON.parse(String(text)))
     } catch (error) {
-      done(new VipswapError('invalid_request', `body: this is not JSON: ${String(error)}`))
+      done(new VipswapError('invalid_request', `body: this is not JSON: ${whyNotJson(error)}`))
     }
   })
   app.setErrorHandler((thrown, request, reply) => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { VipswapError, systemCode } from '../core/errors.ts'
 import type { FabricConfig } from '../model/fabric-config.ts'
 import type { Fault } from '../model/fault.ts'
+import { beside } from '../core/beside.ts'
 import { loadFabricConfig } from '../model/load-fabric-config.ts'
 
 /** Reads a `vipswap.yaml`. Throws `usage` where it cannot be read, `invalid_configuration` with every fault in it. */
@@ -12,7 +13,7 @@ export function readFabricFile(path: string): { config: FabricConfig; warnings: 
   } catch (error) {
     throw new VipswapError('usage', `${path} cannot be read (${systemCode(error) ?? 'unknown'})`)
   }
-  const loaded = loadFabricConfig(path, text)
+  const loaded = loadFabricConfig(path, text, beside(path))
   if ('config' in loaded) return loaded
   const { faults } = loaded
   throw new VipswapError('invalid_configuration', faults.map(fault => fault.message).join('\n'), { faults })

@@ -21,6 +21,12 @@ const Configuration = Type.Object(
         {
           instances: Type.Optional(Type.Integer({ minimum: 0, maximum: 10000 })),
           settings: Type.Optional(Type.Record(Type.String(), Type.String())),
+          certificates: Type.Optional(
+            Type.Record(
+              Type.String(),
+              Type.String({ description: 'PEM text: the certificate, its intermediates, its private key.' }),
+            ),
+          ),
         },
         closed,
       ),
@@ -86,6 +92,8 @@ export type WalkBody = Static<typeof WalkBody>
 export type RollbackBody = Static<typeof RollbackBody>
 export type ConfigurationBody = Static<typeof ConfigurationBody>
 export type StatusBody = Static<typeof StatusBody>
+/** As sent: certificates are PEM text here, and ids behind the edge. */
+export type ConfigurationText = Static<typeof Configuration>
 export type PlanBody = Static<typeof PlanBody>
 
 // Answers.
@@ -165,6 +173,18 @@ export interface RoleView {
     readonly port: number
     readonly internal: boolean
   }[]
+  readonly certificates: readonly CertificateView[]
+}
+
+/** Never the certificate's text, never its key. */
+export interface CertificateView {
+  readonly name: string
+  /** SHA-256 of chain and key: tells whether it changed. */
+  readonly id: string
+  readonly names: readonly string[]
+  readonly notAfter: string
+  /** It has expired, or will within 14 days. */
+  readonly warning?: string
 }
 
 /** What may be done now, from the one permission table; `reason` says why not. */
@@ -221,6 +241,7 @@ export type OperationKind =
   | 'walk'
   | 'rollback'
   | 'scale'
+  | 'configure'
   | 'suspend'
   | 'start'
   | 'reboot'

@@ -8,6 +8,7 @@ import type { Revision } from './revision.ts'
 export interface RoutingTable {
   readonly fabric: string
   readonly revision: Revision
+  /** The oldest service's first: of a shared address its certificate goes to who asks for no name, or an unknown one. */
   readonly listeners: readonly Listener[]
   readonly pools: Readonly<Record<string, Pool>>
   /** By id; listeners name them. Holds private keys: whoever writes a table to disk does so with mode 0600. */

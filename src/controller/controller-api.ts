@@ -12,6 +12,7 @@ import type {
   ServiceView,
 } from '../contracts/api.ts'
 import type { Command } from '../contracts/command.ts'
+import type { Certificate } from '../model/certificate.ts'
 import type { Slot } from '../model/common.ts'
 import type { OperationStatus } from '../model/states.ts'
 
@@ -39,11 +40,15 @@ export interface ControllerApi {
 
   /**
    * Resolves once the operation is durable (not when it is done). The same `idempotencyKey` with the same command
-   * answers the operation it made before; with another command it is `idempotency_conflict`.
+   * answers the operation it made before; with another command it is `idempotency_conflict`. `certificates` are those
+   * that the command's configuration stands for by id.
    */
-  submit(command: Command, options: { readonly idempotencyKey?: string }): Promise<Accepted>
+  submit(
+    command: Command,
+    options: { readonly idempotencyKey?: string; readonly certificates?: readonly Certificate[] },
+  ): Promise<Accepted>
   /** What `submit` would do. Nothing changes; a refusal is an answer here, not an error. */
-  plan(command: Command): Promise<PlanView>
+  plan(command: Command, certificates?: readonly Certificate[]): Promise<PlanView>
 
   /**
    * The operation when it has ended, or as it is after `timeoutMs`. Rejects with `operation_not_found`.

@@ -1,8 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { VipswapError } from '../core/errors.ts'
 import { own } from '../core/own.ts'
-import type { OperationView, PlanView } from '../contracts/api.ts'
-import type { Command } from '../contracts/command.ts'
+import type { OperationView } from '../contracts/api.ts'
 import { rehearse } from '../fabric/apply.ts'
 import { instanceKey, type FabricState, type InstanceRecord, type RoleRecord } from '../fabric/state.ts'
 import { rolesOf } from '../fabric/project.ts'
@@ -61,8 +60,9 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
       return { ready: true, reason: `${proxies} proxy and ${agents} agents connected` }
     },
     addPackage: async (stream, kind) => {
-      const { release, created, warnings } = await packages.addArchive(stream, kind === 'gzip' ? 'tar.gz' : 'zip')
-      await reconciler.settle({ kind: 'release-added', release })
+      const added = await packages.addArchive(stream, kind === 'gzip' ? 'tar.gz' : 'zip')
+      const { release, certificates, created, warnings } = added
+      await reconciler.settle({ kind: 'release-added', release, certificates })
       return {
         created,
         digest: release.digest,
@@ -71,10 +71,13 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
         warnings: warnings.map(({ message }) => message),
       }
     },
-    submit: async (command, { idempotencyKey }) => ({
-      operationId: await reconciler.submit(command, idempotencyKey ?? null),
+    submit: async (command, { idempotencyKey, certificates = [] }) => ({
+      operationId: await reconciler.submit(command, idempotencyKey ?? null, certificates),
     }),
-    plan: async command => planCommand(now(), command, clock),
+    plan: async (command, certificates) => {
+      const moment = clock.now()
+      return planOf(now(), command, rehearse(now(), command, moment, certificates), moment)
+    },
     waitOperation: (id, timeoutMs, signal) => waitOperation(reconciler, id, timeoutMs, signal),
     events: after => eventsAfter(reconciler, after),
     logs: (service, slot, instance, options) => readLogs(now(), peers, { service, slot, instance }, options),
@@ -108,10 +111,6 @@ function listOperations(state: FabricState, { service, status, limit }: Operatio
     .toSorted((a, b) => Number(b.id.slice(3)) - Number(a.id.slice(3)))
     .slice(0, limit ?? 100)
     .map(operation => viewOperation(state, operation))
-}
-
-function planCommand(state: FabricState, command: Command, clock: Clock): PlanView {
-  return planOf(state, command, rehearse(state, command, clock.now()))
 }
 
 async function waitOperation(

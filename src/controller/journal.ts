@@ -9,6 +9,7 @@ const TABLES = {
   roles: 'role',
   operations: 'operation',
   releases: 'release',
+  certificates: 'certificate',
   nodes: 'node',
   proxies: 'proxy',
   requests: 'request',

@@ -1,6 +1,8 @@
 import type { PlanView } from '../contracts/api.ts'
 import type { Command } from '../contracts/command.ts'
+import type { Moment } from '../core/clock.ts'
 import { own } from '../core/own.ts'
+import { certificateNotes, knownTo } from '../fabric/certificates.ts'
 import { swapPreflight } from '../fabric/deployment/swap.ts'
 import type { Draft } from '../fabric/draft.ts'
 import type { Refusal } from '../fabric/refusal.ts'
@@ -11,6 +13,7 @@ export function planOf(
   state: FabricState,
   command: Command,
   outcome: { draft: Draft } | { refusal: Refusal },
+  now: Moment,
 ): PlanView {
   if ('refusal' in outcome) {
     const nothing = outcome.refusal.code === 'nothing_to_do' || outcome.refusal.code === 'identical_target'
@@ -20,7 +23,7 @@ export function planOf(
   return {
     outcome: 'changes',
     blockers: [],
-    warnings: warningsOf(draft, command),
+    warnings: [...warningsOf(draft, command), ...expiriesOf(draft, command, now)],
     steps: stepsOf(state, draft, command),
   }
 }
@@ -36,6 +39,23 @@ function warningsOf(draft: Draft, command: Command): string[] {
     .map(
       role =>
         `role ${role.name} has ${role.instances.length} instance: requests are held while it restarts; \`vipswap scale ${role.name}=2\` first, or deploy to staging and swap`,
+    )
+}
+
+/** Certificates that come into use, or stay in it, and will not last. */
+function expiriesOf(draft: Draft, command: Command, now: Moment): string[] {
+  const { production = null, staging = null } = draft.services.get(command.service)?.slots ?? {}
+  const slot = 'slot' in command ? command.slot : 'production'
+  const deployment = draft.deployments.get((slot === 'production' ? production : staging) ?? '')
+  if (deployment === undefined) return []
+  return draft
+    .rolesOf(deployment.id)
+    .flatMap(role =>
+      certificateNotes(knownTo(draft), deployment, role, now.wall).flatMap(({ name, warning }) =>
+        warning === null
+          ? []
+          : [`role ${role.name}, certificate ${name}: ${warning}; \`vipswap config apply\` renews it`],
+      ),
     )
 }
 

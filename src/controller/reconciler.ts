@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { Clock, Moment } from '../core/clock.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import type { Certificate } from '../model/certificate.ts'
 import type { Command } from '../contracts/command.ts'
 import { apply, type Applied } from '../fabric/apply.ts'
 import type { Input } from '../fabric/input.ts'
@@ -69,8 +70,12 @@ export class Reconciler extends EventEmitter<Notices> {
   }
 
   /** Resolves with the operation once the command is durable; rejects with the refusal. */
-  async submit(command: Command, idempotencyKey: string | null): Promise<string> {
-    const { refusal, operation } = await this.settle({ kind: 'command', command, idempotencyKey })
+  async submit(
+    command: Command,
+    idempotencyKey: string | null,
+    certificates: readonly Certificate[] = [],
+  ): Promise<string> {
+    const { refusal, operation } = await this.settle({ kind: 'command', command, idempotencyKey, certificates })
     if (refusal !== null) throw new VipswapError(refusal.code, refusal.message, { blockers: refusal.blockers })
     if (operation === null) throw new VipswapError('internal', `command ${command.kind} made no operation`)
     return operation

@@ -78,7 +78,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   }
 }
 
-function settingsOf({ vips, services, limits, portRange }: FabricConfig): FabricSettings {
+function settingsOf({ vips, services, limits, endpointDefaults, portRange }: FabricConfig): FabricSettings {
   return {
     vips,
     services: Object.fromEntries(
@@ -90,13 +90,14 @@ function settingsOf({ vips, services, limits, portRange }: FabricConfig): Fabric
             hostNames === undefined
               ? undefined
               : {
-                  production: hostNames.production ?? `${name}.localhost`,
-                  staging: hostNames.staging ?? `staging.${name}.localhost`,
+                  production: hostNames.production ?? `${name.toLowerCase()}.localhost`,
+                  staging: hostNames.staging ?? `staging.${name.toLowerCase()}.localhost`,
                 },
         },
       ]),
     ),
     limits,
+    endpointDefaults,
     portRange,
   }
 }

@@ -36,6 +36,8 @@ export const ERRORS = {
   nothing_to_do: { status: 409 },
   identical_target: { status: 409 },
   port_in_use: { status: 409 },
+  address_conflict: { status: 409 },
+  certificate_conflict: { status: 409 },
   no_nodes: { status: 409 },
   idempotency_conflict: { status: 409 },
   // Never allowed this way.

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
-import { VipswapError, errorMessage } from './errors.ts'
+import { VipswapError } from './errors.ts'
+import { whyNotJson } from './json-error.ts'
 
 const MAX_LINE = 64 * 1024 * 1024
 
@@ -40,7 +41,7 @@ export function jsonLines(
       try {
         value = JSON.parse(line)
       } catch (error) {
-        stream.destroy(new VipswapError('invalid_request', `a line is not JSON: ${errorMessage(error)}`))
+        stream.destroy(new VipswapError('invalid_request', `a line is not JSON: ${whyNotJson(error)}`))
         return
       }
       handlers.onValue(value)

@@ -1,8 +1,10 @@
 import type { Command } from '../contracts/command.ts'
 import { assertNever } from '../core/errors.ts'
 import type { Moment } from '../core/clock.ts'
+import type { Certificate } from '../model/certificate.ts'
 import { allAcknowledged } from './acknowledgements.ts'
 import { rebase } from './anchor.ts'
+import { pruneCertificates } from './certificates.ts'
 import {
   acceptConfigure,
   acceptDelete,
@@ -11,6 +13,7 @@ import {
   acceptStatus,
   advanceChange,
 } from './deployment/change.ts'
+import { adoptFaces } from './deployment/faces.ts'
 import { acceptCreate, advanceCreate } from './deployment/create.ts'
 import { adoptBoundPorts } from './deployment/listeners.ts'
 import { acceptSwap } from './deployment/swap.ts'
@@ -46,6 +49,7 @@ export function apply(state: FabricState, input: Input, now: Moment): Applied {
   let operation: string | null = null
   if (input.kind === 'command') {
     try {
+      keep(draft, input.certificates)
       operation = acceptOnce(draft, input.command, input.idempotencyKey)
     } catch (thrown) {
       if (!(thrown instanceof Refused)) throw thrown
@@ -61,15 +65,26 @@ export function apply(state: FabricState, input: Input, now: Moment): Applied {
 }
 
 /** What a command would do: the draft after its acceptance, or why not. Nothing changes. */
-export function rehearse(state: FabricState, command: Command, now: Moment): { draft: Draft } | { refusal: Refusal } {
+export function rehearse(
+  state: FabricState,
+  command: Command,
+  now: Moment,
+  certificates: readonly Certificate[] = [],
+): { draft: Draft } | { refusal: Refusal } {
   const draft = new Draft(state, now)
   try {
+    keep(draft, certificates)
     accept(draft, command)
     return { draft }
   } catch (thrown) {
     if (thrown instanceof Refused) return { refusal: thrown.refusal }
     throw thrown
   }
+}
+
+/** Those that nothing comes to stand on are forgotten at the end of the same change. */
+function keep(draft: Draft, certificates: readonly Certificate[] = []): void {
+  for (const certificate of certificates) draft.certificates.put(certificate.id, certificate)
 }
 
 function acceptOnce(draft: Draft, command: Command, key: string | null): string {
@@ -130,6 +145,7 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' }>): void {
     case 'release-added':
       if (draft.releases.get(input.release.digest) === undefined)
         draft.releases.put(input.release.digest, input.release)
+      keep(draft, input.certificates)
       break
     case 'releases-removed': {
       const used = releasesInUse({ deployments: draft.deployments.values(), roles: draft.roles.values() })
@@ -185,6 +201,8 @@ function advance(draft: Draft): void {
     else if (operation.kind === 'create') advanceCreate(draft, id)
     else advanceChange(draft, operation)
   }
+  adoptFaces(draft)
+  pruneCertificates(draft)
 }
 
 /** The last step of most operations: what was decided is in every proxy's table. */

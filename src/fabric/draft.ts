@@ -15,6 +15,7 @@ import type {
   ServiceRecord,
   Table,
 } from './state.ts'
+import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'
 
 /** One table under change: reads see what was written, the base is never touched. */
@@ -86,6 +87,7 @@ export class Draft {
   readonly roles: TableDraft<RoleRecord>
   readonly operations: TableDraft<OperationRecord>
   readonly releases: TableDraft<Release>
+  readonly certificates: TableDraft<Certificate>
   readonly nodes: TableDraft<NodeRecord>
   readonly proxies: TableDraft<ProxyRecord>
   readonly requests: TableDraft<RequestRecord>
@@ -103,6 +105,7 @@ export class Draft {
     this.roles = new TableDraft(base.roles)
     this.operations = new TableDraft(base.operations)
     this.releases = new TableDraft(base.releases)
+    this.certificates = new TableDraft(base.certificates)
     this.nodes = new TableDraft(base.nodes)
     this.proxies = new TableDraft(base.proxies)
     this.requests = new TableDraft(base.requests)
@@ -138,6 +141,7 @@ export class Draft {
       roles: this.roles.finish(),
       operations: this.operations.finish(),
       releases: this.releases.finish(),
+      certificates: this.certificates.finish(),
       nodes: this.nodes.finish(),
       proxies: this.proxies.finish(),
       requests: this.requests.finish(),

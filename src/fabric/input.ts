@@ -2,6 +2,7 @@ import type { InstanceObservation } from '../contracts/assignment.ts'
 import type { Command } from '../contracts/command.ts'
 import type { ListenerStatus, NodeFacts, ProxyStatus } from '../contracts/link.ts'
 import type { Revision } from '../contracts/revision.ts'
+import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'
 import type { FabricSettings } from './state.ts'
 
@@ -9,8 +10,14 @@ import type { FabricSettings } from './state.ts'
 export type Input =
   /** A controller took over: nothing seen before counts, and its term is above all before it. */
   | { readonly kind: 'restored'; readonly settings: FabricSettings }
-  | { readonly kind: 'command'; readonly command: Command; readonly idempotencyKey: string | null }
-  | { readonly kind: 'release-added'; readonly release: Release }
+  | {
+      readonly kind: 'command'
+      readonly command: Command
+      readonly idempotencyKey: string | null
+      /** Those that the command's configuration stands for by id: a command itself holds no key. */
+      readonly certificates?: readonly Certificate[]
+    }
+  | { readonly kind: 'release-added'; readonly release: Release; readonly certificates?: readonly Certificate[] }
   | { readonly kind: 'releases-removed'; readonly digests: readonly string[] }
   /** A peer has applied a word of a higher term than ours. */
   | { readonly kind: 'term-seen'; readonly term: number }

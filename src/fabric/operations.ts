@@ -59,6 +59,7 @@ export function endOperation(
   operation.endedAt = draft.now.wall
   operation.error = error
   operation.step = 'ended'
+  operation.previousListeners = null
   closeReceipt(draft, operation)
   draft.event(
     'operation-ended',

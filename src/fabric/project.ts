@@ -1,19 +1,12 @@
 import type { AssignedInstance, Assignment, RunSpec } from '../contracts/assignment.ts'
-import {
-  DEFAULT_OPTIONS,
-  DEFAULT_POLICY,
-  type DataPlaneLimits,
-  type Listener,
-  type Pool,
-  type RoutingTable,
-  type Target,
-} from '../contracts/routing.ts'
+import type { Listener, Pool, RoutingTable, Target, TlsCertificate } from '../contracts/routing.ts'
 import type { Moment } from '../core/clock.ts'
 import { own } from '../core/own.ts'
 import type { Slot } from '../model/common.ts'
 import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'
 import { dueInMs, specOf } from './instances.ts'
+import { policyOf, weightOf } from './policy.ts'
 import {
   instanceKey,
   targetKey,
@@ -29,7 +22,11 @@ import { upgradeDueInMs } from './upgrade/gate.ts'
 export function projectRouting(state: FabricState, now: Moment): RoutingTable {
   const listeners: Listener[] = []
   const pools: Record<string, Pool> = {}
-  for (const service of Object.values(state.services)) {
+  // The oldest first: on a shared address its certificate is the one shown where no name is asked for.
+  const services = Object.values(state.services).toSorted(
+    (a, b) => a.createdAt - b.createdAt || (a.name < b.name ? -1 : 1),
+  )
+  for (const service of services) {
     for (const listener of service.listeners) {
       const slot = listener.slot ?? 'production'
       const deployment = deploymentIn(state, service.slots[slot])
@@ -42,7 +39,7 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
       listeners.push(routeListener(state, listener, deployment.service, deployment, []))
     }
     for (const role of rolesOf(state, deployment.id)) {
-      for (const pool of poolsOf(deployment, role, state.fabric.settings.limits, now)) pools[pool.key] = pool
+      for (const pool of poolsOf(state, deployment, role, now)) pools[pool.key] = pool
     }
   }
   return {
@@ -50,9 +47,21 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
     revision: state.fabric.revision,
     listeners,
     pools,
-    certificates: {},
+    certificates: certificatesShown(state, listeners),
     limits: state.fabric.settings.limits,
   }
+}
+
+/** Only those that a listener names. */
+function certificatesShown(state: FabricState, listeners: readonly Listener[]): Record<string, TlsCertificate> {
+  const shown: Record<string, TlsCertificate> = {}
+  for (const id of listeners.flatMap(({ tls }) => tls?.certificates ?? [])) {
+    const certificate = state.certificates[id]
+    if (certificate === undefined) continue
+    const { chain, key, names } = certificate
+    shown[id] = { id, chain, key, names }
+  }
+  return shown
 }
 
 function deploymentIn(state: FabricState, id: string | null): DeploymentRecord | null {
@@ -75,8 +84,8 @@ function routeListener(
     role: listener.role,
     endpoint: listener.endpoint,
     protocol: listener.protocol,
-    tls: null,
-    options: DEFAULT_OPTIONS,
+    tls: listener.tls,
+    options: listener.options,
     host: listener.host,
     port: listener.port,
     lastPort: listener.port === 0 ? listener.bound : null,
@@ -117,14 +126,7 @@ export function rolesOf(state: FabricState, deployment: string): RoleRecord[] {
     .flatMap(key => state.roles[key] ?? [])
 }
 
-function* poolsOf(
-  deployment: DeploymentRecord,
-  role: RoleRecord,
-  limits: DataPlaneLimits,
-  now: Moment,
-): Iterable<Pool> {
-  const { connectTimeoutMs, responseTimeoutMs, idleTimeoutMs } = limits
-  const policy = { ...DEFAULT_POLICY, connectTimeoutMs, responseTimeoutMs, idleTimeoutMs }
+function* poolsOf(state: FabricState, deployment: DeploymentRecord, role: RoleRecord, now: Moment): Iterable<Pool> {
   const { definition } = specOf(role, role.target)
   const live = isLive(deployment)
   const expecting = live && role.instances.some(isExpected)
@@ -140,7 +142,7 @@ function* poolsOf(
         version: spec.version,
         host: instance.published.host,
         port,
-        weight: 1,
+        weight: weightOf(definition, instance.index),
       }
       if (instance.published.membership === 'in') targets.push({ ...common, state: 'in' })
       else if (instance.stage !== 'draining') targets.push({ ...common, state: 'draining' })
@@ -155,7 +157,7 @@ function* poolsOf(
       deployment: deployment.id,
       role: role.name,
       endpoint: endpoint.name,
-      policy,
+      policy: policyOf(definition, endpoint, state.fabric.settings),
       targets,
       expecting,
       drainTimeoutMs: definition.drainTimeoutMs,

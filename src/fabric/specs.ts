@@ -28,12 +28,18 @@ export function instanceCount(role: RoleDefinition, configuration: Configuration
   return own(configuration.roles, role.name)?.instances ?? role.instances
 }
 
-/** Later words win, role by role, setting by setting. */
+/** Later words win, role by role, setting by setting, certificate by certificate. */
 export function mergeConfiguration(base: Configuration, over: Configuration): Configuration {
   const roles: Record<string, Configuration['roles'][string]> = { ...base.roles }
   for (const [name, role] of Object.entries(over.roles)) {
     const settings = { ...own(roles, name)?.settings, ...role.settings }
-    roles[name] = { ...own(roles, name), ...role, ...(Object.keys(settings).length > 0 ? { settings } : {}) }
+    const certificates = { ...own(roles, name)?.certificates, ...role.certificates }
+    roles[name] = {
+      ...own(roles, name),
+      ...role,
+      ...(Object.keys(settings).length > 0 ? { settings } : {}),
+      ...(Object.keys(certificates).length > 0 ? { certificates } : {}),
+    }
   }
   return { roles }
 }
@@ -59,6 +65,14 @@ export function checkConfiguration(
       blockers.push({
         code: 'invalid_configuration',
         message: `role ${name} has no setting "${setting}"; ${known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`}`,
+      })
+    }
+    for (const certificate of Object.keys(role.certificates ?? {})) {
+      if (Object.hasOwn(definition.certificates, certificate)) continue
+      const known = Object.keys(definition.certificates)
+      blockers.push({
+        code: 'invalid_configuration',
+        message: `role ${name} has no certificate "${certificate}"; ${known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`}`,
       })
     }
   }

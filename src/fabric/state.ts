@@ -3,10 +3,12 @@ import type { OperationKind } from '../contracts/api.ts'
 import type { LedgerRow } from '../contracts/ledger.ts'
 import type { ListenerStatus, NodeFacts, ProxyStatus } from '../contracts/link.ts'
 import type { Revision } from '../contracts/revision.ts'
-import type { DataPlaneLimits } from '../contracts/routing.ts'
+import type { DataPlaneLimits, ListenerOptions, ListenerTls } from '../contracts/routing.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Slot } from '../model/common.ts'
+import type { Certificate } from '../model/certificate.ts'
 import type { Configuration, RoleDefinition, VipAddresses } from '../model/definition.ts'
+import type { EndpointDefaults } from '../model/fabric-config.ts'
 import type { Release } from '../model/release.ts'
 import type { OperationStatus, UpgradeMode } from '../model/states.ts'
 import type { Anchor } from './anchor.ts'
@@ -22,6 +24,8 @@ export interface FabricState {
   readonly roles: Table<RoleRecord>
   readonly operations: Table<OperationRecord>
   readonly releases: Table<Release>
+  /** By id: a record each, since a key is a secret that leaves with its certificate. */
+  readonly certificates: Table<Certificate>
   readonly nodes: Table<NodeRecord>
   /** Every proxy incarnation not reported exited. */
   readonly proxies: Table<ProxyRecord>
@@ -47,6 +51,7 @@ export interface FabricSettings {
     { vips?: VipAddresses | undefined; hostNames?: { production: string; staging: string } | undefined }
   >
   limits: DataPlaneLimits
+  endpointDefaults: EndpointDefaults
   portRange: { from: number; to: number }
 }
 
@@ -67,7 +72,12 @@ export interface ListenerRecord {
   slot: Slot | null
   role: string
   endpoint: string
-  protocol: 'http' | 'tcp'
+  protocol: 'http' | 'https' | 'tcp'
+  /** What it shows and how it speaks: of the deployment in its slot, or of the last one there. Only https has `tls`. */
+  tls: ListenerTls | null
+  options: ListenerOptions
+  /** Its own slot has held no deployment with this endpoint yet: it shows what the other slot's does. */
+  lent: boolean
   host: string
   /** As asked for; 0 is any. */
   port: number
@@ -292,6 +302,7 @@ export function emptyState(id: string, settings: FabricSettings): FabricState {
     roles: {},
     operations: {},
     releases: {},
+    certificates: {},
     nodes: {},
     proxies: {},
     requests: {},

@@ -1,4 +1,5 @@
 import semver from 'semver'
+import { checkEndpoints } from './check-endpoints.ts'
 import { checkPorts } from './check-ports.ts'
 import type { RoleDefinition, ServiceDefinition } from './definition.ts'
 import { RESERVED_VARIABLES, variableName } from './environment.ts'
@@ -7,11 +8,6 @@ import { suggest } from './nearest.ts'
 import { normalisePath, type PathKind } from './resolve-definition.ts'
 import type { RoleSource, ServiceSource } from './service-schema.ts'
 import { parseVipAddress } from './vip-address.ts'
-
-/** Protocols the schema knows and this version cannot serve, with what to do instead. Empty once TLS is there. */
-const UNAVAILABLE_PROTOCOLS: Readonly<Partial<Record<string, string>>> = {
-  https: 'TLS is not available yet; write http and end TLS in front of vipswap',
-}
 
 /** Looks for what the schema cannot say: things that contradict each other, or that are not there. */
 export function checkDefinition(
@@ -66,18 +62,16 @@ function checkRole(source: RoleSource, role: RoleDefinition, kindOf: PathKind, f
   checkUpstreams(source, role, findings)
   checkPath(source, role, kindOf, findings)
   checkProbe(source, role, findings)
+  checkEndpoints(source, role, findings)
   if (role.kind === 'web' && role.endpoints.length === 0) {
     findings.fault(at('kind'), 'found web without endpoints', 'write endpoints, or kind: worker')
   }
   for (const [index, endpoint] of role.endpoints.entries()) {
     const written = source.endpoints?.[endpoint.name]
     const path = at('endpoints', endpoint.name)
-    const unavailable = UNAVAILABLE_PROTOCOLS[endpoint.protocol]
-    if (unavailable !== undefined) findings.fault([...path, 'protocol'], `found ${endpoint.protocol}`, unavailable)
     if (!endpoint.internal && written?.port === undefined) {
       findings.keyFault([...path, 'port'], 'is missing', 'write the public port, 0 for a free one, or internal: true')
     }
-    if (endpoint.backend === 'h2c') noEffect(findings, [...path, 'backend'])
     if (index > 0 && role.upstreams.length > 0) {
       findings.keyFault(path, 'found a second endpoint beside upstreams', 'write one role per upstream port')
     }
@@ -89,9 +83,7 @@ function checkRole(source: RoleSource, role: RoleDefinition, kindOf: PathKind, f
       'write instances: 2 or more, or deploy to staging and swap',
     )
   }
-  if (source.certificates !== undefined) noEffect(findings, at('certificates'))
   if (source.size !== undefined) noEffect(findings, at('size'))
-  if (role.affinity !== 'none') noEffect(findings, at('affinity'))
   if (role.order === 'start-first') noEffect(findings, at('order'))
 }
 

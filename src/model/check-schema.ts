@@ -192,7 +192,8 @@ function expectation(schema: SchemaNode, node: Node | null): string {
 
 function choice(branches: readonly SchemaNode[], node: Node | null): string {
   const words = branches.filter(one => one.const !== undefined).map(one => String(one.const))
-  if (words.length === 0) return [...new Set(branches.map(one => expectation(one, null)))].join(' or ')
+  const others = [...new Set(branches.filter(one => one.const === undefined).map(one => expectation(one, null)))]
+  if (others.length > 0) return [...words, ...others].join(' or ')
   const value = plain(node)
   const near = typeof value === 'string' ? nearest(value, words) : null
   return near === null ? `one of ${words.join(', ')}` : `${near} (one of ${words.join(', ')})`

@@ -1,5 +1,6 @@
-import { Type, type TSchema } from 'typebox'
-import { DURATION_PATTERN } from '../core/duration.ts'
+import { Type, type Static, type TSchema } from 'typebox'
+import { DURATION_PATTERN, parseDuration } from '../core/duration.ts'
+import type { Ejection } from './definition.ts'
 
 /** Names of services, roles, endpoints, settings folders: they end up in host names, file names and variables. */
 export const NAME_PATTERN = '^[A-Za-z][A-Za-z0-9_-]{0,62}$'
@@ -81,6 +82,33 @@ export const HostNames = Type.Object(
   },
   { ...closed, description: 'Host names of the two slots; they decide where several services share an address.' },
 )
+
+/** Passive ejection; what is left out has the value of the level above, in the end 5, 5s and 0.5. */
+export const EjectionSource = Type.Union(
+  [
+    Type.Literal(false),
+    Type.Object(
+      {
+        failures: Type.Optional(
+          Type.Integer({ minimum: 1, maximum: 1000, description: 'Failures in a row. Default: 5.' }),
+        ),
+        base: Type.Optional(Duration('For how long at first; doubled each time, up to ten times this. Default: 5s.')),
+        maxShare: Type.Optional(
+          Type.Number({ minimum: 0, maximum: 1, description: 'Of the ready instances at most. Default: 0.5.' }),
+        ),
+      },
+      closed,
+    ),
+  ],
+  { description: 'An instance that fails in a row is passed over for a while; false: never.' },
+)
+
+/** null for `false`; only what was written otherwise. */
+export function resolveEjection(source: Static<typeof EjectionSource> = {}): Partial<Ejection> | null {
+  if (source === false) return null
+  const { base, ...rest } = source
+  return { ...rest, ...(base === undefined ? {} : { baseMs: parseDuration(base) }) }
+}
 
 export type Slot = 'production' | 'staging'
 export const SLOTS = ['production', 'staging'] as const satisfies readonly Slot[]

@@ -1,3 +1,5 @@
+import type { CertificateFiles, CertificateRef } from './certificate.ts'
+
 /**
  * The service definition and configuration after defaults: what every other part works with.
  * Times are milliseconds, sizes bytes; nothing is optional that has a default.
@@ -47,7 +49,18 @@ export interface RoleDefinition {
   readonly settings: Readonly<Record<string, string>>
   readonly env: Readonly<Record<string, string>>
   readonly size: string | null
+  /** By name; null where only a configuration gives it. */
+  readonly certificates: Readonly<Record<string, CertificateFiles | null>>
   readonly affinity: 'none' | 'cookie' | 'source'
+  readonly balancing: 'least' | 'round-robin'
+  readonly slowStartMs: number
+  /** By instance index; where the list ends, 1. */
+  readonly weights: readonly number[]
+  /** Requests at once on one instance; null: no bound. */
+  readonly maxConcurrent: number | null
+  readonly maxQueue: number
+  /** Passive ejection: null for none; what is left out is as the fabric says. */
+  readonly ejection: Partial<Ejection> | null
   readonly order: 'start-first' | 'stop-first' | null
 }
 
@@ -58,6 +71,29 @@ export interface EndpointDefinition {
   readonly port: number
   readonly internal: boolean
   readonly backend: 'h1' | 'h2c'
+  /** Names of the role's certificates, the default one first; empty unless https. */
+  readonly certificates: readonly string[]
+  /** Mutual TLS; `ca` is a path inside the package. */
+  readonly clientAuth: { readonly ca: string; readonly required: boolean } | null
+  readonly http2: boolean
+  readonly proxyProtocol: boolean
+  readonly forwarded: boolean
+  /** null: as the fabric says. */
+  readonly maxBodyBytes: number | null
+  /** null: the fabric's limit. */
+  readonly timeouts: {
+    readonly connectMs: number | null
+    readonly responseMs: number | null
+    readonly idleMs: number | null
+  }
+}
+
+export interface Ejection {
+  /** Failures in a row. */
+  readonly failures: number
+  readonly baseMs: number
+  /** 0 to 1. */
+  readonly maxShare: number
 }
 
 export interface LocalStorageDefinition {
@@ -88,4 +124,6 @@ export interface Configuration {
 export interface RoleConfiguration {
   readonly instances?: number
   readonly settings?: Readonly<Record<string, string>>
+  /** By name, instead of what the package brings. */
+  readonly certificates?: Readonly<Record<string, CertificateRef>>
 }

@@ -1,4 +1,4 @@
-import type { VipAddresses } from './definition.ts'
+import type { Ejection, VipAddresses } from './definition.ts'
 
 /** `vipswap.yaml` after defaults. Times are milliseconds, sizes bytes. */
 export interface FabricConfig {
@@ -14,7 +14,15 @@ export interface FabricConfig {
   /** null: no bound. */
   readonly quota: { readonly cores: number } | null
   readonly nodeTimeoutMs: number
-  readonly accessLog: boolean
+  /** What roles and endpoints get that say nothing else. */
+  readonly endpointDefaults: EndpointDefaults
+}
+
+export interface EndpointDefaults {
+  /** null: no bound. */
+  readonly maxBodyBytes: number | null
+  /** null: none. */
+  readonly ejection: Ejection | null
 }
 
 export interface ServiceAddresses {

@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { Duration, HostNames, Named, Port, Size, Vips, closed } from './common.ts'
+import { Duration, EjectionSource, HostNames, Named, Port, Size, Vips, closed } from './common.ts'
 
 const count = (minimum: number, maximum: number, fallback: number, description: string) =>
   Type.Optional(Type.Integer({ minimum, maximum, default: fallback, description }))
@@ -30,6 +30,9 @@ const Limits = Type.Object(
     holdMax: count(0, 1_000_000, 1000, 'Requests held at once per pool; one more is answered 503.'),
     holdBytes: Type.Optional(Size('Bytes of request bodies kept while holding.', '16MiB')),
     maxHead: Type.Optional(Size('A longer request line with fields is answered 431, or 414.', '32KiB')),
+    maxBody: Type.Optional(
+      Size('A longer request body is answered 413, where an endpoint says nothing else. Default: no bound.'),
+    ),
     maxHeaders: count(1, 10_000, 100, 'More header fields are answered 431.'),
     connectTimeout: Type.Optional(Duration('For connecting to an instance.', '3s')),
     responseTimeout: Type.Optional(Duration('From the request sent to the head of the answer; then 504.', '60s')),
@@ -104,7 +107,20 @@ export const FabricSchema = Type.Object(
       ),
     ),
     nodeTimeout: Type.Optional(Duration('A node not heard from for this long is offline.', '5s')),
-    accessLog: Type.Optional(Type.Boolean({ default: false, description: 'One line per request of the data plane.' })),
+    ejection: Type.Optional(EjectionSource),
+    accessLog: Type.Optional(
+      Type.Union([Type.Literal(false), Type.Literal(true), Type.Literal('json'), Type.Literal('common')], {
+        default: false,
+        description: 'One line per request of the data plane: as JSON (true does too), or in the common log format.',
+      }),
+    ),
+    maintenancePage: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'File (.html, .htm or .txt, at most 64 KiB, relative to this one) that is the body of every 503 of the proxy.',
+      }),
+    ),
   },
   { ...closed, $id: 'https://vipswap.dev/schema/vipswap.json', title: 'vipswap fabric configuration' },
 )

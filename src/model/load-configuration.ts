@@ -1,8 +1,11 @@
+import { MAX_CERTIFICATES, type Certificate, type CertificateRef } from './certificate.ts'
+import { readConfiguredCertificate, type PackageContents } from './check-certificates.ts'
 import { checkSchema } from './check-schema.ts'
 import type { Configuration, RoleConfiguration, ServiceDefinition } from './definition.ts'
 import { compareFaults, type Fault } from './fault.ts'
 import { Findings, independentOf } from './findings.ts'
 import { suggest } from './nearest.ts'
+import { resolveFiles } from './resolve-definition.ts'
 import { ConfigurationSchema, type ConfigurationSource } from './service-schema.ts'
 import { parseSource, type SourceFile } from './source-file.ts'
 
@@ -10,14 +13,25 @@ import { parseSource, type SourceFile } from './source-file.ts'
 export const CONFIGURATION_FILES = ['service.config.yaml', 'service.config.yml', 'service.config.json'] as const
 
 export type LoadedConfiguration =
-  | { readonly configuration: Configuration; readonly warnings: readonly Fault[] }
+  | {
+      readonly configuration: Configuration
+      /** Those that the configuration stands for by id. */
+      readonly certificates: readonly Certificate[]
+      readonly warnings: readonly Fault[]
+    }
   | { readonly faults: readonly Fault[] }
 
 /**
  * Reads a service configuration against the definition it is for: roles and setting names come from there, counts and
- * values may change. Every fault with its place, or the configuration.
+ * values may change. Paths of certificates are relative to the file, read through `contents`. Every fault with its
+ * place, or the configuration.
  */
-export function loadConfiguration(file: string, text: string, definition: ServiceDefinition): LoadedConfiguration {
+export function loadConfiguration(
+  file: string,
+  text: string,
+  definition: ServiceDefinition,
+  contents: PackageContents,
+): LoadedConfiguration {
   const { source, faults: syntax } = parseSource(file, text)
   if (syntax.length > 0) return { faults: syntax }
   const checked = checkSchema(source, ConfigurationSchema)
@@ -25,10 +39,32 @@ export function loadConfiguration(file: string, text: string, definition: Servic
   // The reader built it by the schema; only parts that were faulty are missing.
   const { roles = {} } = (checked.value ?? {}) as Partial<ConfigurationSource>
   for (const [name, role] of Object.entries(roles)) checkRole(name, role, definition, findings)
+  const certificates = Object.entries(roles).flatMap(([name, role]) =>
+    Object.entries(role.certificates ?? {}).flatMap(([certificate, source]) => {
+      const path = ['roles', name, 'certificates', certificate]
+      const files = resolveFiles(source)
+      const found = files === null ? null : readConfiguredCertificate(files, path, contents, findings)
+      return found === null ? [] : [{ role: name, name: certificate, found }]
+    }),
+  )
+  if (certificates.length > MAX_CERTIFICATES) {
+    findings.fault(['roles'], `found ${certificates.length} certificates`, `write at most ${MAX_CERTIFICATES}`)
+  }
   const faults = [...checked.faults, ...independentOf(checked.faults, findings.faults)].sort(compareFaults)
   if (faults.length > 0) return { faults }
-  const entries = Object.entries(roles).map(([name, role]) => [name, resolveRole(source, name, role)] as const)
-  return { configuration: { roles: Object.fromEntries(entries) }, warnings: findings.warnings }
+  const entries = Object.entries(roles).map(([name, role]) => {
+    const own = certificates.filter(one => one.role === name).map(one => [one.name, { id: one.found.id }] as const)
+    return [name, { ...resolveRole(source, name, role), ...certificatesOf(own) }] as const
+  })
+  return {
+    configuration: { roles: Object.fromEntries(entries) },
+    certificates: certificates.map(({ found }) => found),
+    warnings: findings.warnings,
+  }
+}
+
+function certificatesOf(entries: readonly (readonly [string, CertificateRef])[]): RoleConfiguration {
+  return entries.length === 0 ? {} : { certificates: Object.fromEntries(entries) }
 }
 
 type RoleSource = ConfigurationSource['roles'][string]
@@ -47,18 +83,17 @@ function checkRole(name: string, role: RoleSource, definition: ServiceDefinition
     const found = `found "${setting}", which the definition does not name`
     findings.keyFault([...path, 'settings', setting], found, suggest(setting, known))
   }
+  const named = Object.keys(defined.certificates)
+  for (const certificate of Object.keys(role.certificates ?? {})) {
+    if (named.includes(certificate)) continue
+    const found = `found "${certificate}", which the definition does not name`
+    findings.keyFault([...path, 'certificates', certificate], found, suggest(certificate, named))
+  }
   if (defined.upstreams.length > 0 && role.instances !== undefined && role.instances !== defined.upstreams.length) {
     findings.fault(
       [...path, 'instances'],
       `found ${role.instances} for ${defined.upstreams.length} upstreams`,
       'remove it',
-    )
-  }
-  if (role.certificates !== undefined) {
-    findings.warning(
-      [...path, 'certificates'],
-      'has no effect in this version',
-      'leave it out, or keep it for a later version',
     )
   }
 }

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net'
 import { parseDuration } from '../core/duration.ts'
 import { checkSchema } from './check-schema.ts'
-import { parseSize } from './common.ts'
+import { parseSize, resolveEjection } from './common.ts'
+import type { Ejection } from './definition.ts'
 import type { FabricConfig, FabricLimits, ServiceAddresses } from './fabric-config.ts'
 import { FabricSchema, type FabricSource } from './fabric-schema.ts'
 import { compareFaults, type Fault } from './fault.ts'
@@ -13,14 +14,31 @@ export type LoadedFabricConfig =
   | { readonly config: FabricConfig; readonly warnings: readonly Fault[] }
   | { readonly faults: readonly Fault[] }
 
+/** Where nothing says otherwise. */
+const DEFAULT_EJECTION: Ejection = { failures: 5, baseMs: 5000, maxShare: 0.5 }
+
 /** What holds without a `vipswap.yaml`. */
-export const DEFAULT_FABRIC_CONFIG: FabricConfig = resolveConfig({})
+export const DEFAULT_FABRIC_CONFIG: FabricConfig = resolveConfig({}, null)
 
 /** Accepted and checked, and nothing looks at them yet. */
-const WITHOUT_EFFECT = ['sizes', 'quota', 'nodeTimeout', 'accessLog'] as const
+const WITHOUT_EFFECT = ['sizes', 'quota', 'nodeTimeout'] as const
 
-/** Reads `vipswap.yaml` (or JSON): every fault with its place, or the configuration with all defaults. */
-export function loadFabricConfig(file: string, text: string): LoadedFabricConfig {
+const MAX_PAGE_BYTES = 64 * 1024
+const PAGE_TYPES: Readonly<Record<string, string>> = {
+  html: 'text/html; charset=utf-8',
+  htm: 'text/html; charset=utf-8',
+  txt: 'text/plain; charset=utf-8',
+}
+
+/**
+ * Reads `vipswap.yaml` (or JSON): every fault with its place, or the configuration with all defaults. `textOf` reads the
+ * maintenance page by its path relative to the file; null where it cannot be read.
+ */
+export function loadFabricConfig(
+  file: string,
+  text: string,
+  textOf: (path: string) => string | null,
+): LoadedFabricConfig {
   const { source, faults: syntax } = parseSource(file, text)
   if (syntax.length > 0) return { faults: syntax }
   // Every field is optional, so a file of comments alone is a valid one.
@@ -30,10 +48,11 @@ export function loadFabricConfig(file: string, text: string): LoadedFabricConfig
   const sound = (checked.value ?? {}) as FabricSource
   const findings = new Findings(source)
   checkConfig(sound, findings)
+  const page = sound.maintenancePage === undefined ? null : readPage(sound.maintenancePage, textOf, findings)
   const faults = [...checked.faults, ...independentOf(checked.faults, findings.faults)].sort(compareFaults)
   return faults.length > 0
     ? { faults }
-    : { config: resolveConfig(sound), warnings: findings.warnings.sort(compareFaults) }
+    : { config: resolveConfig(sound, page), warnings: findings.warnings.sort(compareFaults) }
 }
 
 function checkConfig(source: FabricSource, findings: Findings): void {
@@ -72,11 +91,27 @@ function checkConfig(source: FabricSource, findings: Findings): void {
   }
 }
 
+type Page = FabricLimits['maintenancePage']
+
+function readPage(path: string, textOf: (path: string) => string | null, findings: Findings): Page {
+  const fault = (why: string, expected: string): null => {
+    findings.fault(['maintenancePage'], `found "${path}"${why}`, expected)
+    return null
+  }
+  const contentType = PAGE_TYPES[/\.([a-z]+)$/i.exec(path)?.[1]?.toLowerCase() ?? '']
+  if (contentType === undefined) return fault('', 'write a file that ends in .html, .htm or .txt')
+  const body = textOf(path)
+  if (body === null) return fault(', which cannot be read', 'write a file that is there, relative to this one')
+  const bytes = Buffer.byteLength(body)
+  if (bytes > MAX_PAGE_BYTES) return fault(`, which has ${bytes} bytes`, 'write a page of at most 64 KiB')
+  return { contentType, body }
+}
+
 function resolvePortRange({ portRange }: FabricSource): { from: number; to: number } {
   return { from: portRange?.from ?? 20_000, to: portRange?.to ?? 29_999 }
 }
 
-function resolveConfig(source: FabricSource): FabricConfig {
+function resolveConfig(source: FabricSource, page: Page): FabricConfig {
   const { admin = {}, packages = {} } = source
   return {
     admin: { host: admin.host ?? '127.0.0.1', port: admin.port ?? 9090, tokenFile: admin.tokenFile ?? null },
@@ -85,7 +120,7 @@ function resolveConfig(source: FabricSource): FabricConfig {
     services: Object.fromEntries(
       Object.entries(source.services ?? {}).map(([name, service]) => [name, resolveService(service)]),
     ),
-    limits: resolveLimits(source),
+    limits: resolveLimits(source, page),
     portRange: resolvePortRange(source),
     packages: {
       maxBytes: parseSize(packages.maxBytes ?? '1GiB'),
@@ -100,19 +135,36 @@ function resolveConfig(source: FabricSource): FabricConfig {
     ),
     quota: source.quota ?? null,
     nodeTimeoutMs: parseDuration(source.nodeTimeout ?? '5s'),
-    accessLog: source.accessLog ?? false,
+    endpointDefaults: {
+      maxBodyBytes: source.limits?.maxBody === undefined ? null : parseSize(source.limits.maxBody),
+      ejection: withDefaults(resolveEjection(source.ejection)),
+    },
   }
 }
+
+function withDefaults(written: Partial<Ejection> | null): Ejection | null {
+  return written === null ? null : { ...DEFAULT_EJECTION, ...written }
+}
+
+type HostNamesSource = NonNullable<ServiceAddresses['hostNames']>
 
 function resolveService(service: NonNullable<FabricSource['services']>[string]): ServiceAddresses {
   const { vips, hostNames } = service
   return {
     ...(vips === undefined ? {} : { vips: resolveVips(vips) }),
-    ...(hostNames === undefined ? {} : { hostNames }),
+    ...(hostNames === undefined ? {} : { hostNames: lowerCase(hostNames) }),
   }
 }
 
-function resolveLimits({ limits = {}, trustedProxies = [], exposeInstance = false }: FabricSource): FabricLimits {
+function lowerCase({ production, staging }: HostNamesSource): HostNamesSource {
+  return {
+    ...(production === undefined ? {} : { production: production.toLowerCase() }),
+    ...(staging === undefined ? {} : { staging: staging.toLowerCase() }),
+  }
+}
+
+function resolveLimits(source: FabricSource, maintenancePage: Page): FabricLimits {
+  const { limits = {}, trustedProxies = [], exposeInstance = false, accessLog = false } = source
   return {
     holdTimeoutMs: parseDuration(limits.holdTimeout ?? '30s'),
     holdMax: limits.holdMax ?? 1000,
@@ -127,7 +179,7 @@ function resolveLimits({ limits = {}, trustedProxies = [], exposeInstance = fals
     headTimeoutMs: parseDuration(limits.headTimeout ?? '10s'),
     trustedProxies,
     exposeInstance,
-    accessLog: null,
-    maintenancePage: null,
+    accessLog: accessLog === false ? null : accessLog === 'common' ? 'common' : 'json',
+    maintenancePage,
   }
 }

@@ -1,4 +1,5 @@
-import type { ServiceDefinition } from './definition.ts'
+import type { CertificateRef } from './certificate.ts'
+import type { Configuration, ServiceDefinition } from './definition.ts'
 
 /** An accepted package: immutable, named by the SHA-256 of its content. */
 export interface Release {
@@ -8,9 +9,11 @@ export interface Release {
   /** Per role: digest of its files and its definition. An upgrade touches only roles whose identity differs. */
   readonly identities: Readonly<Record<string, string>>
   /** The package's own service.config.yaml, if any. */
-  readonly configuration: {
-    readonly roles: Readonly<Record<string, { instances?: number; settings?: Readonly<Record<string, string>> }>>
-  } | null
+  readonly configuration: Configuration | null
+  /** Per role and name: the certificates it brings. Their keys are kept apart. */
+  readonly certificates: Readonly<Record<string, Readonly<Record<string, CertificateRef>>>>
+  /** Per role and endpoint with `clientAuth`: PEM of the authorities. */
+  readonly authorities: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly bytes: number
   readonly files: number
 }

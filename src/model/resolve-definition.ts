@@ -1,5 +1,6 @@
 import { parseDuration } from '../core/duration.ts'
-import { parseSize } from './common.ts'
+import type { CertificateFiles } from './certificate.ts'
+import { parseSize, resolveEjection } from './common.ts'
 import type { EndpointDefinition, Probe, RoleDefinition, ServiceDefinition } from './definition.ts'
 import type { RoleSource, ServiceSource } from './service-schema.ts'
 import { resolveVips } from './vip-address.ts'
@@ -29,8 +30,7 @@ export function resolveDefinition(source: ServiceSource, textAt: TextAt, kindOf:
 
 function resolveRole(name: string, role: RoleSource, textAt: TextAt, kindOf: PathKind): RoleDefinition {
   const endpoints = Object.entries(role.endpoints ?? {}).map(([endpoint, source]): EndpointDefinition => {
-    const { protocol = 'http', port = 0, internal = false, backend = 'h1' } = source
-    return { name: endpoint, protocol, port, internal, backend }
+    return resolveEndpoint(endpoint, source, Object.keys(role.certificates ?? {}))
   })
   const texts = (key: 'settings' | 'env') =>
     mapValues(role[key] ?? {}, (value, setting) => textAt(['roles', name, key, setting]) ?? String(value))
@@ -57,9 +57,55 @@ function resolveRole(name: string, role: RoleSource, textAt: TextAt, kindOf: Pat
     settings: texts('settings'),
     env: texts('env'),
     size: role.size ?? null,
+    certificates: mapValues(role.certificates ?? {}, resolveFiles),
     affinity: role.affinity ?? 'none',
+    balancing: role.balancing ?? 'least',
+    slowStartMs: parseDuration(role.slowStart ?? '0s'),
+    weights: role.weights ?? [],
+    maxConcurrent: role.maxConcurrent ?? null,
+    maxQueue: role.maxQueue ?? 1000,
+    ejection: resolveEjection(role.ejection),
     order: role.order ?? null,
   }
+}
+
+type EndpointSource = NonNullable<RoleSource['endpoints']>[string]
+
+function resolveEndpoint(name: string, source: EndpointSource, roleCertificates: string[]): EndpointDefinition {
+  const { protocol = 'http', clientAuth, maxBody, timeouts = {} } = source
+  const https = protocol === 'https'
+  const ms = (duration: string | undefined) => (duration === undefined ? null : parseDuration(duration))
+  return {
+    name,
+    protocol,
+    port: source.port ?? 0,
+    internal: source.internal ?? false,
+    backend: source.backend ?? 'h1',
+    certificates: https ? (source.certificates ?? roleCertificates) : [],
+    clientAuth:
+      https && clientAuth !== undefined
+        ? { ca: relativePath(clientAuth.ca), required: clientAuth.required ?? true }
+        : null,
+    http2: source.http2 ?? https,
+    proxyProtocol: source.proxyProtocol ?? false,
+    forwarded: source.forwarded ?? false,
+    maxBodyBytes: maxBody === undefined ? null : parseSize(maxBody),
+    timeouts: { connectMs: ms(timeouts.connect), responseMs: ms(timeouts.response), idleMs: ms(timeouts.idle) },
+  }
+}
+
+/** Of `site.pem` or `{ cert, key }`; null where nothing is written. */
+export function resolveFiles(
+  source: string | { readonly cert: string; readonly key: string } | null,
+): CertificateFiles | null {
+  if (source === null) return null
+  const { cert, key } = typeof source === 'string' ? { cert: source, key: source } : source
+  return { cert: relativePath(cert), key: relativePath(key) }
+}
+
+/** As `normalisePath`; an absolute one stays as it is, so that it can be refused. One that was faulty is missing. */
+function relativePath(path = ''): string {
+  return path.startsWith('/') ? path : (normalisePath(path) ?? path)
 }
 
 function resolveProbe(source: NonNullable<RoleSource['probe']>, endpoints: readonly EndpointDefinition[]): Probe {

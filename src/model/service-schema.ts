@@ -1,25 +1,82 @@
 import { Type, type Static } from 'typebox'
-import { Duration, HostNames, Name, Named, Port, Size, Vips, closed } from './common.ts'
+import { Duration, EjectionSource, HostNames, Name, Named, Port, Size, Vips, closed } from './common.ts'
 
 /** IPv6 in brackets. */
 const UPSTREAM = '^([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[1-9]\\d{0,4}$'
 
 const SettingValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
 
+const PackagePath = (description: string) => Type.String({ minLength: 1, description })
+
+/** In a package: paths in it. In a configuration: paths relative to its file. */
+const CertificateSource = [
+  PackagePath('PEM file with the certificate, its intermediates and its key.'),
+  Type.Object(
+    {
+      cert: PackagePath('PEM file with the certificate and its intermediates.'),
+      key: PackagePath('PEM file with its private key, not encrypted.'),
+    },
+    closed,
+  ),
+] as const
+
+const ClientAuth = Type.Object(
+  {
+    ca: PackagePath('PEM file in the package: the authorities whose client certificates are taken.'),
+    required: Type.Optional(
+      Type.Boolean({ default: true, description: 'No request without a client certificate. Default: true.' }),
+    ),
+  },
+  { ...closed, description: 'Mutual TLS, only with https.' },
+)
+
+const Timeouts = Type.Object(
+  {
+    connect: Type.Optional(Duration('For connecting to an instance.')),
+    response: Type.Optional(Duration('From the request sent to the head of the answer; then 504.')),
+    idle: Type.Optional(Duration('Without a byte either way in the middle of a message.')),
+  },
+  { ...closed, description: "Default: the fabric's limits (vipswap.yaml)." },
+)
+
 const Endpoint = Type.Object(
   {
     protocol: Type.Optional(
       Type.Union([Type.Literal('http'), Type.Literal('https'), Type.Literal('tcp')], {
         default: 'http',
-        description: 'What the proxy speaks on the VIP. `http` routes requests, `tcp` passes bytes.',
+        description:
+          'What the proxy speaks on the VIP. `http` routes requests, `https` does so within TLS, `tcp` passes bytes.',
       }),
     ),
     port: Type.Optional(
       Port('Public port on the production VIP; 0 takes a free one, shown in status. Internal endpoints need none.'),
     ),
     backend: Type.Optional(
-      Type.Union([Type.Literal('h1'), Type.Literal('h2c')], { default: 'h1', description: 'What instances speak.' }),
+      Type.Union([Type.Literal('h1'), Type.Literal('h2c')], {
+        default: 'h1',
+        description: 'What instances speak: HTTP/1.1, or HTTP/2 without TLS (gRPC).',
+      }),
     ),
+    certificates: Type.Optional(
+      Type.Array(Name('A certificate of this role.'), {
+        minItems: 1,
+        description: "With https: which of the role's certificates; the first is the default. Default: all of them.",
+      }),
+    ),
+    clientAuth: Type.Optional(ClientAuth),
+    http2: Type.Optional(
+      Type.Boolean({
+        description: 'HTTP/2 with callers. Default: true with https, false with http (prior knowledge).',
+      }),
+    ),
+    proxyProtocol: Type.Optional(
+      Type.Boolean({ default: false, description: 'Every connection begins with a PROXY protocol header, 1 or 2.' }),
+    ),
+    forwarded: Type.Optional(
+      Type.Boolean({ default: false, description: 'Requests carry Forwarded (RFC 7239) beside X-Forwarded-*.' }),
+    ),
+    maxBody: Type.Optional(Size('A longer request body is answered 413. Default: `limits.maxBody` of vipswap.yaml.')),
+    timeouts: Type.Optional(Timeouts),
     internal: Type.Optional(
       Type.Boolean({
         default: false,
@@ -106,7 +163,11 @@ const Role = Type.Object(
     ),
     localStorage: Type.Optional(Named(LocalStorage)),
     settings: Type.Optional(Named(SettingValue, { description: 'Default values of settings.' })),
-    certificates: Type.Optional(Named(Type.String())),
+    certificates: Type.Optional(
+      Named(Type.Union([...CertificateSource, Type.Null()]), {
+        description: 'Certificates of https endpoints, by name. Nothing after the name: a configuration gives it.',
+      }),
+    ),
     env: Type.Optional(
       Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), SettingValue, {
         ...closed,
@@ -116,8 +177,40 @@ const Role = Type.Object(
     ),
     size: Type.Optional(Type.String({ description: 'A size of the fabric (vipswap.yaml `sizes`).' })),
     affinity: Type.Optional(
-      Type.Union([Type.Literal('none'), Type.Literal('cookie'), Type.Literal('source')], { default: 'none' }),
+      Type.Union([Type.Literal('none'), Type.Literal('cookie'), Type.Literal('source')], {
+        default: 'none',
+        description: 'Whether a caller stays with its instance: by a cookie, or by its address.',
+      }),
     ),
+    balancing: Type.Optional(
+      Type.Union([Type.Literal('least'), Type.Literal('round-robin')], {
+        default: 'least',
+        description: '`least`: of two instances chosen at random, the one with less in flight.',
+      }),
+    ),
+    slowStart: Type.Optional(Duration('An instance that becomes ready gets a growing share for this long.', '0s')),
+    weights: Type.Optional(
+      Type.Array(Type.Integer({ minimum: 1, maximum: 1000 }), {
+        minItems: 1,
+        description: 'Shares of the instances, by index. Where the list ends: 1.',
+      }),
+    ),
+    maxConcurrent: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        description: 'Requests at once on one instance; more of them wait. Default: no bound.',
+      }),
+    ),
+    maxQueue: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1_000_000,
+        default: 1000,
+        description: 'Requests that wait at most where `maxConcurrent` is reached.',
+      }),
+    ),
+    ejection: Type.Optional(EjectionSource),
     order: Type.Optional(Type.Union([Type.Literal('start-first'), Type.Literal('stop-first')])),
   },
   { ...closed, description: 'One role: a command that runs as several instances.' },
@@ -167,7 +260,11 @@ export const ConfigurationSchema = Type.Object(
         {
           instances: Type.Optional(Type.Integer({ minimum: 0, maximum: 10000 })),
           settings: Type.Optional(Named(SettingValue)),
-          certificates: Type.Optional(Named(Type.String())),
+          certificates: Type.Optional(
+            Named(Type.Union([...CertificateSource]), {
+              description: 'Instead of what the package brings. Paths relative to this file.',
+            }),
+          ),
         },
         closed,
       ),

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { beside } from '../core/beside.ts'
 import { VipswapError } from '../core/errors.ts'
+import type { Certificate } from '../model/certificate.ts'
+import type { PackageContents } from '../model/check-certificates.ts'
 import type { Fault } from '../model/fault.ts'
 import { CONFIGURATION_FILES, loadConfiguration } from '../model/load-configuration.ts'
 import { DEFINITION_FILES, loadDefinition } from '../model/load-definition.ts'
@@ -10,6 +13,8 @@ import { manifestDigest, readManifest, type ManifestEntry } from './manifest.ts'
 
 export interface BuiltRelease {
   readonly release: Release
+  /** With their keys: those that the release stands for by id. */
+  readonly certificates: readonly Certificate[]
   readonly warnings: readonly Fault[]
 }
 
@@ -29,19 +34,24 @@ export async function buildRelease(root: string): Promise<BuiltRelease> {
     )
   }
   if (other !== undefined) throw twice(file, other)
-  const loaded = loadDefinition(file, await readFile(join(root, file), 'utf8'), path => {
-    const kind = path === '.' ? 'directory' : kinds.get(path)
-    // What a link leads to is decided where it is laid out; as a role's folder it is refused.
-    return kind === undefined || kind === 'link' ? null : kind
-  })
+  const contents: PackageContents = {
+    kindOf: path => {
+      const kind = path === '.' ? 'directory' : kinds.get(path)
+      // What a link leads to is decided where it is laid out; as a role's folder or a certificate it is refused.
+      return kind === undefined || kind === 'link' ? null : kind
+    },
+    textOf: beside(join(root, file)),
+    now: Date.now(),
+  }
+  const loaded = loadDefinition(file, await readFile(join(root, file), 'utf8'), contents)
   if ('faults' in loaded) throw faulty('invalid_definition', loaded.faults)
-  const { definition, warnings } = loaded
+  const { definition, tls, warnings } = loaded
   const [configFile, otherConfig] = find(CONFIGURATION_FILES)
   if (configFile !== undefined && otherConfig !== undefined) throw twice(configFile, otherConfig)
   const configured =
     configFile === undefined
       ? null
-      : loadConfiguration(configFile, await readFile(join(root, configFile), 'utf8'), definition)
+      : loadConfiguration(configFile, await readFile(join(root, configFile), 'utf8'), definition, contents)
   if (configured !== null && 'faults' in configured) throw faulty('invalid_configuration', configured.faults)
   const release: Release = {
     digest: manifestDigest(manifest),
@@ -50,10 +60,22 @@ export async function buildRelease(root: string): Promise<BuiltRelease> {
       Object.values(definition.roles).map(role => [role.name, roleIdentity(role, manifest)]),
     ),
     configuration: configured?.configuration ?? null,
+    certificates: mapRoles(tls.certificates, certificates =>
+      Object.fromEntries(Object.entries(certificates).map(([name, { id }]) => [name, { id }])),
+    ),
+    authorities: tls.authorities,
     bytes: bytesOf(manifest),
     files: manifest.filter(entry => entry.type === 'file').length,
   }
-  return { release, warnings: [...warnings, ...(configured?.warnings ?? [])] }
+  const certificates = [
+    ...Object.values(tls.certificates).flatMap(byName => Object.values(byName)),
+    ...(configured?.certificates ?? []),
+  ]
+  return { release, certificates, warnings: [...warnings, ...(configured?.warnings ?? [])] }
+}
+
+function mapRoles<T, U>(record: Readonly<Record<string, T>>, map: (value: T) => U): Record<string, U> {
+  return Object.fromEntries(Object.entries(record).map(([role, value]) => [role, map(value)]))
 }
 
 function bytesOf(manifest: readonly ManifestEntry[]): number {

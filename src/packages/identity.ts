@@ -3,14 +3,18 @@ import type { RoleDefinition } from '../model/definition.ts'
 import { manifestDigest, type ManifestEntry } from './manifest.ts'
 
 /**
- * What a role is: digest of the files under its path (the whole package for `.`) and of its definition, without the
- * number of instances. An upgrade leaves roles alone whose identity is the same.
+ * What a role is: digest of the files under its path (the whole package for `.`), of the certificates it names and of
+ * its definition, without the number of instances. An upgrade leaves roles alone whose identity is the same.
  */
 export function roleIdentity(role: RoleDefinition, manifest: readonly ManifestEntry[]): string {
   const { instances: _, ...definition } = role
-  const inside = manifest.filter(({ path }) => role.path === '.' || path.startsWith(`${role.path}/`))
+  const named = new Set([
+    ...Object.values(role.certificates).flatMap(files => (files === null ? [] : [files.cert, files.key])),
+    ...role.endpoints.flatMap(({ clientAuth }) => (clientAuth === null ? [] : [clientAuth.ca])),
+  ])
+  const inside = manifest.filter(({ path }) => role.path === '.' || path.startsWith(`${role.path}/`) || named.has(path))
   // A link out of the role's folder makes it depend on what lies there.
-  const files = inside.some(entry => leaves(entry, role.path)) ? manifest : inside
+  const files = inside.some(entry => !named.has(entry.path) && leaves(entry, role.path)) ? manifest : inside
   return createHash('sha256')
     .update(`${manifestDigest(files)}\n${canonicalJson(definition)}`)
     .digest('hex')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { syncDirectory, writeFileAtomic } from '../core/atomic-file.ts'
 import { VipswapError, systemCode } from '../core/errors.ts'
+import type { Certificate } from '../model/certificate.ts'
 import type { Fault } from '../model/fault.ts'
 import type { Release } from '../model/release.ts'
 import { buildRelease } from './build-release.ts'
@@ -13,6 +14,8 @@ import { writeCanonicalTar } from './pack.ts'
 
 interface AddedPackage {
   readonly release: Release
+  /** With their keys; they are kept in the packages themselves and by the journal, never beside the release. */
+  readonly certificates: readonly Certificate[]
   readonly warnings: readonly Fault[]
   /** False where the same content was there before. */
   readonly created: boolean
@@ -51,19 +54,19 @@ export function createPackageStore(directory: string, limits: PackageLimits = DE
     const mine = await mkdtemp(join(work, 'in-'))
     try {
       const root = await unpack(mine)
-      const { release, warnings } = await buildRelease(root)
+      const { release, certificates, warnings } = await buildRelease(root)
       const { digest } = release
       if ((await get(digest)) !== null) {
         const now = new Date()
         await utimes(jsonFile(digest), now, now)
-        return { release, warnings, created: false }
+        return { release, certificates, warnings, created: false }
       }
       const tar = join(mine, 'package.tar')
       await writeCanonicalTar(root, tar)
       await rename(tar, tarFile(digest))
       syncDirectory(folder)
       writeFileAtomic(jsonFile(digest), JSON.stringify(release))
-      return { release, warnings, created: true }
+      return { release, certificates, warnings, created: true }
     } finally {
       await removeFolder(mine)
     }

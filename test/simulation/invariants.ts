@@ -1,5 +1,6 @@
 import { compareRevisions } from '../../src/contracts/revision.ts'
 import { DRAIN_GRACE_MS, specOf } from '../../src/fabric/instances.ts'
+import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { projectAssignments, projectRouting } from '../../src/fabric/project.ts'
 import {
   instanceKey,
@@ -205,6 +206,7 @@ export class Watch {
         this.#fail(`listener ${key} leads to ${found?.deployment}`)
       }
     }
+    this.#certificates(table)
     for (const { name, prepared, slots } of Object.values(state.services)) {
       const moved =
         prepared !== null && (prepared.production !== slots.production || prepared.staging !== slots.staging)
@@ -216,6 +218,21 @@ export class Watch {
         if (role.specs[id] === undefined) this.#fail(`role ${role.deployment}/${role.name} lost spec ${id}`)
       }
     }
+  }
+
+  /** Every https address has something to show, and a table holds no key that nothing shows. */
+  #certificates(table: RoutingTable): void {
+    const shown = new Set<string>()
+    for (const { key, protocol, tls } of table.listeners) {
+      if ((protocol === 'https') !== (tls !== null))
+        this.#fail(`listener ${key} is ${protocol} and has tls ${tls !== null}`)
+      if (tls?.certificates.length === 0) this.#fail(`listener ${key} has no certificate`)
+      for (const id of tls?.certificates ?? []) {
+        shown.add(id)
+        if (table.certificates[id] === undefined) this.#fail(`listener ${key} shows ${id}, which is not in the table`)
+      }
+    }
+    for (const id of Object.keys(table.certificates)) if (!shown.has(id)) this.#fail(`nothing shows certificate ${id}`)
   }
 
   // Around a death

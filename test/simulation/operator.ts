@@ -1,8 +1,9 @@
 import type { Command } from '../../src/contracts/command.ts'
+import type { Certificate } from '../../src/model/certificate.ts'
 import type { Slot } from '../../src/model/common.ts'
 import type { Release } from '../../src/model/release.ts'
 import { UPGRADE_MODES } from '../../src/model/states.ts'
-import { digest, endpoint, makeRelease, role } from './releases.ts'
+import { certificate, digest, endpoint, makeRelease, role } from './releases.ts'
 import type { SimController } from './sim-controller.ts'
 import type { World } from './world.ts'
 
@@ -18,8 +19,25 @@ function shop(version: string, unchanged: Record<string, string> = {}, port = 80
   return makeRelease('shop', version, roles, { unchanged, upgradeDomainCount: domains })
 }
 
+/** What the packages of blog bring, and what its operator gives instead. */
+const CERTIFICATES = ['1.0.0', '1.1.0', '1.2.0-bad', 'given', 'renewed'].map(name =>
+  certificate(name, ['blog.localhost']),
+)
+
+/** Over TLS, with a certificate of its own in each package. */
 function blog(version: string): Release {
-  return makeRelease('blog', version, [role('web', { instances: 3, endpoints: [endpoint('http', 0)] })])
+  const tls = endpoint('http', 0, { protocol: 'https', certificates: ['site'] })
+  const web = role('web', { instances: 3, endpoints: [tls], certificates: { site: { cert: 'a', key: 'a' } } })
+  return {
+    ...makeRelease('blog', version, [web]),
+    certificates: { web: { site: { id: certificate(version, []).id } } },
+  }
+}
+
+/** The certificates that a text names by id. */
+export function named(text: unknown): Certificate[] {
+  const written = JSON.stringify(text)
+  return CERTIFICATES.filter(({ id }) => written.includes(id))
 }
 
 /** Packages of the simulated fabric; `bad` crashes at its start, `hang` never gets ready, both until healed. */
@@ -66,7 +84,7 @@ export class Operator {
     // An addition that died with its controller is repeated, as an upload would be.
     for (const release of RELEASES) {
       if (this.#controller.up && this.#controller.state.releases[release.digest] === undefined) {
-        this.#controller.addRelease(release)
+        this.#controller.addRelease(release, named(release))
       }
     }
     const command = this.#random()
@@ -79,7 +97,7 @@ export class Operator {
   }
 
   #try(command: Command, key: string | null, tries: number): void {
-    const applied = this.#controller.command(command, key)
+    const applied = this.#controller.command(command, key, named(command))
     this.#world.log(
       `${JSON.stringify(command)} → ${applied === null ? 'no answer' : (applied.operation ?? applied.refusal?.code ?? '?')}`,
     )
@@ -153,6 +171,10 @@ export class Operator {
 
   #configure(service: string, slot: Slot): Command {
     const { random } = this.#world
+    if (service === 'blog' && random.chance(0.5)) {
+      const certificates = { site: { id: random.pick(CERTIFICATES).id } }
+      return { kind: 'configure', service, slot, configuration: { roles: { web: { certificates } } } }
+    }
     const web = random.chance(0.75)
       ? { instances: random.between(0, 6) }
       : { settings: { colour: random.pick(['red', 'green', 'blue']) } }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { EndpointDefinition, RoleDefinition, ServiceDefinition } from '../../src/model/definition.ts'
+import type { Certificate } from '../../src/model/certificate.ts'
 import type { Release } from '../../src/model/release.ts'
 
 export function digest(text: string): string {
@@ -7,7 +8,21 @@ export function digest(text: string): string {
 }
 
 export function endpoint(name: string, port: number, over: Partial<EndpointDefinition> = {}): EndpointDefinition {
-  return { name, protocol: 'http', port, internal: false, backend: 'h1', ...over }
+  return {
+    name,
+    protocol: 'http',
+    port,
+    internal: false,
+    backend: 'h1',
+    certificates: [],
+    clientAuth: null,
+    http2: false,
+    proxyProtocol: false,
+    forwarded: false,
+    maxBodyBytes: null,
+    timeouts: { connectMs: null, responseMs: null, idleMs: null },
+    ...over,
+  }
 }
 
 export function role(name: string, over: Partial<RoleDefinition> = {}): RoleDefinition {
@@ -28,10 +43,22 @@ export function role(name: string, over: Partial<RoleDefinition> = {}): RoleDefi
     settings: {},
     env: {},
     size: null,
+    certificates: {},
     affinity: 'none',
+    balancing: 'least',
+    slowStartMs: 0,
+    weights: [],
+    maxConcurrent: null,
+    maxQueue: 1000,
+    ejection: {},
     order: null,
     ...over,
   }
+}
+
+/** A certificate as the rules see one: its texts mean nothing to them. */
+export function certificate(name: string, names: readonly string[], notAfter = Date.UTC(2100, 0, 1)): Certificate {
+  return { id: digest(`certificate ${name}`), chain: `chain of ${name}`, key: `key of ${name}`, names, notAfter }
 }
 
 /** A package of `name` at `version`. A role listed in `unchanged` has the identity it had at that version. */
@@ -59,6 +86,8 @@ export function makeRelease(
       roles.map(({ name: roleName }) => [roleName, digest(`${name}/${roleName}@${unchanged[roleName] ?? version}`)]),
     ),
     configuration: null,
+    certificates: {},
+    authorities: {},
     bytes: 1,
     files: 1,
   }

@@ -1,7 +1,9 @@
+import { DEFAULT_FABRIC_CONFIG } from '../../src/model/load-fabric-config.ts'
 import type { Command } from '../../src/contracts/command.ts'
 import type { ListenerStatus, ProxyStatus } from '../../src/contracts/link.ts'
 import { hasReached, type Revision } from '../../src/contracts/revision.ts'
 import { DEFAULT_LIMITS } from '../../src/contracts/routing.ts'
+import type { Certificate } from '../../src/model/certificate.ts'
 import type { Release } from '../../src/model/release.ts'
 import { apply, type Applied } from '../../src/fabric/apply.ts'
 import type { Input } from '../../src/fabric/input.ts'
@@ -18,6 +20,7 @@ const SETTINGS: FabricSettings = {
   vips: null,
   services: {},
   limits: DEFAULT_LIMITS,
+  endpointDefaults: DEFAULT_FABRIC_CONFIG.endpointDefaults,
   portRange: { from: 20_000, to: 29_999 },
 }
 
@@ -71,13 +74,13 @@ export class SimController {
   // From the operator
 
   /** The answer of a command, or null where the controller died before it was given. */
-  command(command: Command, idempotencyKey: string | null): Applied | null {
+  command(command: Command, idempotencyKey: string | null, certificates: readonly Certificate[]): Applied | null {
     if (!this.up) return null
-    return this.#input({ kind: 'command', command, idempotencyKey })
+    return this.#input({ kind: 'command', command, idempotencyKey, certificates })
   }
 
-  addRelease(release: Release): void {
-    this.#input({ kind: 'release-added', release })
+  addRelease(release: Release, certificates: readonly Certificate[]): void {
+    this.#input({ kind: 'release-added', release, certificates })
   }
 
   // From the peers

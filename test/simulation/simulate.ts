@@ -1,6 +1,6 @@
 import { projectRouting } from '../../src/fabric/project.ts'
 import { placed } from './invariants.ts'
-import { Operator, RELEASES } from './operator.ts'
+import { Operator, RELEASES, named } from './operator.ts'
 import { SimAgent } from './sim-agent.ts'
 import { SimController, type KillPlan } from './sim-controller.ts'
 import { SimProxies } from './sim-proxy.ts'
@@ -56,7 +56,7 @@ export function simulate(seed: number, options: Options = {}): Outcome {
 }
 
 function start(world: World, controller: SimController): void {
-  for (const release of RELEASES) controller.addRelease(release)
+  for (const release of RELEASES) controller.addRelease(release, named(release))
   const nodes = world.random.between(1, 3)
   for (let index = 0; index < nodes; index++) controller.agents.push(new SimAgent(world, controller, `node-${index}`))
   controller.proxyFamilies.push(new SimProxies(world, controller, 'proxy'))

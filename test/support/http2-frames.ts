@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 
-export const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
 
 /** Frame types of RFC 9113 section 6. */
 export const TYPE = {

@@ -9,9 +9,13 @@ import {
   StatusBody,
   UpgradeBody,
   WalkBody,
+  type ConfigurationText,
 } from '../../contracts/api.ts'
+import type { Certificate } from '../../model/certificate.ts'
 import { NAME_PATTERN, type Slot } from '../../model/common.ts'
+import type { Configuration } from '../../model/definition.ts'
 import { WaitQuery, accept } from '../accept.ts'
+import { readConfiguration } from '../configuration.ts'
 import { SlotParams, findDeployment, type AdminApp, type AdminContext } from '../context.ts'
 
 const PATH = '/v1/services/:service/slots/:slot'
@@ -29,15 +33,17 @@ export function slotRoutes(app: AdminApp, context: AdminContext): void {
         `"${service}" cannot name a service; write a letter, then letters, digits, _ or -`,
       )
     }
-    const { replace = false, ...body } = request.body
-    return accept(context, { kind: 'create', service, slot, replace, ...body }, request, reply)
+    const { replace = false, configuration, ...body } = request.body
+    const { certificates, ...read } = readOptional(configuration)
+    return accept(context, { kind: 'create', service, slot, replace, ...body, ...read }, request, reply, certificates)
   })
   app.delete(PATH, { schema: mutation }, async (request, reply) =>
     accept(context, { kind: 'delete', ...request.params }, request, reply),
   )
-  app.post(`${PATH}/upgrade`, { schema: { ...mutation, body: UpgradeBody } }, async (request, reply) =>
-    accept(context, upgradeCommand(request.params, request.body), request, reply),
-  )
+  app.post(`${PATH}/upgrade`, { schema: { ...mutation, body: UpgradeBody } }, async (request, reply) => {
+    const { command, certificates } = upgradeCommand(request.params, request.body)
+    return accept(context, command, request, reply, certificates)
+  })
   app.patch(`${PATH}/upgrade`, { schema: { ...mutation, body: ChangeUpgradeBody } }, async (request, reply) => {
     const { mode } = request.body
     if (mode === undefined)
@@ -50,9 +56,10 @@ export function slotRoutes(app: AdminApp, context: AdminContext): void {
   app.post(`${PATH}/rollback`, { schema: { ...mutation, body: RollbackBody } }, async (request, reply) =>
     accept(context, { kind: 'rollback', ...request.params, ...request.body }, request, reply),
   )
-  app.post(`${PATH}/configuration`, { schema: { ...mutation, body: ConfigurationBody } }, async (request, reply) =>
-    accept(context, { kind: 'configure', ...request.params, ...request.body }, request, reply),
-  )
+  app.post(`${PATH}/configuration`, { schema: { ...mutation, body: ConfigurationBody } }, async (request, reply) => {
+    const { configuration, certificates } = readConfiguration(request.body.configuration)
+    return accept(context, { kind: 'configure', ...request.params, configuration }, request, reply, certificates)
+  })
   app.post(`${PATH}/status`, { schema: { ...mutation, body: StatusBody } }, async (request, reply) =>
     accept(context, { kind: 'status', ...request.params, ...request.body }, request, reply),
   )
@@ -62,13 +69,24 @@ export function slotRoutes(app: AdminApp, context: AdminContext): void {
       throw new VipswapError('invalid_request', 'body: give swap or upgrade, not both')
     }
     const where = request.params
-    return api.plan(
-      upgrade === undefined ? { kind: 'swap', service: where.service, ...swap } : upgradeCommand(where, upgrade),
-    )
+    if (upgrade === undefined) return api.plan({ kind: 'swap', service: where.service, ...swap })
+    const { command, certificates } = upgradeCommand(where, upgrade)
+    return api.plan(command, certificates)
   })
 }
 
-function upgradeCommand(where: { service: string; slot: Slot }, body: UpgradeBody): Command {
-  const { force = false, restartUnchanged = false, overlap = false, ...rest } = body
-  return { kind: 'upgrade', ...where, force, restartUnchanged, overlap, ...rest }
+function upgradeCommand(
+  where: { service: string; slot: Slot },
+  body: UpgradeBody,
+): { command: Command; certificates: readonly Certificate[] } {
+  const { force = false, restartUnchanged = false, overlap = false, configuration, ...rest } = body
+  const { certificates, ...read } = readOptional(configuration)
+  return { command: { kind: 'upgrade', ...where, force, restartUnchanged, overlap, ...rest, ...read }, certificates }
+}
+
+function readOptional(sent: ConfigurationText | undefined): {
+  configuration?: Configuration
+  certificates: readonly Certificate[]
+} {
+  return sent === undefined ? { certificates: [] } : readConfiguration(sent)
 }

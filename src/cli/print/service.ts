@@ -49,6 +49,11 @@ function deploymentLines(deployment: DeploymentView): string[] {
     )
     if (upgrade.waitingFor !== null) lines.push(`  waits for ${upgrade.waitingFor}`)
   }
+  for (const role of deployment.roles) {
+    for (const { name, warning } of role.certificates) {
+      if (warning !== undefined) lines.push(`  warning: role ${role.name}, certificate ${name}: ${warning}`)
+    }
+  }
   const rows = deployment.instances.map(each => [
     each.id,
     each.version,

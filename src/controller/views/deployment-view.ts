@@ -2,6 +2,7 @@ import type { ActionName, ActionView, DeploymentView, RoleView, UpgradeStatusVie
 import type { Command } from '../../contracts/command.ts'
 import type { Moment } from '../../core/clock.ts'
 import { rehearse } from '../../fabric/apply.ts'
+import { certificateNotes, knownIn } from '../../fabric/certificates.ts'
 import { Draft } from '../../fabric/draft.ts'
 import { isReady, specOf } from '../../fabric/instances.ts'
 import { rolesOf } from '../../fabric/project.ts'
@@ -38,7 +39,7 @@ export function viewDeployment(
     ...(blocked === null ? {} : { rollbackBlockedBy: blocked }),
     ...(deployment.upgrade === null ? {} : { upgradeStatus: viewUpgrade(deployment.upgrade, roles) }),
     actions: actionsOf(state, deployment, slot, now),
-    roles: roles.map(viewRole),
+    roles: roles.map(role => viewRole(state, deployment, role, now)),
     instances: roles.flatMap(role => role.instances.map(instance => viewInstance(state, role, instance))),
   }
 }
@@ -75,7 +76,7 @@ function statusOf(deployment: DeploymentRecord, roles: readonly RoleRecord[]): D
   }
 }
 
-function viewRole(role: RoleRecord): RoleView {
+function viewRole(state: FabricState, deployment: DeploymentRecord, role: RoleRecord, now: Moment): RoleView {
   const spec = specOf(role, role.target)
   return {
     name: role.name,
@@ -89,6 +90,15 @@ function viewRole(role: RoleRecord): RoleView {
       port,
       internal,
     })),
+    certificates: certificateNotes(knownIn(state), deployment, role, now.wall).map(
+      ({ name, certificate, warning }) => ({
+        name,
+        id: certificate.id,
+        names: certificate.names,
+        notAfter: new Date(certificate.notAfter).toISOString(),
+        ...(warning === null ? {} : { warning }),
+      }),
+    ),
   }
 }
 

@@ -14,7 +14,10 @@ import { beginOperation, clearTheWay, endOperation, enterStep, requireFree } fro
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type OperationRecord } from '../state.ts'
-import { beginUpgrade, requireUpgradable } from '../upgrade/accept.ts'
+import { beginUpgrade, changedRoles, requireUpgradable, type Wish } from '../upgrade/accept.ts'
+import { changedCertificates, configurationOf } from '../certificates.ts'
+import type { Configuration } from '../../model/definition.ts'
+import { applyCertificates, shownConflicts } from './renew.ts'
 import { forgetIfGone, removeInstances } from './create.ts'
 
 function begin(
@@ -109,11 +112,21 @@ export function acceptStatus(draft: Draft, command: StatusCommand): string {
   return operation.id
 }
 
-/** Changes instance counts at once, or settings by a walk over the domains with the package that runs. */
+/**
+ * Changes instance counts at once, settings by a walk over the domains with the package that runs, certificates by
+ * another table alone.
+ */
 export function acceptConfigure(draft: Draft, command: ConfigureCommand): string {
   const seen = requireDeployment(draft, command.service, command.slot)
-  requireUpgradable(draft, seen)
   const release = requireRelease(draft.releases, seen.package)
+  const certificates = changedCertificates(configurationOf(seen), command.configuration)
+  if (certificates.length > 0 && onlyCertificates(command.configuration)) {
+    requireNoPreparedSwap(draft, command.service)
+    if (seen.state === 'pending' || seen.state === 'deleting') requireUpgradable(draft, seen)
+    refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
+    return applyCertificates(draft, seen.id, command.configuration, certificates)
+  }
+  requireUpgradable(draft, seen)
   refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
   const configuration = mergeConfiguration(seen.configuration, command.configuration)
   const counts = Object.entries(command.configuration.roles).flatMap(([name, { instances }]) => {
@@ -135,13 +148,12 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
     )
   }
   if (counts.length === 0) {
-    return beginUpgrade(draft, seen.id, release, configuration, {
-      mode: 'auto',
-      role: null,
-      restartUnchanged: false,
-      ownPackages: true,
-      label: seen.label,
-    })
+    const wish: Wish = { mode: 'auto', role: null, restartUnchanged: false, ownPackages: true, label: seen.label }
+    if (changedRoles(draft, seen.id, release, configuration, wish).length === 0) {
+      if (certificates.length === 0) refuse('nothing_to_do', `nothing in it differs from what ${seen.id} has already`)
+      return applyCertificates(draft, seen.id, command.configuration, certificates)
+    }
+    return beginUpgrade(draft, seen.id, release, configuration, wish)
   }
   const operation = begin(
     draft,
@@ -153,8 +165,15 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
   )
   const deployment = draft.deployments.edit(seen.id)
   if (deployment !== undefined) deployment.configuration = configuration
+  refuseIfAny(shownConflicts(draft, command.service))
   for (const { name, instances } of counts) scaleRole(draft, seen, name, instances, operation)
   return operation.id
+}
+
+function onlyCertificates(configuration: Configuration): boolean {
+  return Object.values(configuration.roles).every(
+    ({ instances, settings }) => instances === undefined && Object.keys(settings ?? {}).length === 0,
+  )
 }
 
 /** Out: the next indices start. In: the highest indices go, drained first. */
@@ -245,6 +264,7 @@ export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>
       break
     }
     case 'create':
+    case 'configure':
     case 'swap':
     case 'upgrade':
     case 'walk':

@@ -5,15 +5,19 @@ import { addInstance, isReady, takeDown } from '../instances.ts'
 import { beginOperation, clearTheWay, endOperation, enterStep } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { checkConfiguration, instanceCount, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
-import { roleKey, type DeploymentRecord, type OperationRecord, type RoleRecord, type ServiceRecord } from '../state.ts'
 import {
-  addressesOf,
-  bindingError,
-  endpointsInUse,
-  endpointsOfDefinition,
-  internalListeners,
-  listenersFor,
-} from './listeners.ts'
+  roleKey,
+  type DeploymentRecord,
+  type ListenerRecord,
+  type OperationRecord,
+  type RoleRecord,
+  type ServiceRecord,
+} from '../state.ts'
+import { missingCertificates } from '../certificates.ts'
+import { addressConflicts } from './conflicts.ts'
+import { facesOf } from './faces.ts'
+import { addressesOf, bindingError, internalListeners, listenersFor } from './listeners.ts'
+import type { Slot } from '../../model/common.ts'
 import type { Release } from '../../model/release.ts'
 import type { Configuration } from '../../model/definition.ts'
 
@@ -29,6 +33,7 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
     command.configuration ?? { roles: {} },
   )
   refuseIfAny(checkConfiguration(definition.roles, configuration))
+  refuseIfAny(missingCertificates(definition, release, configuration))
   const existing = draft.services.get(command.service)
   const occupant = existing?.slots[command.slot] ?? null
   if (occupant !== null && !command.replace) {
@@ -52,9 +57,11 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
       'operation_in_progress',
       `create ${creating.id} is in progress on ${command.service}/${command.slot}: wait for it to end`,
     )
-  if (occupant !== null) clearTheWay(draft, occupant)
-
   const deployment = createDeployment(draft, command, release, configuration)
+  // Before anything is stopped or bound.
+  const prospect = withDeployment(draft, service, command.slot, deployment.id)
+  refuseIfAny(addressConflicts(draft, prospect, prospect.listeners))
+  if (occupant !== null) clearTheWay(draft, occupant)
   const operation = beginOperation(draft, {
     kind: 'create',
     service: command.service,
@@ -160,17 +167,18 @@ export function forgetIfGone(draft: Draft, id: string): boolean {
 function bind(draft: Draft, operation: OperationRecord, deployment: DeploymentRecord): void {
   const service = draft.services.edit(operation.service)
   if (service === undefined || operation.slot === null) return
-  const release = draft.releases.get(deployment.package)
   operation.previousListeners = structuredClone(service.listeners)
-  const endpoints = [
-    ...endpointsInUse(draft, service, operation.replaces),
-    ...(release === undefined ? [] : endpointsOfDefinition(release.definition)),
-  ]
-  service.listeners = listenersFor(service, endpoints)
-  service.slots[operation.slot] = deployment.id
+  Object.assign(service, withDeployment(draft, service, operation.slot, deployment.id))
   deployment.state = 'deploying'
   operation.step = 'binding'
   operation.since = draft.revision
+}
+
+/** The service as it will be with the deployment in the slot: what is in there goes. */
+function withDeployment(draft: Draft, service: Readonly<ServiceRecord>, slot: Slot, id: string): ServiceRecord {
+  const there = { ...structuredClone(service), slots: { ...service.slots, [slot]: id } }
+  const asked = { ...there, listeners: listenersFor(draft, there) }
+  return { ...asked, listeners: facesOf(draft, asked) }
 }
 
 /** Moves a create as far as what is known allows. */
@@ -217,6 +225,13 @@ function advanceBinding(draft: Draft, operation: Readonly<OperationRecord>, id: 
     })
     return
   }
+  // While the slot was emptied another service may have come to the address.
+  const [conflict] = operation.replaces === null ? [] : addressConflicts(draft, service, service.listeners)
+  if (conflict !== undefined) {
+    abandon(draft, operation, id)
+    endOperation(draft, operation.id, 'Failed', conflict)
+    return
+  }
   if (listeners.some(listener => listener.bound === null)) return
   enterStep(draft, operation.id, 'fetching')
   advanceFetching(draft, operation, id)
@@ -229,14 +244,23 @@ function abandon(draft: Draft, operation: Readonly<OperationRecord>, id: string)
   const service = draft.services.edit(operation.service)
   if (service === undefined || operation.slot === null) return
   service.slots[operation.slot] = null
+  service.listeners = service.listeners.map(listener => withFormerFace(listener, operation.previousListeners ?? []))
   // What the other slot needs by now, and the addresses that were there before; one never bound was of a create like this.
-  const needed = listenersFor(service, endpointsInUse(draft, service, null))
+  const needed = listenersFor(draft, service)
   const before = (operation.previousListeners ?? []).filter(
     ({ key, bound }) => bound !== null && !needed.some(listener => listener.key === key),
   )
   service.listeners = [...before, ...needed]
   const empty = service.slots.production === null && service.slots.staging === null
   if (empty && service.listeners.length === 0) draft.services.delete(service.name)
+}
+
+/** What an address showed before a create that failed; one that was not there shows what the other slot's does. */
+function withFormerFace(listener: ListenerRecord, previous: readonly ListenerRecord[]): ListenerRecord {
+  const former = previous.find(({ key, protocol }) => key === listener.key && protocol === listener.protocol)
+  return former === undefined
+    ? { ...listener, lent: true }
+    : { ...listener, tls: former.tls, options: former.options, lent: former.lent }
 }
 
 function advanceFetching(draft: Draft, operation: Readonly<OperationRecord>, id: string): void {

@@ -1,4 +1,5 @@
 import type { Slot } from '../../model/common.ts'
+import { DEFAULT_OPTIONS } from '../../contracts/routing.ts'
 import { own } from '../../core/own.ts'
 import { SLOTS } from '../../model/common.ts'
 import type { EndpointDefinition, ServiceDefinition, VipAddresses } from '../../model/definition.ts'
@@ -6,41 +7,64 @@ import type { Draft } from '../draft.ts'
 import { specOf } from '../instances.ts'
 import type { ListenerRecord, ServiceRecord } from '../state.ts'
 
-/** The addresses a service needs for the endpoints of these definitions, keeping what is bound already. */
-export function listenersFor(service: Readonly<ServiceRecord>, endpoints: readonly RoleEndpoint[]): ListenerRecord[] {
-  const wanted: ListenerRecord[] = []
-  for (const { role, endpoint } of endpoints) {
-    if (endpoint.internal) continue
-    for (const slot of SLOTS) {
-      const key = `${service.name}/${slot}/${role}/${endpoint.name}`
-      if (wanted.some(listener => listener.key === key)) continue
-      const before = service.listeners.find(listener => listener.key === key)
-      const { host, portOffset } = service.vips[slot]
-      const port = endpoint.port === 0 ? 0 : endpoint.port + portOffset
-      wanted.push({
-        key,
-        slot,
-        role,
-        endpoint: endpoint.name,
-        protocol: endpoint.protocol === 'tcp' ? 'tcp' : 'http',
-        host,
-        port,
-        bound: before !== undefined && before.port === port && before.host === host ? before.bound : null,
-      })
-    }
-  }
-  return wanted
-}
-
 export interface RoleEndpoint {
   role: string
   endpoint: EndpointDefinition
 }
 
-/** The endpoints of what is in a service's slots now; `leaving` is not counted. */
-export function endpointsInUse(draft: Draft, service: Readonly<ServiceRecord>, leaving: string | null): RoleEndpoint[] {
-  const occupants = SLOTS.map(slot => service.slots[slot]).filter(id => id !== null && id !== leaving)
-  return occupants.flatMap(id => endpointsOfDeployment(draft, id ?? ''))
+/**
+ * The addresses a service needs for the endpoints of what is in its slots, keeping what is bound already. A slot's own
+ * deployment decides on its addresses; where it has no such endpoint, the other slot's does.
+ */
+export function listenersFor(draft: Draft, service: Readonly<ServiceRecord>): ListenerRecord[] {
+  const inSlot = {
+    production: endpointsOfDeployment(draft, service.slots.production ?? ''),
+    staging: endpointsOfDeployment(draft, service.slots.staging ?? ''),
+  }
+  const wanted: ListenerRecord[] = []
+  for (const named of [...inSlot.production, ...inSlot.staging]) {
+    const isIt = (other: RoleEndpoint): boolean =>
+      other.role === named.role && other.endpoint.name === named.endpoint.name && !other.endpoint.internal
+    for (const slot of SLOTS) {
+      const key = `${service.name}/${slot}/${named.role}/${named.endpoint.name}`
+      const found = inSlot[slot].find(isIt) ?? inSlot[slot === 'staging' ? 'production' : 'staging'].find(isIt)
+      if (found === undefined || wanted.some(listener => listener.key === key)) continue
+      // Its own deployment has that port under another name: there is nothing to keep for the other's.
+      if (!inSlot[slot].some(isIt) && hasPort(inSlot[slot], found.endpoint.port)) continue
+      wanted.push(listenerOf(service, slot, key, found))
+    }
+  }
+  return wanted
+}
+
+function hasPort(endpoints: readonly RoleEndpoint[], port: number): boolean {
+  return port !== 0 && endpoints.some(({ endpoint }) => !endpoint.internal && endpoint.port === port)
+}
+
+function listenerOf(
+  service: Readonly<ServiceRecord>,
+  slot: Slot,
+  key: string,
+  { role, endpoint }: RoleEndpoint,
+): ListenerRecord {
+  const before = service.listeners.find(listener => listener.key === key)
+  const { host, portOffset } = service.vips[slot]
+  const port = endpoint.port === 0 ? 0 : endpoint.port + portOffset
+  const face =
+    before?.protocol === endpoint.protocol
+      ? { tls: before.tls, options: before.options, lent: before.lent }
+      : { tls: null, options: DEFAULT_OPTIONS, lent: true }
+  return {
+    key,
+    slot,
+    role,
+    endpoint: endpoint.name,
+    protocol: endpoint.protocol,
+    ...face,
+    host,
+    port,
+    bound: before !== undefined && before.port === port && before.host === host ? before.bound : null,
+  }
 }
 
 export function endpointsOfDeployment(draft: Draft, deployment: string): RoleEndpoint[] {
@@ -49,30 +73,29 @@ export function endpointsOfDeployment(draft: Draft, deployment: string): RoleEnd
     .flatMap(role => specOf(role, role.target).definition.endpoints.map(endpoint => ({ role: role.name, endpoint })))
 }
 
-export function endpointsOfDefinition(definition: ServiceDefinition): RoleEndpoint[] {
-  return Object.values(definition.roles).flatMap(role =>
-    role.endpoints.map(endpoint => ({ role: role.name, endpoint })),
-  )
-}
-
 /** Internal listeners of a deployment: any free loopback port, kept for its life. */
 export function internalListeners(
   deployment: string,
   service: string,
   definition: ServiceDefinition,
 ): ListenerRecord[] {
-  return endpointsOfDefinition(definition)
-    .filter(({ endpoint }) => endpoint.internal)
-    .map(({ role, endpoint }) => ({
-      key: `${service}/${deployment}/${role}/${endpoint.name}`,
-      slot: null,
-      role,
-      endpoint: endpoint.name,
-      protocol: endpoint.protocol === 'tcp' ? 'tcp' : 'http',
-      host: '127.0.0.1',
-      port: 0,
-      bound: null,
-    }))
+  return Object.values(definition.roles).flatMap(role =>
+    role.endpoints
+      .filter(endpoint => endpoint.internal)
+      .map(endpoint => ({
+        key: `${service}/${deployment}/${role.name}/${endpoint.name}`,
+        slot: null,
+        role: role.name,
+        endpoint: endpoint.name,
+        protocol: endpoint.protocol,
+        tls: null,
+        options: DEFAULT_OPTIONS,
+        lent: false,
+        host: '127.0.0.1',
+        port: 0,
+        bound: null,
+      })),
+  )
 }
 
 /** The addresses and host names of a service that is created now: the fabric's word, else the package's. */

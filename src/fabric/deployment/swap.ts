@@ -8,6 +8,8 @@ import { beginOperation, endOperation, operationsOn } from '../operations.ts'
 import { refuse, refuseIfAny, type Blocker } from '../refusal.ts'
 import type { ServiceRecord } from '../state.ts'
 import { describeWalk } from '../upgrade/gate.ts'
+import { certificateConflicts } from './conflicts.ts'
+import { facesOf } from './faces.ts'
 import { endpointsOfDeployment } from './listeners.ts'
 
 /** Everything that speaks against a swap now, and what is worth knowing before one. */
@@ -50,6 +52,8 @@ export function swapPreflight(
     blockers.push({ code: 'operation_in_progress', message: `${operation.kind} ${operation.id} is in progress` })
   }
   if (production !== null) compareEndpoints(draft, production, staging, blockers)
+  const swapped = { ...service, slots: { production: staging, staging: production } }
+  blockers.push(...certificateConflicts(draft, swapped, facesOf(draft, swapped)))
   const instances = draft.rolesOf(staging).flatMap(role => role.instances)
   const ready = instances.filter(isReady).length
   if (instances.length > 0 && ready === 0) {
@@ -68,7 +72,10 @@ function compareEndpoints(draft: Draft, production: string, staging: string, blo
   const describe = (deployment: string): string =>
     endpointsOfDeployment(draft, deployment)
       .filter(({ endpoint }) => !endpoint.internal)
-      .map(({ role, endpoint }) => `${role}/${endpoint.name} ${endpoint.protocol} ${endpoint.port}`)
+      .map(
+        ({ role, endpoint: { name, protocol, port, proxyProtocol } }) =>
+          `${role}/${name} ${protocol} ${port}${proxyProtocol ? ' proxyProtocol' : ''}`,
+      )
       .toSorted()
       .join(', ')
   const [before, after] = [describe(production), describe(staging)]

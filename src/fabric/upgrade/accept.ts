@@ -9,8 +9,10 @@ import { beginOperation, requireFree } from '../operations.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { canonicalSettings, checkConfiguration, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
-import { roleKey, type DeploymentRecord, type RoleSpec, type UpgradeRecord } from '../state.ts'
+import { roleKey, type DeploymentRecord, type RoleRecord, type RoleSpec, type UpgradeRecord } from '../state.ts'
 import { forbiddenChanges } from './changes.ts'
+import { applyCertificates, shownConflicts } from '../deployment/renew.ts'
+import { changedCertificates, missingCertificates } from '../certificates.ts'
 import { describeWalk } from './gate.ts'
 
 /** The mode of an upgrade that names none. */
@@ -45,13 +47,19 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
       }
     }
   }
-  return beginUpgrade(draft, deployment.id, release, configuration, {
+  refuseIfAny(missingCertificates(release.definition, release, configuration))
+  const wish: Wish = {
     mode: command.mode ?? DEFAULT_MODE,
     role: command.role ?? null,
     restartUnchanged: command.restartUnchanged,
     ownPackages: false,
     label: command.label ?? release.definition.version,
-  })
+  }
+  const certificates = changedCertificates(deployment.configuration, configuration)
+  if (certificates.length > 0 && changedRoles(draft, deployment.id, release, configuration, wish).length === 0) {
+    return applyCertificates(draft, deployment.id, command.configuration ?? { roles: {} }, certificates)
+  }
+  return beginUpgrade(draft, deployment.id, release, configuration, wish)
 }
 
 /** Is the deployment in a state from which a walk may begin? Refuses if not. */
@@ -73,13 +81,31 @@ export function requireUpgradable(draft: Draft, deployment: Readonly<DeploymentR
     refuse('upgrade_in_progress', `deployment ${walking} of the same service is being upgraded: one walk at a time`)
 }
 
-interface Wish {
+export interface Wish {
   mode: UpgradeMode
   role: string | null
   restartUnchanged: boolean
   /** Each role stays on the package it runs, which need not be the deployment's after an upgrade of one role. */
   ownPackages: boolean
   label: string
+}
+
+/** Roles that `release` under `configuration` would have run otherwise than they do, and how. */
+export function changedRoles(
+  draft: Draft,
+  id: string,
+  release: Release,
+  configuration: Configuration,
+  wish: Pick<Wish, 'role' | 'restartUnchanged' | 'ownPackages'>,
+): { role: Readonly<RoleRecord>; spec: RoleSpec }[] {
+  return draft.rolesOf(id).flatMap(role => {
+    const current = role.specs[role.target]
+    const source = wish.ownPackages && current !== undefined ? requireRelease(draft.releases, current.package) : release
+    const definition = own(source.definition.roles, role.name)
+    if (definition === undefined || (wish.role !== null && wish.role !== role.name)) return []
+    const spec = makeSpec(source, definition, configuration)
+    return current !== undefined && isUnchanged(current, spec) && !wish.restartUnchanged ? [] : [{ role, spec }]
+  })
 }
 
 /** Records the walk from what runs to `release` under `configuration`; refuses with `nothing_to_do` if no role differs. */
@@ -94,13 +120,7 @@ export function beginUpgrade(
   if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${id}`)
   const changed: Record<string, { from: string; to: string }> = {}
   const domains = new Set<number>()
-  for (const seen of draft.rolesOf(id)) {
-    const current = seen.specs[seen.target]
-    const source = wish.ownPackages && current !== undefined ? requireRelease(draft.releases, current.package) : release
-    const definition = own(source.definition.roles, seen.name)
-    if (definition === undefined || (wish.role !== null && wish.role !== seen.name)) continue
-    const spec = makeSpec(source, definition, configuration)
-    if (current !== undefined && isUnchanged(current, spec) && !wish.restartUnchanged) continue
+  for (const { role: seen, spec } of changedRoles(draft, id, release, configuration, wish)) {
     const role = draft.roles.edit(roleKey(id, seen.name))
     if (role === undefined) continue
     // The same identity and settings restarted on purpose still needs a name of its own to be walked to.
@@ -153,6 +173,7 @@ export function beginUpgrade(
     clocks: freshClocks(draft),
     walked: [],
   }
+  refuseIfAny(shownConflicts(draft, deployment.service))
   return operation.id
 }
 

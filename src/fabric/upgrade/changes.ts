@@ -63,7 +63,8 @@ function forbidRole(before: RoleDefinition, after: RoleDefinition, forbid: (mess
 
 function describeEndpoints(role: RoleDefinition): string {
   const list = role.endpoints.map(
-    ({ name, protocol, port, internal }) => `${name} (${internal ? 'internal' : `${protocol} ${port}`})`,
+    ({ name, protocol, port, internal, backend, proxyProtocol }) =>
+      `${name} (${internal ? 'internal' : `${protocol} ${port}`}${backend === 'h1' ? '' : `, backend ${backend}`}${proxyProtocol ? ', proxyProtocol' : ''})`,
   )
   return list.length === 0 ? 'none' : list.toSorted().join(', ')
 }

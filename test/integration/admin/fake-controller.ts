@@ -11,6 +11,7 @@ import type {
 import type { Command } from '../../../src/contracts/command.ts'
 import type { ControllerApi } from '../../../src/controller/controller-api.ts'
 import { VipswapError } from '../../../src/core/errors.ts'
+import type { Certificate } from '../../../src/model/certificate.ts'
 import type { Slot } from '../../../src/model/common.ts'
 
 const AT = '2026-01-02T03:04:05.000Z'
@@ -29,6 +30,8 @@ const ACTIONS = {
 /** A whole controller in memory that decides little: operations run until a test ends them. Records every command. */
 export class FakeController implements ControllerApi {
   readonly commands: { command: Command; idempotencyKey?: string }[] = []
+  /** Of the newest command. */
+  certificates: readonly Certificate[] = []
   readonly planned: Command[] = []
   readonly uploads: { kind: string; bytes: number; digest: string }[] = []
   readonly logSignals: AbortSignal[] = []
@@ -143,7 +146,11 @@ export class FakeController implements ControllerApi {
     return { created, digest, name: 'guestbook', version: '1.0.0', warnings: [] }
   }
 
-  async submit(command: Command, { idempotencyKey }: { idempotencyKey?: string }) {
+  async submit(
+    command: Command,
+    { idempotencyKey, certificates = [] }: { idempotencyKey?: string; certificates?: readonly Certificate[] },
+  ) {
+    this.certificates = certificates
     this.commands.push({ command, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) })
     const before = idempotencyKey === undefined ? undefined : this.#keys.get(idempotencyKey)
     if (before !== undefined) return { operationId: before }

@@ -10,6 +10,7 @@ import { startAdmin } from '../../../src/admin/server.ts'
 import { runCli } from '../../../src/cli/program.ts'
 import { VipswapError } from '../../../src/core/errors.ts'
 import { silentLogger } from '../../../src/core/logger.ts'
+import { makeCertificate } from '../../support/certificates.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
 import { FakeController } from '../admin/fake-controller.ts'
@@ -112,6 +113,39 @@ t.test('every changing verb sends its command, waits, and ends with 0', async t 
   }
   t.match(api.uploads, [{ kind: 'gzip' }, { kind: 'gzip' }, { kind: 'gzip' }])
   t.equal(new Set(api.uploads.map(each => each.digest)).size, 1, 'the same directory is the same archive')
+})
+
+t.test('a configuration brings the certificates of the files that it names, relative to itself', async t => {
+  const { api, run, last } = await fabric(t)
+  const directory = tempDir(t)
+  const made = await makeCertificate({ names: ['shop.test'] })
+  mkdirSync(join(directory, 'tls'))
+  writeFileSync(join(directory, 'tls/site.pem'), made.chain)
+  writeFileSync(join(directory, 'tls/site.key'), made.key)
+  const config = join(directory, 'service.config.yaml')
+  const apply = async (certificates: string) => {
+    writeFileSync(config, `roles: { web: { certificates: { site: ${certificates} } } }\n`)
+    return run('config', 'apply', config, '--service', 'guestbook')
+  }
+  t.match(await apply('{ cert: tls/site.pem, key: ./tls/site.key }'), { code: 0 })
+  t.match(api.certificates, [{ chain: made.chain, key: made.key, names: ['shop.test'] }])
+  const id = api.certificates[0]?.id
+  t.strictSame(last(), {
+    kind: 'configure',
+    service: 'guestbook',
+    slot: 'production',
+    configuration: { roles: { web: { certificates: { site: { id } } } } },
+  })
+  for (const [written, stderr] of [
+    ['tls/gone.pem', /role web, certificate site: tls\/gone.pem cannot be read; write the path of a PEM file/],
+    ['tls/site.pem', /role web, certificate site: it holds no private key; give it beside the certificate/],
+    [JSON.stringify(made.key), /role web, certificate site: PEM text is no path/],
+  ] as const) {
+    const refused = await apply(written)
+    t.match(refused, { code: 1, stderr })
+    t.match(refused.stderr, /\[invalid_configuration\]/)
+    t.notMatch(refused.stderr, /PRIVATE KEY/)
+  }
 })
 
 t.test('results go to standard output, all else to standard error', async t => {
@@ -323,10 +357,16 @@ t.test('a vipswap.yaml is checked by itself, and holds for up where no flag says
     return typeof address === 'object' ? (address?.port ?? 0) : 0
   }
   const [written, named] = [await takenPort(), await takenPort()]
-  writeFileSync(file, `admin: { port: ${written} }\naccessLog: true\n`)
-  const warning = /^warning: .*vipswap\.yaml:2:12 accessLog: has no effect/
+  writeFileSync(file, `admin: { port: ${written} }\nnodeTimeout: 1m\n`)
+  const warning = /^warning: .*vipswap\.yaml:2:14 nodeTimeout: has no effect/
   t.match(await run('validate', file), { code: 0, stdout: /is a valid fabric configuration/, stderr: warning })
-  t.match(JSON.parse((await run('validate', file, '--json')).stdout), { warnings: [{ path: 'accessLog' }] })
+  t.match(JSON.parse((await run('validate', file, '--json')).stdout), { warnings: [{ path: 'nodeTimeout' }] })
+  const paged = join(directory, 'paged.yaml')
+  writeFileSync(paged, 'maintenancePage: pages/sorry.html\n')
+  t.match(await run('validate', paged), { code: 1, stderr: /"pages\/sorry.html", which cannot be read/ })
+  mkdirSync(join(directory, 'pages'))
+  writeFileSync(join(directory, 'pages/sorry.html'), '<p>Back soon')
+  t.match(await run('validate', paged), { code: 0, stderr: '' }, 'its page is looked for beside it')
 
   const up = ['up', '--data', join(directory, 'data'), '--config', file]
   const inUse = (port: number): RegExp => new RegExp(`the admin address 127\\.0\\.0\\.1:${port} is in use`)

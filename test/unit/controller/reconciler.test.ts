@@ -1,3 +1,4 @@
+import { DEFAULT_FABRIC_CONFIG } from '../../../src/model/load-fabric-config.ts'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Command } from '../../../src/contracts/command.ts'
@@ -14,6 +15,7 @@ const SETTINGS: FabricSettings = {
   vips: null,
   services: {},
   limits: DEFAULT_LIMITS,
+  endpointDefaults: DEFAULT_FABRIC_CONFIG.endpointDefaults,
   portRange: { from: 20000, to: 29999 },
 }
 const FACTS = { cores: 2, memoryBytes: 1, host: '127.0.0.1', faultDomain: null, upgradeDomain: null }

@@ -9,6 +9,7 @@ import { backoffDelay } from '../../../src/core/backoff.ts'
 import { createSystemClock } from '../../../src/core/clock.ts'
 import { formatDuration, parseDuration } from '../../../src/core/duration.ts'
 import { identify, isAlive, parseStat, readProcess, signalProcess } from '../../../src/core/process-identity.ts'
+import { whyNotJson } from '../../../src/core/json-error.ts'
 import { jsonLines } from '../../../src/core/json-lines.ts'
 import { tempDir } from '../../support/temp.ts'
 
@@ -55,6 +56,26 @@ t.test('a file is replaced whole, with no temporary left', async t => {
   writeFileAtomic(path, 'two')
   t.equal(readFileSync(path, 'utf8'), 'two')
   t.same(readdirSync(directory), ['state.json'])
+})
+
+t.test('why a text is not JSON is said without a piece of it', async t => {
+  for (const [text, why] of [
+    ['{"key": secret}', /^Unexpected token 's'$/],
+    [
+      `{"a": 1, "key": "${'x'.repeat(100)}" secret }`,
+      /^Expected ',' or '}' after property value in JSON at position \d+/,
+    ],
+    [`${' '.repeat(100)}"one" secret and more of it after that, so that the middle is cited`, /^Unexpected /],
+    ['', /^Unexpected end of JSON input$/],
+  ] as const) {
+    try {
+      JSON.parse(text)
+      t.fail('it is not JSON')
+    } catch (error) {
+      t.match(whyNotJson(error), why)
+      t.notMatch(whyNotJson(error), /secret/)
+    }
+  }
 })
 
 t.test('a process is told from a later one of the same pid, and a zombie from one whose threads go on', async t => {

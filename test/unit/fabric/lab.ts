@@ -1,12 +1,15 @@
+import { DEFAULT_FABRIC_CONFIG } from '../../../src/model/load-fabric-config.ts'
 import type { AssignedInstance, InstanceObservation } from '../../../src/contracts/assignment.ts'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
 import type { ListenerStatus } from '../../../src/contracts/link.ts'
-import { DEFAULT_LIMITS, type RoutingTable, type Target } from '../../../src/contracts/routing.ts'
+import { DEFAULT_LIMITS, type Listener, type RoutingTable, type Target } from '../../../src/contracts/routing.ts'
 import type { Moment } from '../../../src/core/clock.ts'
+import type { Certificate } from '../../../src/model/certificate.ts'
 import type { Slot } from '../../../src/model/common.ts'
 import type { Release } from '../../../src/model/release.ts'
 import { apply, type Applied } from '../../../src/fabric/apply.ts'
+import type { Refusal } from '../../../src/fabric/refusal.ts'
 import type { Input } from '../../../src/fabric/input.ts'
 import { projectAssignments, projectRouting } from '../../../src/fabric/project.ts'
 import {
@@ -28,6 +31,7 @@ export class Lab {
     vips: null,
     services: {},
     limits: DEFAULT_LIMITS,
+    endpointDefaults: DEFAULT_FABRIC_CONFIG.endpointDefaults,
     portRange: { from: 20_000, to: 29_999 },
   }
   state: FabricState
@@ -76,19 +80,30 @@ export class Lab {
   }
 
   /** The operation of an accepted command; throws where it is refused. */
-  accept(command: Command, key: string | null = null): string {
-    const { operation, refusal } = this.input({ kind: 'command', command, idempotencyKey: key })
+  accept(command: Command, key: string | null = null, certificates: readonly Certificate[] = []): string {
+    const { operation, refusal } = this.input({ kind: 'command', command, idempotencyKey: key, certificates })
     if (operation === null) throw new Error(`refused: ${refusal?.code}: ${refusal?.message}`)
     return operation
   }
 
   /** Codes of everything that speaks against a command; throws where it is accepted or changes something. */
   refused(command: Command, key: string | null = null): string[] {
+    return this.refusal(command, key).blockers.map(({ code }) => code)
+  }
+
+  /** As `refused`, with its words. */
+  refusal(command: Command, key: string | null = null, certificates: readonly Certificate[] = []): Refusal {
     const before = this.state
-    const { refusal } = this.input({ kind: 'command', command, idempotencyKey: key })
+    const { refusal } = this.input({ kind: 'command', command, idempotencyKey: key, certificates })
     if (refusal === null) throw new Error(`accepted: ${JSON.stringify(command)}`)
     if (this.state !== before) throw new Error('a refusal changed the state')
-    return refusal.blockers.map(({ code }) => code)
+    return refusal
+  }
+
+  listener(key: string): Listener {
+    const found = this.routing().listeners.find(listener => listener.key === key)
+    if (found === undefined) throw new Error(`no listener ${key}`)
+    return found
   }
 
   routing(): RoutingTable {

@@ -203,3 +203,15 @@ t.test('a swap that is asked to verify is refused rather than done without', asy
   t.strictSame(lab.refused({ ...swap, verify: true }), ['change_not_allowed'])
   t.strictSame(lab.state.services['shop']?.slots, slots)
 })
+
+t.test('an endpoint under another name on the same port deploys to the other slot, and is not swapped', async t => {
+  const renamed = makeRelease('shop', '4.0.0', [role('web', { endpoints: [endpoint('main', 8080)] })])
+  const plain = makeRelease('shop', '5.0.0')
+  const lab = new Lab([plain, renamed])
+  lab.accept(create(plain, 'production'))
+  lab.settle()
+  lab.accept(create(renamed, 'staging'))
+  lab.settle()
+  t.strictSame(leads(lab), ['shop/production/web/http 8080 d1/web/http', 'shop/staging/web/main 8081 d2/web/main'])
+  t.strictSame(lab.refused(swap), ['endpoint_mismatch'])
+})

@@ -1,24 +1,30 @@
 import t from 'tap'
+import { makeCertificate } from '../../support/certificates.ts'
 import { loadConfiguration } from '../../../src/model/load-configuration.ts'
 import { loadDefinition } from '../../../src/model/load-definition.ts'
 
 const loaded = loadDefinition(
   'service.yaml',
-  'name: a\nversion: "1"\nroles: { web: { command: x, settings: { motd: hi, level: 1 } }, front: { upstreams: ["h:1"], endpoints: { h: { port: 80 } } } }',
+  'name: a\nversion: "1"\nroles: { web: { command: x, settings: { motd: hi, level: 1 }, certificates: { site: }, endpoints: { tls: { protocol: https, port: 443 } } }, front: { upstreams: ["h:1"], endpoints: { h: { port: 80 } } } }',
 )
 if (!('definition' in loaded)) throw new Error(loaded.faults[0]?.message)
 const { definition } = loaded
+const nothing = { kindOf: () => null, textOf: () => null, now: 0 }
 
 function messagesOf(text: string): string[] {
-  const result = loadConfiguration('service.config.yaml', text, definition)
+  const result = loadConfiguration('service.config.yaml', text, definition, nothing)
   return 'faults' in result ? result.faults.map(fault => fault.message) : []
 }
 
 t.test('a configuration changes counts and values, kept as written', async t => {
-  t.strictSame(loadConfiguration('c.yaml', 'roles: { web: { instances: 3, settings: { level: 2.50 } } }', definition), {
-    configuration: { roles: { web: { instances: 3, settings: { level: '2.50' } } } },
-    warnings: [],
-  })
+  t.strictSame(
+    loadConfiguration('c.yaml', 'roles: { web: { instances: 3, settings: { level: 2.50 } } }', definition, nothing),
+    {
+      configuration: { roles: { web: { instances: 3, settings: { level: '2.50' } } } },
+      certificates: [],
+      warnings: [],
+    },
+  )
 })
 
 t.test('roles and settings the definition does not have are refused with the nearest that it has', async t => {
@@ -36,7 +42,44 @@ t.test('roles and settings the definition does not have are refused with the nea
   t.match(messagesOf(''), [/found nothing; write a mapping/])
 })
 
-t.test('certificates are accepted with a warning', async t => {
-  const result = loadConfiguration('c.yaml', 'roles: { web: { certificates: { tls: abc } } }', definition)
-  t.match('warnings' in result ? result.warnings : [], [{ path: 'roles.web.certificates' }])
+t.test('certificates are read beside the file, and stand in the configuration by id alone', async t => {
+  const now = Date.now()
+  const made = await makeCertificate({ names: ['a.test'], days: 30 })
+  const soon = await makeCertificate({ names: ['a.test'], days: 5 })
+  const old = await makeCertificate({ names: ['a.test'], days: -2 })
+  const files: Record<string, string> = {
+    'tls/site.pem': made.chain + made.key,
+    'tls/site.crt': made.chain,
+    'tls/site.key': made.key,
+    'soon.pem': soon.key + soon.chain,
+    'old.pem': old.chain + old.key,
+  }
+  const load = (certificates: string) =>
+    loadConfiguration('c.yaml', `roles: { web: { certificates: { ${certificates} } } }`, definition, {
+      kindOf: path => (Object.hasOwn(files, path) ? 'file' : null),
+      textOf: path => files[path] ?? null,
+      now,
+    })
+  const loadedOne = load('site: tls/site.pem')
+  if (!('configuration' in loadedOne)) throw new Error(JSON.stringify(loadedOne.faults))
+  const [certificate] = loadedOne.certificates
+  t.match(certificate, { chain: made.chain, key: made.key, names: ['a.test'] })
+  t.strictSame(loadedOne.configuration, { roles: { web: { certificates: { site: { id: certificate?.id } } } } })
+  t.notMatch(JSON.stringify(loadedOne.configuration), /PRIVATE KEY/)
+  const apart = load('site: { cert: ./tls/site.crt, key: tls/site.key }')
+  t.strictSame(apart, loadedOne, 'the same in two files')
+  const near = load('site: soon.pem')
+  t.match('warnings' in near ? near.warnings.map(({ message }) => message) : [], [
+    /roles.web.certificates.site: the certificate expires on .*, in [45] days; renew it soon/,
+  ])
+  for (const [written, message] of [
+    ['site: old.pem', /site: the certificate expired on \d{4}-\d\d-\d\d; give a current one/],
+    ['site: gone.pem', /found "gone.pem", which is not in the package/],
+    ['sit: soon.pem', /found "sit", which the definition does not name; write site/],
+    ['site: { cert: tls/site.pem }', /certificates.site.key: is missing; write text/],
+    ['site: 5', /certificates.site: found 5; write text or a mapping with any of cert, key/],
+  ] as const) {
+    const result = load(written)
+    t.match('faults' in result ? result.faults.map(fault => fault.message) : [], [message])
+  }
 })

@@ -14,9 +14,11 @@ roles:
 `
 
 function faultsOf(text: string, file = 'service.yaml'): readonly Fault[] {
-  const loaded = loadDefinition(file, text, path =>
-    path === '.' || path === 'web' ? 'directory' : path === 'file' ? 'file' : null,
-  )
+  const loaded = loadDefinition(file, text, {
+    kindOf: path => (path === '.' || path === 'web' ? 'directory' : path === 'file' ? 'file' : null),
+    textOf: () => 'nothing much',
+    now: 0,
+  })
   return 'faults' in loaded ? loaded.faults : []
 }
 
@@ -53,7 +55,22 @@ t.test('the minimal definition gets every default', async t => {
         upstreams: [],
         path: '.',
         instances: 4,
-        endpoints: [{ name: 'http', protocol: 'http', port: 8080, internal: false, backend: 'h1' }],
+        endpoints: [
+          {
+            name: 'http',
+            protocol: 'http',
+            port: 8080,
+            internal: false,
+            backend: 'h1',
+            certificates: [],
+            clientAuth: null,
+            http2: false,
+            proxyProtocol: false,
+            forwarded: false,
+            maxBodyBytes: null,
+            timeouts: { connectMs: null, responseMs: null, idleMs: null },
+          },
+        ],
         probe: {
           kind: 'http',
           endpoint: 'http',
@@ -71,7 +88,14 @@ t.test('the minimal definition gets every default', async t => {
         settings: {},
         env: {},
         size: null,
+        certificates: {},
         affinity: 'none',
+        balancing: 'least',
+        slowStartMs: 0,
+        weights: [],
+        maxConcurrent: null,
+        maxQueue: 1000,
+        ejection: {},
         order: null,
       },
     },
@@ -112,7 +136,11 @@ roles:
   work: { command: node worker.js }
   front: { upstreams: ["127.0.0.1:3000", "[::1]:3000"], endpoints: { http: { port: 80, protocol: tcp } } }
 `
-  const loaded = loadDefinition('service.yaml', text, path => (path === 'web' ? 'directory' : null))
+  const loaded = loadDefinition('service.yaml', text, {
+    kindOf: path => (path === 'web' ? 'directory' : null),
+    textOf: () => null,
+    now: 0,
+  })
   if (!('definition' in loaded)) throw new Error(JSON.stringify(loaded.faults))
   const { roles, vips, hostNames } = loaded.definition
   t.strictSame(vips, {
@@ -175,7 +203,7 @@ roles:
     'service.yaml:11:19 roles.web.startup.1: found 5; write text or a list, for example [one, two]',
     'service.yaml:13:21 roles.web.endpoints.http.port: found "80"; write a whole number from 0 to 65535',
     'service.yaml:13:37 roles.web.endpoints.http.protocol: found "htpp"; write http (one of http, https, tcp)',
-    'service.yaml:13:43 roles.web.endpoints.http.extra: found an unknown key "extra"; remove it; known here: backend, internal',
+    'service.yaml:13:43 roles.web.endpoints.http.extra: found an unknown key "extra"; remove it; known here: backend, certificates, clientAuth, http2, proxyProtocol, forwarded, maxBody, timeouts, internal',
     'service.yaml:14:20 roles.web.probe.path: found "healthz"; write a path that begins with /, for example /healthz',
     'service.yaml:14:39 roles.web.probe.endpoint: found "htp", which is no endpoint of this role; write http',
     'service.yaml:16:17 roles.tool.upstreams.0: found "localhost"; write host:port, for example 127.0.0.1:3000',
@@ -230,11 +258,6 @@ t.test('faults of meaning', async t => {
     ['a drive', withRole('path: "C:\\\\x"'), /leaves the package/],
     ['a folder that is not there', withRole('path: wep'), /roles.web.path: found "wep", which is not in the package/],
     ['a file as folder', withRole('path: file'), /which is a file; write the folder that holds it/],
-    [
-      'https',
-      MINIMAL.replace('protocol: http', 'protocol: https'),
-      /8:25 .*protocol: found https; TLS is not available yet/,
-    ],
     [
       'a public endpoint without port',
       MINIMAL.replace(', port: 8080', ''),
@@ -334,10 +357,10 @@ t.test('what is accepted but doubtful gives a warning with a remedy', async t =>
     'also where it is the default',
   )
   t.match(warningsOf(withTop('upgradeDomainCount: 1')), [/with 1 every upgrade stops all instances together/])
-  for (const line of ['certificates: { tls: x }', 'affinity: cookie', 'size: small', 'order: start-first']) {
+  for (const line of ['size: small', 'order: start-first']) {
     t.match(warningsOf(withRole(line)), [/has no effect in this version/], line)
   }
   t.match(warningsOf(withTop('platform: { version: "1" }')), [/platform: has no effect/])
-  t.match(warningsOf(MINIMAL.replace('port: 8080', 'port: 8080, backend: h2c')), [/backend: has no effect/])
-  t.strictSame(warningsOf(withRole('order: stop-first', 'affinity: none')), [])
+  t.match(warningsOf(MINIMAL.replace('port: 8080', 'port: 8080, backend: h2c')), [/backend: the probe .*HTTP\/1.1/])
+  t.strictSame(warningsOf(withRole('order: stop-first', 'affinity: cookie', 'maxConcurrent: 5')), [])
 })

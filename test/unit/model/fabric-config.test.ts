@@ -1,15 +1,18 @@
 import t from 'tap'
-import { DEFAULT_LIMITS } from '../../../src/contracts/routing.ts'
+import { DEFAULT_LIMITS, DEFAULT_POLICY } from '../../../src/contracts/routing.ts'
 import { DEFAULT_FABRIC_CONFIG, loadFabricConfig } from '../../../src/model/load-fabric-config.ts'
 
+const load = (text: string, files: Record<string, string> = {}) =>
+  loadFabricConfig('vipswap.yaml', text, path => files[path] ?? null)
+
 function messagesOf(text: string): string[] {
-  const result = loadFabricConfig('vipswap.yaml', text)
+  const result = load(text)
   return 'faults' in result ? result.faults.map(fault => fault.message) : []
 }
 
 t.test('every field is optional', async t => {
-  t.strictSame(loadFabricConfig('vipswap.yaml', '# nothing yet\n'), { config: DEFAULT_FABRIC_CONFIG, warnings: [] })
-  t.strictSame(loadFabricConfig('vipswap.yaml', '{}'), { config: DEFAULT_FABRIC_CONFIG, warnings: [] })
+  t.strictSame(load('# nothing yet\n'), { config: DEFAULT_FABRIC_CONFIG, warnings: [] })
+  t.strictSame(load('{}'), { config: DEFAULT_FABRIC_CONFIG, warnings: [] })
   t.strictSame(DEFAULT_FABRIC_CONFIG.limits, DEFAULT_LIMITS, "the data plane's own defaults are the same")
   t.match(DEFAULT_FABRIC_CONFIG, {
     admin: { host: '127.0.0.1', port: 9090, tokenFile: null },
@@ -19,18 +22,19 @@ t.test('every field is optional', async t => {
     portRange: { from: 20_000, to: 29_999 },
     packages: { maxBytes: 1024 ** 3, maxFiles: 50_000, keep: 10 },
     quota: null,
-    accessLog: false,
+    endpointDefaults: { maxBodyBytes: null, ejection: DEFAULT_POLICY.ejection },
   })
 })
 
 t.test('what is written is taken', async t => {
-  const result = loadFabricConfig(
-    'vipswap.yaml',
+  const result = load(
     `admin: { host: 0.0.0.0, port: 0, tokenFile: /etc/vipswap/token }
 vips: { production: 10.0.0.5, staging: 127.0.0.1:+1000 }
 services:
-  shop: { vips: { production: "[::1]", staging: "[::1]:+7" }, hostNames: { production: shop.example.org } }
-limits: { holdTimeout: 5s, holdBytes: 1MiB, maxHeaders: 20 }
+  shop: { vips: { production: "[::1]", staging: "[::1]:+7" }, hostNames: { production: Shop.example.org } }
+limits: { holdTimeout: 5s, holdBytes: 1MiB, maxHeaders: 20, maxBody: 10MiB, tunnelIdleTimeout: 2h }
+ejection: { failures: 3 }
+maintenancePage: pages/Sorry.HTML
 trustedProxies: [10.0.0.0/8, "::1"]
 exposeInstance: true
 sizes: { small: { cores: 0.5, memory: 256MiB } }
@@ -38,6 +42,7 @@ quota: { cores: 20 }
 nodeTimeout: 1m
 accessLog: true
 `,
+    { 'pages/Sorry.HTML': '<p>Sorry' },
   )
   t.match(result, {
     config: {
@@ -53,24 +58,30 @@ accessLog: true
         holdTimeoutMs: 5000,
         holdBytes: 1024 * 1024,
         maxHeaders: 20,
+        tunnelIdleTimeoutMs: 7_200_000,
+        accessLog: 'json',
+        maintenancePage: { contentType: 'text/html; charset=utf-8', body: '<p>Sorry' },
         trustedProxies: ['10.0.0.0/8', '::1'],
         exposeInstance: true,
       },
       sizes: { small: { cores: 0.5, memoryBytes: 256 * 1024 * 1024 } },
       quota: { cores: 20 },
       nodeTimeoutMs: 60_000,
-      accessLog: true,
+      endpointDefaults: {
+        maxBodyBytes: 10 * 1024 * 1024,
+        ejection: { failures: 3, baseMs: 5000, maxShare: 0.5 },
+      },
     },
   })
 })
 
 t.test('what does nothing yet is told', async t => {
-  const text = 'workers: 2\naccessLog: false\nnodeTimeout: 9s\nquota: { cores: 1 }\nsizes: {}\n'
-  const result = loadFabricConfig('vipswap.yaml', text)
+  const text = 'workers: 2\naccessLog: common\nnodeTimeout: 9s\nquota: { cores: 1 }\nsizes: {}\n'
+  const result = load(text)
   const warnings = 'warnings' in result ? result.warnings.map(({ message }) => message) : []
   t.strictSame(
     warnings,
-    ['2:12 accessLog', '3:14 nodeTimeout', '4:1 quota', '5:1 sizes'].map(
+    ['3:14 nodeTimeout', '4:1 quota', '5:1 sizes'].map(
       at => `vipswap.yaml:${at}: has no effect in this version; leave it out, or keep it for a later version`,
     ),
   )
@@ -96,4 +107,35 @@ worker: 2
       'vipswap.yaml:6:1 worker: found an unknown key "worker"; write workers',
     ],
   )
+})
+
+t.test('access log, ejection and maintenance page', async t => {
+  const limitsOf = (text: string, files?: Record<string, string>) => {
+    const result = load(text, files)
+    if (!('config' in result)) throw new Error(JSON.stringify(result.faults))
+    return result.config
+  }
+  t.equal(limitsOf('accessLog: false').limits.accessLog, null)
+  t.equal(limitsOf('accessLog: json').limits.accessLog, 'json')
+  t.equal(limitsOf('accessLog: common').limits.accessLog, 'common')
+  t.equal(limitsOf('ejection: false').endpointDefaults.ejection, null)
+  t.match(limitsOf('maintenancePage: ./a.txt', { './a.txt': 'back soon' }).limits.maintenancePage, {
+    contentType: 'text/plain; charset=utf-8',
+    body: 'back soon',
+  })
+  const files = { 'big.html': 'ü'.repeat(32 * 1024 + 1), 'a.md': '' }
+  for (const [text, message] of [
+    [
+      'maintenancePage: gone.html',
+      /1:18 maintenancePage: found "gone.html", which cannot be read; write a file that is/,
+    ],
+    ['maintenancePage: big.html', /found "big.html", which has 65538 bytes; write a page of at most 64 KiB/],
+    ['maintenancePage: a.md', /found "a.md"; write a file that ends in .html, .htm or .txt/],
+    ['accessLog: jsn', /1:12 accessLog: found "jsn"; write json \(one of false, true, json, common\)/],
+    ['ejection: 5', /ejection: found 5; write false or a mapping with any of failures, base, maxShare/],
+    ['ejection: { maxShare: 2 }', /ejection.maxShare: found 2; write a number from 0 to 1/],
+  ] as const) {
+    const result = load(text, files)
+    t.match('faults' in result ? result.faults.map(fault => fault.message) : [], [message])
+  }
 })

@@ -1,0 +1,4 @@
+import httpProxy from 'http-proxy-1'
+import { serveHttpProxy } from './http-proxy-server.ts'
+
+serveHttpProxy(httpProxy.createProxyServer)

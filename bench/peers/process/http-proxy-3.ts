@@ -1,0 +1,4 @@
+import { createProxyServer } from 'http-proxy'
+import { serveHttpProxy } from './http-proxy-server.ts'
+
+serveHttpProxy(createProxyServer)

@@ -1,0 +1,188 @@
+import type { ByteHandler, ByteStream } from './byte-stream.ts'
+import { giveBuffer, sharedBuffer, takeBuffer } from './read-buffers.ts'
+import { dialHandle, readLength, shutDown, writeTo, type TcpHandle, type WriteListener } from './tcp-handle.ts'
+
+const END_OF_STREAM = -4095
+
+/** A TCP connection as a ByteStream, without a socket object: reads into reused memory, writes at once. */
+export class HandleStream implements ByteStream, WriteListener {
+  handler: ByteHandler
+  readonly #handle: TcpHandle
+  #private: Buffer | null = null
+  /** What is read into now. */
+  #current: Buffer = sharedBuffer
+  /** Bytes handed to `write` that have not left this process. */
+  #unsent = 0
+  #paused = false
+  #readEnded = false
+  #writeEnded = false
+  #finSent = false
+  #closed = false
+
+  private constructor(handle: TcpHandle, handler: ByteHandler) {
+    this.#handle = handle
+    this.handler = handler
+    handle.useUserBuffer(sharedBuffer)
+    handle.onread = () => this.#onRead()
+  }
+
+  /** Takes over an accepted connection and reads it. */
+  static accepted(handle: TcpHandle, handler: ByteHandler): HandleStream {
+    const stream = new HandleStream(handle, handler)
+    handle.setNoDelay(true)
+    handle.readStart()
+    return stream
+  }
+
+  /**
+   * Dials an IP address; `onOpen` is called once connected, `onFail` instead of `onClose` if that fails. Null where a name
+   * has to be looked up, or this Node has no such handles.
+   */
+  static dial(
+    host: string,
+    port: number,
+    handler: ByteHandler,
+    outcome: { onOpen: () => void; onFail: (error: number) => void },
+  ): HandleStream | null {
+    let stream: HandleStream | null = null
+    const handle = dialHandle(host, port, status => {
+      if (stream === null || handle === null) return
+      const wasClosed = stream.#closed
+      if (status !== 0 || wasClosed) {
+        stream.#quietly(() => outcome.onFail(status))
+        return
+      }
+      handle.setNoDelay(true)
+      handle.readStart()
+      outcome.onOpen()
+    })
+    if (handle !== null) stream = new HandleStream(handle, handler)
+    return stream
+  }
+
+  get destroyed(): boolean {
+    return this.#closed
+  }
+
+  get pending(): number {
+    return this.#unsent
+  }
+
+  get volatile(): boolean {
+    return this.#private === null
+  }
+
+  usePrivateBuffer(): void {
+    // Not while this read's bytes are still being looked at by the caller: takes effect at the next read.
+    if (this.#private === null) this.#private = takeBuffer()
+  }
+
+  useSharedBuffer(unsent = true): void {
+    const buffer = this.#private
+    if (buffer === null) return
+    this.#private = null
+    if (!unsent) giveBuffer(buffer)
+  }
+
+  write(data: string | Uint8Array): void {
+    if (this.#closed || this.#writeEnded || data.length === 0) return
+    const left = writeTo(this.#handle, data, this)
+    if (left > 0) this.#unsent += left
+    else if (left < 0) this.destroy()
+  }
+
+  pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    if (!this.#closed) this.#handle.readStop()
+  }
+
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    if (!this.#closed && !this.#readEnded) this.#handle.readStart()
+  }
+
+  end(): void {
+    if (this.#writeEnded || this.#closed) return
+    this.#writeEnded = true
+    const going = shutDown(this.#handle, () => {
+      this.#finSent = true
+      if (this.#readEnded) this.destroy()
+    })
+    if (!going) this.destroy()
+  }
+
+  destroy(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#handle.close(() => this.#onClosed())
+  }
+
+  reset(): void {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#handle.reset(() => this.#onClosed()) !== 0) this.#handle.close(() => this.#onClosed())
+  }
+
+  keepAliveProbes(): void {
+    if (!this.#closed) this.#handle.setKeepAlive(true, 60)
+  }
+
+  // WriteListener
+
+  onWritten(bytes: number): void {
+    this.#unsent -= bytes
+    if (this.#unsent === 0 && !this.#closed) this.handler.onDrain()
+  }
+
+  onWriteFailed(): void {
+    this.destroy()
+  }
+
+  // Private
+
+  #onRead(): Buffer | undefined {
+    const length = readLength()
+    if (length <= 0) {
+      if (length < 0) this.#onReadEnd(length)
+      return undefined
+    }
+    if (this.#closed) return undefined
+    const buffer = this.#current
+    this.handler.onBytes(buffer, 0, length)
+    const next = this.#private ?? sharedBuffer
+    if (next === buffer) return undefined
+    this.#current = next
+    return next
+  }
+
+  #onReadEnd(error: number): void {
+    if (this.#closed || this.#readEnded) return
+    this.#readEnded = true
+    if (error !== END_OF_STREAM) {
+      this.destroy()
+      return
+    }
+    this.handler.onEnd()
+    if (this.#finSent) this.destroy()
+  }
+
+  #onClosed(): void {
+    // Bytes of a private buffer may still be pending on the peer: it is let go, not given back.
+    this.#private = null
+    this.handler.onClose()
+  }
+
+  #quietly(then: () => void): void {
+    this.handler = NOBODY
+    this.destroy()
+    then()
+  }
+}
+
+const NOBODY: ByteHandler = { onBytes: nothing, onEnd: nothing, onDrain: nothing, onClose: nothing }
+
+function nothing(): void {
+  // A dial that failed is told by `onFail` alone.
+}
