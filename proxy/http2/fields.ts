@@ -32,7 +32,7 @@ export function addLines(fields: Http2Fields, lines: string, at = 0): Http2Field
     if (earlier === undefined) fields[name] = value
     else if (typeof earlier !== 'string') earlier.push(value)
     else if (APART.has(name)) fields[name] = [earlier, value]
-    else fields[name] = `${earlier}, ${value}`
+    else fields[name] = name === 'cookie' ? `${earlier}; ${value}` : `${earlier}, ${value}`
   }
   return fields
 }

@@ -202,7 +202,8 @@ export class Http2Caller implements Caller {
   #respond(status: number, fields: ReturnType<typeof noFields>, endStream: boolean): void {
     const stream = this.#stream
     // Node itself ends those that can have no body: HEAD, 204, 205, 304.
-    stream.respond({ ...fields, ':status': status }, { endStream, waitForTrailers: this.#awaitsTrailers && !endStream })
+    fields[':status'] = String(status)
+    stream.respond(fields, { endStream, waitForTrailers: this.#awaitsTrailers && !endStream })
     this.#bodiless = stream.writableEnded
     if (this.#awaitsTrailers && !this.#bodiless) stream.once('wantTrailers', () => this.#sendTrailers())
   }

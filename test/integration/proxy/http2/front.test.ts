@@ -168,6 +168,22 @@ void t.test('a request reaches the instance as one of HTTP/1.1', async t => {
   t.match(origin.received[0], /POST \/ HTTP[^]*\r\nContent-Length: 0\r\n/)
 })
 
+void t.test('whatever fields an instance answers with, the client gets them or the proxy lives without', async t => {
+  const fields =
+    'WWW-Authenticate: Basic\r\nWWW-Authenticate: Digest a="b, c"\r\nETag: "1"\r\nETag: "2"\r\n__proto__: 1\r\nconstructor: 2\r\n' +
+    'HTTP2-Settings: x\r\nTE: gzip\r\nX-Latin:  caf\xe9 \r\nX-Empty:\r\nLocation: /a\r\nLocation: /b\r\nServer: a\r\nserver: b\r\n'
+  const origin = await answering(t, ok('hello', fields))
+  const { port } = await startPlane(t, table([pool([target(origin)])], { listeners: [h2Listener()] }))
+  const { status, headers: got, body } = await fetchOn(h2Client(t, port))
+  t.same([status, body], [200, 'hello'])
+  t.equal(got['www-authenticate'], 'Basic, Digest a="b, c"', 'as two fields, which the client joins')
+  t.equal(got['x-latin'], 'caf\xe9')
+  t.equal(got['x-empty'], '')
+  t.equal(got['constructor'], '2')
+  t.equal(got['server'], 'a, b')
+  t.notOk('http2-settings' in got || 'te' in got)
+})
+
 void t.test('trailers of a request go on, forbidden ones are refused', async t => {
   const origin = await startOrigin(t, (text, socket, clear) => {
     if (!text.endsWith('\r\n\r\n') || !text.includes('\r\n0\r\n')) return

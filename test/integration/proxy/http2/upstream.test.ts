@@ -337,6 +337,30 @@ void t.test('cancelling one request leaves the others of its session alone', asy
   t.same([rows().answered, rows().clientGone], [1, 1])
 })
 
+void t.test('whatever fields a client of HTTP/1.1 sends, an instance gets them or the proxy lives without', async t => {
+  let got: Record<string, unknown> = {}
+  const origin = await startHttp2Origin(t, server =>
+    server.on('stream', (stream, fields) => {
+      got = { ...fields }
+      stream.on('error', () => {})
+      stream.respond({ ':status': 200 }, { endStream: true })
+    }),
+  )
+  const { port } = await startPlane(t, table([h2Pool([target(origin)])]))
+  const fields =
+    'Authorization: a\r\nAuthorization: b\r\nRange: bytes=0-1\r\nRange: bytes=2-3\r\nReferer: /a\r\nReferer: /b\r\n' +
+    'Cookie: a=1\r\nCookie: b=2\r\n__proto__: 1\r\nHTTP2-Settings: x\r\nTE: gzip\r\nX-Latin:  caf\xe9 \r\nX-Empty:\r\nX_y: z\r\n' +
+    'Connection: keep-alive, http2-settings\r\nUpgrade: h2c\r\nKeep-Alive: timeout=5\r\nProxy-Connection: x\r\n'
+  t.equal(statusOf(await ask(t, port, `GET / HTTP/1.1\r\nHost: app.localhost\r\n${fields}\r\n`)), 200)
+  t.equal(got['authorization'], 'a, b')
+  t.equal(got['x-latin'], 'caf\xe9')
+  t.equal(got['x-empty'], '')
+  t.equal(got['x_y'], 'z')
+  t.equal(got['te'], 'trailers')
+  t.equal(got['cookie'], 'a=1; b=2')
+  for (const name of ['http2-settings', 'connection', 'upgrade', 'keep-alive', 'proxy-connection']) t.notOk(name in got)
+})
+
 void t.test('interim answers pass, too many do not', async t => {
   const hints = block([
     [':status', '103'],
