@@ -233,6 +233,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.account.answering(head.status, now)
     this.account.bytesOut = end - start
     this.answers()
+    this.body.forgetSent()
     // An answer before its request is whole is the last on this connection.
     const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
     const exposed = this.plane.snapshot.limits.exposeInstance ? this.target : null
@@ -355,6 +356,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#state = 'sent'
     this.#sent = true
     this.#since = performance.now()
+    if (this.target?.backend === 'h2c') this.body.keepSent()
     const requestId = this.#origin?.requestId ?? ''
     this.#origin = { peer, trusted, forwarded, requestId }
     upstream.begin(this, this.head, this.#origin, this.body.initial)
@@ -363,18 +365,25 @@ export class Exchange extends Seeker implements AnswerSink {
 
   /**
    * The request may go to another instance (or by a fresh connection) if it was provably not processed: nothing of it was
-   * sent, or its method is idempotent, all of it is still here and no byte of an answer has gone out.
+   * sent, or the instance said so and what was sent is still here; or its method is idempotent, all of it is still here
+   * and no byte of an answer has gone out.
    */
   #mayReplay(failure: UpstreamFailure): boolean {
     if (this.target === null || this.#resent) return false
     if (this.#sent) {
-      if (!IDEMPOTENT.has(this.head.method) || !this.body.replayable || failure.cause === 'bad-response') return false
+      const { body } = this
+      if (failure.untouched === true ? !body.intact : !this.#mayRepeat(failure)) return false
+      body.rewind()
       this.#resent = true
       this.#sent = false
     }
     this.tried ??= new Set()
     this.tried.add(this.target)
     return true
+  }
+
+  #mayRepeat(failure: UpstreamFailure): boolean {
+    return IDEMPOTENT.has(this.head.method) && this.body.replayable && failure.cause !== 'bad-response'
   }
 
   #failed(failure: UpstreamFailure): void {

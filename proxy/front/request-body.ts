@@ -23,6 +23,9 @@ export class RequestBody {
   #queued = 0
   /** Something beyond `initial` was sent and is not here any more. */
   #consumed = false
+  /** What was sent beyond `initial` and is kept; null: nothing is kept. */
+  #sent: Buffer[] | null = null
+  #sentBytes = 0
 
   constructor(caller: Caller) {
     this.#caller = caller
@@ -36,6 +39,32 @@ export class RequestBody {
   /** Octets that have come from the client. */
   get octets(): number {
     return this.initial.length + this.#later
+  }
+
+  /** Nothing that came of it is lost. */
+  get intact(): boolean {
+    return !this.#consumed
+  }
+
+  /** From here on what is sent is kept too, up to 64 KiB: an instance may say that it did nothing for the request. */
+  keepSent(): void {
+    if (!this.#consumed) this.#sent ??= []
+  }
+
+  /** No more replays: what was kept is let go. */
+  forgetSent(): void {
+    if (this.#sentBytes > 0) this.#consumed = true
+    this.#sent = null
+    this.#sentBytes = 0
+  }
+
+  /** All that was sent and kept is to be sent again. */
+  rewind(): void {
+    if (this.#sent === null) return
+    this.#queue.unshift(...this.#sent)
+    this.#queued += this.#sentBytes
+    this.#sent = []
+    this.#sentBytes = 0
   }
 
   get size(): number {
@@ -52,9 +81,12 @@ export class RequestBody {
 
   /** The head is sent: sends what was kept after it. */
   flush(upstream: Upstream): void {
+    this.blocked = false
     if (this.#queued > 0) {
-      this.#consumed = true
-      for (const bytes of this.#queue) upstream.write(bytes)
+      for (const bytes of this.#queue) {
+        this.#keep(bytes)
+        upstream.write(bytes)
+      }
       this.#queue = []
       this.#queued = 0
     }
@@ -64,11 +96,15 @@ export class RequestBody {
 
   /** Writes bytes on as they come. */
   write(bytes: Buffer, start: number, end: number, upstream: Upstream | null): void {
-    this.#consumed = true
     this.#later += end - start
-    if (upstream === null) return
+    if (upstream === null) {
+      this.#consumed = true
+      return
+    }
     const part = bytes.subarray(start, end)
-    upstream.write(this.#caller.volatile ? Buffer.from(part) : part)
+    const own = this.#sent !== null || this.#caller.volatile ? Buffer.from(part) : part
+    this.#keep(own)
+    upstream.write(own)
     this.#afterWrite(upstream)
   }
 
@@ -76,6 +112,18 @@ export class RequestBody {
     if (!this.blocked) return
     this.blocked = false
     this.#caller.resume()
+  }
+
+  #keep(bytes: Buffer): void {
+    if (this.#sent === null) {
+      this.#consumed = true
+    } else if (this.#sentBytes + bytes.length > KEPT) {
+      this.#sentBytes += bytes.length
+      this.forgetSent()
+    } else {
+      this.#sent.push(bytes)
+      this.#sentBytes += bytes.length
+    }
   }
 
   #afterWrite(upstream: Upstream): void {

@@ -27,6 +27,8 @@ export interface CompiledPool {
 export interface Site {
   readonly address: string
   readonly protocol: 'http' | 'https' | 'tcp'
+  /** HTTP/2 is spoken too. */
+  readonly http2: boolean
   /** For what no host name decides. */
   readonly first: Route
   /** Null where one listener has the address alone: any host is its. */
@@ -80,8 +82,9 @@ export function compileTable(table: RoutingTable, stateFor: (pool: Pool) => Pool
     }
     const { protocol } = first.listener
     const listeners = [first, ...others].map(route => route.listener)
+    const http2 = listeners.some(({ options }) => options.http2)
     const tls = protocol === 'https' ? new TlsSite(listeners, table.certificates) : null
-    sites.set(address, { address, protocol, first, byHost, tls })
+    sites.set(address, { address, protocol, http2, first, byHost, tls })
   }
   return {
     revision: table.revision,

@@ -36,6 +36,7 @@ export class TargetState {
   readonly token: string
   /** The same as a number, for choosing by a client's address. */
   readonly hash: number
+  readonly backend: 'h1' | 'h2c'
   /** `gone`: no table names it any more. */
   state: 'in' | 'draining' | 'gone' = 'in'
   /** When the drain ends, on the monotonic clock; Infinity while not draining. */
@@ -64,6 +65,8 @@ export class TargetState {
   turn = 0
   /** Most recently used last. */
   readonly idle: Retirable[] = []
+  /** Sessions of HTTP/2 that take, or will take, requests; only with h2c. One without requests is in `idle` too. */
+  readonly sessions: Retirable[] = []
   readonly open = new Set<InFlight>()
   /** The row last counted in: nearly always the right one. */
   lastRow: Row | null = null
@@ -77,6 +80,7 @@ export class TargetState {
     this.host = target.host
     this.port = target.port
     this.pool = pool
+    this.backend = pool.policy.backend
     this.weight = target.weight
     this.token = createHash('sha256').update(`${pool.deployment}\n${target.instance}`).digest('hex').slice(0, 16)
     this.hash = Number.parseInt(this.token.slice(0, 8), 16)

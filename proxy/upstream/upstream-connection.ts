@@ -69,7 +69,7 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     return this.#stream.pending
   }
 
-  write(part: Uint8Array): void {
+  write(part: Buffer): void {
     this.#stream.write(part)
   }
 

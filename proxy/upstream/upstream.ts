@@ -13,7 +13,7 @@ export interface Upstream {
   /** Sends the head, perhaps with body bytes (latin1), and expects the answer for `sink`. */
   begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string): void
   /** More of the body. */
-  write(part: Uint8Array): void
+  write(part: Buffer): void
   /** Stops and goes on reading the answer. */
   pause(): void
   resume(): void

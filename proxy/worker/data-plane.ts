@@ -10,6 +10,7 @@ import { ClientConnection } from '../front/client-connection.ts'
 import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
+import { serveHttp2 } from '../http2/http2-connection.ts'
 import type { Doors, OpenConnection } from '../intake/doors.ts'
 import { Intake } from '../intake/intake.ts'
 import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
@@ -56,12 +57,12 @@ export class DataPlane implements Plane, Doors {
   accessLog: AccessLog | null = null
   readonly hold: HoldQueue
   readonly intake = new Intake(this)
-  /** See Doors. */
-  readonly serveHttp2: Doors['serveHttp2'] = null
   /** In-flight counts changed since this was last set to false. */
   inFlightChanged = false
   readonly #pools = new Map<string, PoolState>()
   readonly #connections = new Set<OpenConnection>()
+  /** Requests on connections speaking HTTP/2. */
+  #streams = 0
   readonly #gate = new Set<GateWaiter>()
   readonly #onTargetDrained: () => void
   readonly #workers: number
@@ -103,7 +104,7 @@ export class DataPlane implements Plane, Doors {
 
   /** Descriptors in use or soon to be: each client may need an instance's connection of its own. */
   get descriptors(): number {
-    return 2 * this.#connections.size + this.#idleUpstreams()
+    return 2 * this.#connections.size + this.#streams + this.#idleUpstreams()
   }
 
   /** Makes `table` the current one: one assignment, then what follows from it. */
@@ -188,6 +189,10 @@ export class DataPlane implements Plane, Doors {
     this.add(new ClientConnection(this, this, address, peer, stream))
   }
 
+  serveHttp2(address: string, peer: Peer, socket: Socket): void {
+    this.add(serveHttp2(this, this, address, socket, peer))
+  }
+
   serveTcp(address: string, peer: Peer, stream: ByteStream): void {
     const connection = new TcpConnection(this, address, peer, stream, ended => this.remove(ended))
     this.add(connection)
@@ -235,8 +240,14 @@ export class DataPlane implements Plane, Doors {
     return now - this.#lastSweep > STALL_MS || now < this.#stoodStillUntil
   }
 
-  onConnectionClosed(connection: ClientConnection): void {
+  onConnectionClosed(connection: OpenConnection): void {
     this.remove(connection)
+  }
+
+  // Http2Owner
+
+  onStreams(by: 1 | -1): void {
+    this.#streams += by
   }
 
   // Private

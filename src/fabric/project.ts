@@ -244,7 +244,7 @@ function runSpec(role: RoleRecord, instance: InstanceRecord, internalEndpoints: 
     version: spec.version,
     command: definition.command ?? [],
     startup: definition.startup,
-    endpoints: definition.endpoints.map(({ name, protocol }) => ({ name, protocol })),
+    endpoints: definition.endpoints.map(({ name, protocol, backend }) => ({ name, protocol, backend })),
     probe: definition.probe,
     settings: spec.settings,
     env: definition.env,
