@@ -2,7 +2,7 @@ import { constants, performServerHandshake, type ServerHttp2Session, type Server
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
-import { Peer } from '../connections/peer.ts'
+import type { Peer } from '../connections/peer.ts'
 import type { Plane } from '../front/plane.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { Http2Caller, type CallerOwner } from './http2-caller.ts'
