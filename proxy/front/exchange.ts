@@ -8,6 +8,7 @@ import type { AnswerSink, UpstreamFailure } from '../upstream/answer-sink.ts'
 import { dialUpstream, takeIdle } from '../upstream/connect.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Caller } from './caller.ts'
+import { EventAnswer } from './event-answer.ts'
 import type { Plane } from './plane.ts'
 import { RequestBody } from './request-body.ts'
 import { Seeker } from './seeker.ts'
@@ -22,6 +23,7 @@ export class Exchange extends Seeker implements AnswerSink {
   #state: 'waiting' | 'dialling' | 'sent' | 'answering' | 'tunnel' | 'ended' = 'waiting'
   #upstream: Upstream | null = null
   #tunnel: Tunnel | null = null
+  #events: EventAnswer | null = null
   #heldBytes = 0
   /** Something of the request was written to the present instance. */
   #sent = false
@@ -66,16 +68,21 @@ export class Exchange extends Seeker implements AnswerSink {
 
   // InFlight
 
+  endEarly(): void {
+    this.#tunnel?.endEarly()
+    if (this.#events?.wantEnd() === true) this.#endEvents()
+  }
+
   endOrderly(): void {
     this.#tunnel?.endOrderly()
+    if (this.#events?.wantEnd() === true) this.#endEvents()
   }
 
   cut(cause: 'drain-deadline' | 'upstream-closed'): void {
-    if (this.#tunnel !== null) {
-      this.#tunnel.cut(cause)
-      return
-    }
-    this.#failed({ cause, error: 'connection_terminated', detail: 'the instance was stopped' })
+    const failure: UpstreamFailure = { cause, error: 'connection_terminated', detail: 'the instance was stopped' }
+    if (this.#tunnel !== null) this.#tunnel.cut(cause)
+    else if (this.hasElsewhere) this.onUpstreamFailure(failure)
+    else this.#failed(failure)
   }
 
   // The client
@@ -90,11 +97,7 @@ export class Exchange extends Seeker implements AnswerSink {
   /** The request's own framing broke in the middle of its body. */
   refuse(answer: OwnAnswer): void {
     if (this.#state === 'ended') return
-    // Before a choice nobody knows whose it is.
-    if (this.account.vip === '') {
-      const site = this.plane.snapshot.sites.get(this.address)
-      if (site !== undefined) this.account.vip = site.first.listener.key
-    }
+    this.nameVip()
     this.onRefused('refused', answer)
   }
 
@@ -140,6 +143,14 @@ export class Exchange extends Seeker implements AnswerSink {
         }
         break
       case 'answering':
+        if (this.#events !== null && this.#caller.pending === 0) {
+          // Between events silence is no fault.
+          if (waited <= this.plane.snapshot.limits.tunnelIdleTimeoutMs) break
+          if (this.#events.atBoundary) {
+            this.#endEvents()
+            break
+          }
+        }
         if (waited > policy.idleTimeoutMs) {
           this.#upstream?.abort()
           this.#end(this.#caller.pending > 0 ? 'client-gone' : 'timeout')
@@ -147,7 +158,7 @@ export class Exchange extends Seeker implements AnswerSink {
         }
         break
       case 'tunnel':
-        this.#tunnel?.watch(now, policy.idleTimeoutMs)
+        this.#tunnel?.watch(now, policy.idleTimeoutMs, this.plane.snapshot.limits.tunnelIdleTimeoutMs)
         break
       case 'waiting':
       case 'ended':
@@ -189,12 +200,18 @@ export class Exchange extends Seeker implements AnswerSink {
     const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
     const exposed = this.plane.snapshot.limits.exposeInstance ? this.target : null
     this.#caller.answer(head, { last, exposed }, bytes, start, end, payload, volatile)
+    this.#events = EventAnswer.of(head, this.#caller)
+    this.#events?.begun(bytes, start, end, payload)
     this.#pauseIfBehind()
   }
 
   onBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
     this.#since = performance.now()
-    this.#caller.body(bytes, start, end, payload, volatile)
+    if (this.#events === null) this.#caller.body(bytes, start, end, payload, volatile)
+    else if (this.#events.pass(bytes, start, end, payload, volatile)) {
+      this.#endEvents()
+      return
+    }
     this.#pauseIfBehind()
   }
 
@@ -223,7 +240,7 @@ export class Exchange extends Seeker implements AnswerSink {
       return
     }
     this.#state = 'tunnel'
-    const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', outcome => {
+    const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', this.plane.tunnels, outcome => {
       this.#end(outcome)
       this.#caller.tunnelEnded()
     })
@@ -309,6 +326,15 @@ export class Exchange extends Seeker implements AnswerSink {
   #failed(failure: UpstreamFailure): void {
     const status = failure.cause === 'drain-deadline' ? 503 : 502
     this.onRefused(failure.cause, { status, error: failure.error, detail: failure.detail })
+  }
+
+  /** The events stop here, between two of them: to the client the answer is whole. */
+  #endEvents(): void {
+    this.#upstream?.abort()
+    this.#upstream = null
+    this.#events?.writeEnd()
+    this.#end('answered')
+    this.#caller.answered('')
   }
 
   #pauseIfBehind(): void {

@@ -3,6 +3,7 @@ import type { HoldQueue } from '../hold/hold-queue.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import type { Snapshot } from '../routing/snapshot.ts'
 import type { TargetState } from '../routing/target.ts'
+import type { TunnelCounts } from '../tunnel/tunnel-counts.ts'
 
 /** What requests share with the worker they run in. */
 export interface Plane {
@@ -11,6 +12,7 @@ export interface Plane {
   readonly ledger: Ledger
   readonly budget: RetryBudget
   readonly hold: HoldQueue
+  readonly tunnels: TunnelCounts
   /** Between the two levels of a commit over several workers: arriving requests wait. */
   readonly gateClosed: boolean
   /** Calls back once the gate is open. */
@@ -24,4 +26,6 @@ export interface Plane {
 
 export interface GateWaiter {
   onGateOpen(): void
+  /** The gate stays closed: no more waiting. */
+  expire(): void
 }

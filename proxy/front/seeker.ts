@@ -31,6 +31,7 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
   /** Decides between listeners of one address; lower-case, '' where none is named. */
   abstract get hostName(): string
   abstract get heldBytes(): number
+  abstract endEarly(): void
   abstract endOrderly(): void
   abstract cut(cause: 'drain-deadline' | 'upstream-closed'): void
   /** Counted on `target` in this very step. `now` is monotonic. */
@@ -87,9 +88,24 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
   }
 
   expire(): void {
-    this.account.heldFor(performance.now() - this.heldSince)
+    this.nameVip()
+    if (this.heldSince > 0) this.account.heldFor(performance.now() - this.heldSince)
     const detail = 'nothing became ready in time'
     this.onRefused('hold-expired', { status: 503, error: 'destination_unavailable', detail })
+  }
+
+  /** Before a choice nobody knows whose it is: then it is the address's first listener's. */
+  protected nameVip(): void {
+    if (this.account.vip !== '') return
+    const site = this.plane.snapshot.sites.get(this.address)
+    if (site !== undefined) this.account.vip = site.first.listener.key
+  }
+
+  /** By the table now current another instance serves this, or is expected to. */
+  protected get hasElsewhere(): boolean {
+    const site = this.plane.snapshot.sites.get(this.address)
+    const pool = (site === undefined ? null : routeFor(site, this.hostName))?.pool
+    return pool != null && (pool.pool.expecting || pool.ready.some(other => other !== this.target))
   }
 
   /** A connection to the instance was made: whoever waits for it may follow. */

@@ -31,6 +31,10 @@ export class TcpConnection extends Seeker implements ByteHandler {
     this.stream = SocketStream.accepted(accepted, this)
   }
 
+  endEarly(): void {
+    this.#tunnel?.endEarly()
+  }
+
   endOrderly(): void {
     this.#tunnel?.endOrderly()
   }
@@ -41,7 +45,8 @@ export class TcpConnection extends Seeker implements ByteHandler {
   }
 
   watch(now: number): void {
-    this.#tunnel?.watch(now, this.plane.snapshot.limits.idleTimeoutMs)
+    const { idleTimeoutMs, tunnelIdleTimeoutMs } = this.plane.snapshot.limits
+    this.#tunnel?.watch(now, idleTimeoutMs, tunnelIdleTimeoutMs)
     const limit = this.route?.pool?.pool.policy.connectTimeoutMs ?? Infinity
     if (now - this.#dialledAt > limit) this.#upstream?.destroy()
   }
@@ -93,7 +98,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
       upstream.destroy()
       return
     }
-    this.#tunnel = new Tunnel(this.stream, upstream, false, outcome => this.#end(outcome))
+    this.#tunnel = new Tunnel(this.stream, upstream, false, this.plane.tunnels, outcome => this.#end(outcome))
     this.#tunnel.start()
     for (const bytes of this.#early) this.#tunnel.fromClient(bytes, 0, bytes.length)
     this.#early = []

@@ -8,13 +8,14 @@ import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
 import { Ledger } from '../ledger/ledger.ts'
-import { compileTable, type Snapshot } from '../routing/snapshot.ts'
+import { compileTable, leadingNowhere, type Snapshot } from '../routing/snapshot.ts'
 import { TargetState } from '../routing/target.ts'
+import { TunnelCounts } from '../tunnel/tunnel-counts.ts'
 import { retireStale } from '../upstream/connect.ts'
+import { beginDrain, drainAt, endDrain } from './drain.ts'
+import { Gate } from './gate.ts'
 
 const SWEEP_MS = 100
-/** After the deadline of a drain, how long an orderly end may take. */
-const CUT_AFTER_MS = 2000
 /** A sweep this late means that this process stood still: what waits is not to blame. */
 const STALL_MS = 1000
 
@@ -39,14 +40,14 @@ export class DataPlane implements Plane {
   readonly ledger = new Ledger()
   readonly budget = new RetryBudget()
   readonly hold = new HoldQueue()
+  readonly tunnels = new TunnelCounts()
   /** In-flight counts changed since this was last set to false. */
   inFlightChanged = false
   readonly #targets = new Map<string, TargetState>()
   readonly #connections = new Set<ClientConnection | TcpConnection>()
-  readonly #gate = new Set<GateWaiter>()
+  readonly #gate = new Gate()
   readonly #onTargetDrained: () => void
   readonly #sweep: NodeJS.Timeout
-  #prepared: RoutingTable | null = null
   #stopping = false
   #lastSweep = performance.now()
   #drained: (() => void) | null = null
@@ -58,7 +59,7 @@ export class DataPlane implements Plane {
   }
 
   get gateClosed(): boolean {
-    return this.#prepared !== null
+    return this.#gate.closed
   }
 
   /** Connections of clients that are open. */
@@ -79,7 +80,7 @@ export class DataPlane implements Plane {
     const now = performance.now()
     const snapshot = compileTable(table, (target, pool) => this.#targetFor(target, pool))
     this.snapshot = snapshot
-    this.#prepared = null
+    this.#gate.open()
 
     for (const pool of Object.values(table.pools)) {
       for (const target of pool.targets) this.#setMembership(target, pool, now)
@@ -92,20 +93,35 @@ export class DataPlane implements Plane {
       state.retireIdle()
       for (const open of state.open) open.cut(cause)
     }
-    const waiting = [...this.#gate]
-    this.#gate.clear()
-    for (const waiter of waiting) waiter.onGateOpen()
+    this.#gate.release()
     this.hold.releaseInOrder()
   }
 
-  /** First level of a commit over several workers: from here on arriving requests wait, until `commit`. */
+  /** First level of a commit over several workers: from here on arriving requests wait, until `commit` or `abort`. */
   prepare(table: RoutingTable): void {
-    this.#prepared = table
+    this.#gate.close(table)
   }
 
-  /** Second level: what was prepared becomes current and what waited goes on. */
-  commit(): void {
-    if (this.#prepared !== null) this.apply(this.#prepared)
+  /** Second level: what was prepared becomes current and what waited goes on. Answers for how long it had to, in milliseconds. */
+  commit(): number {
+    const heldMs = this.#gate.closedMs(performance.now())
+    const table = this.#gate.open()
+    if (table !== null) this.apply(table)
+    return heldMs
+  }
+
+  /** Instead of the second level: the table stays, and what waited goes on by it. */
+  abort(): void {
+    this.#gate.open()
+    this.#gate.release()
+    this.hold.releaseInOrder()
+  }
+
+  /** Nobody will ever say `commit` or `abort`: what waits and what comes is answered 503. Nothing while the gate is open. */
+  shut(): void {
+    if (!this.#gate.closed) return
+    this.snapshot = leadingNowhere(this.snapshot, 'the proxy is being replaced')
+    this.abort()
   }
 
   /** Serves an accepted connection of the listener at `address`. */
@@ -145,11 +161,11 @@ export class DataPlane implements Plane {
   }
 
   waitAtGate(waiting: GateWaiter): void {
-    this.#gate.add(waiting)
+    this.#gate.wait(waiting)
   }
 
   leaveGate(waiting: GateWaiter): void {
-    this.#gate.delete(waiting)
+    this.#gate.leave(waiting)
   }
 
   onReleased(target: TargetState): void {
@@ -179,16 +195,9 @@ export class DataPlane implements Plane {
 
   #setMembership(target: Target, pool: Pool, now: number): void {
     const state = this.#targetFor(target, pool)
-    const known = state.state === 'draining'
     state.state = target.state
-    if (target.state === 'in') {
-      state.drainDeadline = Infinity
-      state.orderlyEndBegun = false
-      return
-    }
-    const deadline = now + (target.drainMs ?? pool.drainTimeoutMs)
-    state.drainDeadline = known ? Math.min(state.drainDeadline, deadline) : deadline
-    state.retireIdle()
+    if (target.state === 'in') endDrain(state)
+    else beginDrain(state, now, target.drainMs ?? pool.drainTimeoutMs)
   }
 
   #closeIdle(): void {
@@ -197,20 +206,18 @@ export class DataPlane implements Plane {
 
   #watch(): void {
     const now = performance.now()
-    const stalled = now - this.#lastSweep > STALL_MS
+    const last = this.#lastSweep
+    const stalled = now - last > STALL_MS
     this.#lastSweep = now
     // Answers may be waiting to be read: look again at the next sweep.
     if (stalled) return
     for (const target of this.#targets.values()) {
       retireStale(target, now)
-      if (now < target.drainDeadline || target.open.size === 0) continue
-      if (!target.orderlyEndBegun) {
-        target.orderlyEndBegun = true
-        for (const open of target.open) open.endOrderly()
-      }
-      if (now >= target.drainDeadline + CUT_AFTER_MS) for (const open of target.open) open.cut('drain-deadline')
+      drainAt(target, now, last)
     }
-    this.hold.expireAt(now, this.snapshot.limits)
+    const { limits } = this.snapshot
+    if (this.#gate.closedMs(now) >= limits.holdTimeoutMs) this.#gate.expire()
+    this.hold.expireAt(now, limits)
     this.hold.probeAt(now)
     for (const connection of this.#connections) connection.watch(now)
     if (this.#stopping) this.#closeIdle()
