@@ -1,4 +1,5 @@
 import type { RoutingTable } from '../../src/contracts/routing.ts'
+import type { Logger } from '../../src/core/logger.ts'
 import { patience } from './patience.ts'
 import type { WorkerProcess } from './worker-process.ts'
 
@@ -23,6 +24,7 @@ export async function switchTogether(
   workers: readonly WorkerProcess[],
   attempt: number,
   deadlineMs: number,
+  log: Logger,
 ): Promise<readonly WorkerProcess[]> {
   const late = new Set(workers)
   await new Promise<void>(resolve => {
@@ -32,6 +34,7 @@ export async function switchTogether(
       worker.send({ type: 'prepare', attempt })
       await prepared
       late.delete(worker)
+      log.debug({ worker: worker.pid, attempt }, 'a worker holds')
       if (late.size > 0) return
       stopWaiting()
       resolve()

@@ -177,9 +177,10 @@ export class WorkerPool implements WorkerEvents {
     await this.#all(workers, async worker => {
       worker.send({ type: 'stage', table })
       await worker.sync()
+      this.#log.debug({ worker: worker.pid, revision: table.revision }, 'a worker has the table')
     })
     const awake = workers.filter(worker => !worker.gone)
-    const late = await switchTogether(awake, ++this.#attempt, this.#prepareMs)
+    const late = await switchTogether(awake, ++this.#attempt, this.#prepareMs, this.#log)
     if (late.length > 0) {
       const pids = late.map(worker => worker.pid)
       this.#log.warn({ revision: table.revision, late: pids, afterMs: this.#prepareMs }, 'a table was put off')
