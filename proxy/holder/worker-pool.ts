@@ -204,6 +204,7 @@ export class WorkerPool implements WorkerEvents {
       worker.serving = true
     }
     await this.#listenAsTold(starting)
+    for (const { pid, gone } of starting) if (!gone) this.#log.info({ worker: pid }, 'a worker serves')
   }
 
   /** They listen on the bound addresses of the current table and on no others; resolves when they do. */

@@ -93,9 +93,9 @@ process.on('message', (message: ToWorker, handle: unknown) => {
   }
 })
 process.on('disconnect', () => {
+  void stop(ORPHAN_DEADLINE_MS, 'the holder is gone')
   // Between the levels of a swap nobody can say any more which side is right: neither is served.
   plane.shut()
-  void stop(ORPHAN_DEADLINE_MS, 'the holder is gone')
 })
 // A terminal's Ctrl-C reaches every process; the holder decides when workers stop.
 process.on('SIGINT', () => {})

@@ -148,3 +148,13 @@ export function portIn(ack: Ack): number {
   if (port === null || port === undefined) throw new Error(`not bound: ${JSON.stringify(ack.listeners)}`)
   return port
 }
+
+/** Stops a process where it is, as if it hung; resolves when it really stands still. `SIGCONT` lets it go on. */
+export async function freeze(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP')
+  await until(
+    'it stands still',
+    () => readFileSync(`/proc/${pid}/task/${pid}/stat`, 'utf8').split(') ')[1]?.startsWith('T'),
+    { intervalMs: 1 },
+  )
+}

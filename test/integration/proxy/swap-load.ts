@@ -29,6 +29,7 @@ export class SwapClient {
   #sent = 0
   #text = ''
   #stopped: (() => void) | null = null
+  #stopping: Promise<void> | null = null
 
   constructor(port: number) {
     this.#port = port
@@ -42,9 +43,10 @@ export class SwapClient {
 
   /** Resolves when its last request is answered. */
   async stop(): Promise<void> {
-    await new Promise<void>(resolve => {
+    this.#stopping ??= new Promise<void>(resolve => {
       this.#stopped = resolve
     })
+    await this.#stopping
   }
 
   #dial(): void {

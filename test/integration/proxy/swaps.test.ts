@@ -1,7 +1,7 @@
 import t from 'tap'
 import { until } from '../../support/until.ts'
 import { wentBack, type Seen } from '../../support/swap-history.ts'
-import { folders, portIn, startController, startProxy } from './holder-support.ts'
+import { folders, freeze, portIn, startController, startProxy } from './holder-support.ts'
 import { answering, ok } from './support.ts'
 import { SwapClient, swapped } from './swap-load.ts'
 
@@ -24,15 +24,18 @@ void t.test(`no request goes back over ${SWAPS} swaps with ${WORKERS} workers un
   const first = swapped(0, origin)
   const controller = await startController(t, dirs.run, first)
   const held: number[] = []
-  const proxy = startProxy(t, dirs, WORKERS, '', ({ heldMs }) => {
+  let serving = 0
+  const proxy = startProxy(t, dirs, WORKERS, '', ({ msg, heldMs }) => {
     if (typeof heldMs === 'number') held.push(heldMs)
+    if (msg === 'a worker serves') serving++
   })
   const port = portIn(await controller.acked(first))
-  const pids = await until('all workers are there', () => (proxy.workers().length === WORKERS ? proxy.workers() : null))
+  await until('all workers serve', () => serving === WORKERS)
+  const pids = proxy.workers()
   const clients: SwapClient[] = []
   for (const pid of pids) {
     // While the others stand still, each takes its share of the connections.
-    for (const other of pids) if (other !== pid) process.kill(other, 'SIGSTOP')
+    await Promise.all(pids.filter(other => other !== pid).map(freeze))
     const own = Array.from({ length: PER_WORKER }, () => new SwapClient(port))
     clients.push(...own)
     await until('they are served', () => own.every(client => client.newest >= 0))
