@@ -7,15 +7,18 @@ import { pool, table, target } from './support.ts'
 /** How many swaps ago a side may have been current and still be in the table. */
 const KEPT = 4
 
-/** The table after swap `version`: the address leads to a pool of its own, whose instance is called by that number. */
+/**
+ * The table after swap `version`: the address leads to a pool of its own, whose instance is called by that number. There are
+ * few deployments, taken by turns: counts are kept for each.
+ */
 export function swapped(version: number, origin: { port: number }): RoutingTable {
   const pools = []
   for (let number = Math.max(0, version - KEPT); number <= version; number++) {
-    const deployment = `d${number}`
-    const key = `${deployment}/web_IN_0#1.1`
-    pools.push(pool([target(origin, { key, version: String(number) })], { key: deployment, deployment }))
+    const deployment = `d${number % (KEPT + 1)}`
+    const name = `web_IN_${number}`
+    pools.push(pool([target(origin, { key: `${deployment}/${name}#1.1`, name })], { key: name, deployment }))
   }
-  return table(pools, { listeners: [{ ...free(), pool: `d${version}` }], limits: { exposeInstance: true } })
+  return table(pools, { listeners: [{ ...free(), pool: `web_IN_${version}` }], limits: { exposeInstance: true } })
 }
 
 /** A client that asks again as soon as it is answered, on one connection; a new one if that is cut. */
@@ -78,7 +81,7 @@ export class SwapClient {
       this.#socket?.destroy()
       return
     }
-    const version = Number(/\r\nX-Vipswap-Version: (\d+)\r\n/.exec(this.#text)?.[1] ?? Number.NaN)
+    const version = Number(/\r\nX-Vipswap-Instance: web_IN_(\d+)\r\n/.exec(this.#text)?.[1] ?? Number.NaN)
     this.seen.push({ sent: this.#sent, received: performance.now(), version })
     this.#text = ''
     if (this.#stopped === null) this.#ask()
