@@ -16,6 +16,7 @@ import { dialUpstream, takeIdle } from '../upstream/connect.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Caller } from './caller.ts'
 import { clientAddress, clientIsSecure } from './client-origin.ts'
+import { EventAnswer } from './event-answer.ts'
 import type { Plane } from './plane.ts'
 import { RequestBody } from './request-body.ts'
 import { Seeker } from './seeker.ts'
@@ -41,6 +42,7 @@ export class Exchange extends Seeker implements AnswerSink {
   #toldToEnd = false
   /** As which it was sent; null before. */
   #origin: Origin | null = null
+  #events: EventAnswer | null = null
   #heldBytes = 0
   /** Something of the request was written to the present instance. */
   #sent = false
@@ -102,17 +104,22 @@ export class Exchange extends Seeker implements AnswerSink {
 
   // InFlight
 
+  endEarly(): void {
+    this.#tunnel?.endEarly()
+    if (this.#events?.wantEnd() === true) this.#endEvents()
+  }
+
   endOrderly(): void {
     this.#toldToEnd = this.#tunnel !== null
     this.#tunnel?.endOrderly()
+    if (this.#events?.wantEnd() === true) this.#endEvents()
   }
 
   cut(cause: 'drain-deadline' | 'upstream-closed'): void {
-    if (this.#tunnel !== null) {
-      this.#tunnel.cut(cause)
-      return
-    }
-    this.#failed({ cause, error: 'connection_terminated', detail: 'the instance was stopped' })
+    const failure: UpstreamFailure = { cause, error: 'connection_terminated', detail: 'the instance was stopped' }
+    if (this.#tunnel !== null) this.#tunnel.cut(cause)
+    else if (this.hasElsewhere) this.onUpstreamFailure(failure)
+    else this.#failed(failure)
   }
 
   // The client
@@ -127,11 +134,7 @@ export class Exchange extends Seeker implements AnswerSink {
   /** The request's own framing broke in the middle of its body. */
   refuse(answer: OwnAnswer): void {
     if (this.#state === 'ended') return
-    // Before a choice nobody knows whose it is.
-    if (this.account.vip === '') {
-      const site = this.plane.snapshot.sites.get(this.address)
-      if (site !== undefined) this.account.vip = site.first.listener.key
-    }
+    this.nameVip()
     this.onRefused('refused', answer)
   }
 
@@ -183,6 +186,14 @@ export class Exchange extends Seeker implements AnswerSink {
         }
         break
       case 'answering':
+        if (this.#events !== null && this.#caller.pending === 0) {
+          // Between events silence is no fault.
+          if (waited <= this.plane.snapshot.limits.tunnelIdleTimeoutMs) break
+          if (this.#events.atBoundary) {
+            this.#endEvents()
+            break
+          }
+        }
         if (waited > policy.idleTimeoutMs) {
           if (this.#caller.pending === 0) this.failed()
           this.#upstream?.abort()
@@ -191,7 +202,7 @@ export class Exchange extends Seeker implements AnswerSink {
         }
         break
       case 'tunnel':
-        this.#tunnel?.watch(now, policy.idleTimeoutMs)
+        this.#tunnel?.watch(now, policy.idleTimeoutMs, this.plane.snapshot.limits.tunnelIdleTimeoutMs)
         break
       case 'waiting':
       case 'ended':
@@ -238,13 +249,19 @@ export class Exchange extends Seeker implements AnswerSink {
     const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
     const exposed = this.plane.snapshot.limits.exposeInstance ? this.target : null
     this.#caller.answer(this.#withCookie(head), { last, exposed }, bytes, start, end, payload, volatile)
+    this.#events = EventAnswer.of(head, this.#caller)
+    this.#events?.begun(bytes, start, end, payload)
     this.#pauseIfBehind()
   }
 
   onBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
     this.#since = performance.now()
     this.account.bytesOut += end - start
-    this.#caller.body(bytes, start, end, payload, volatile)
+    if (this.#events === null) this.#caller.body(bytes, start, end, payload, volatile)
+    else if (this.#events.pass(bytes, start, end, payload, volatile)) {
+      this.#endEvents()
+      return
+    }
     this.#pauseIfBehind()
   }
 
@@ -280,13 +297,11 @@ export class Exchange extends Seeker implements AnswerSink {
     this.account.answering(head.status, performance.now())
     this.answers()
     this.answeredWell()
-    const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', outcome => {
-      this.plane.metrics.add('tunnels', -1)
+    const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', this.plane.tunnels, outcome => {
       this.#end(outcome)
       this.#caller.tunnelEnded()
     })
     this.#tunnel = tunnel
-    this.plane.metrics.add('tunnels')
     tunnel.start()
     if (end > start) tunnel.fromInstance(bytes, start, end)
     if (client.early !== null) tunnel.fromClient(client.early, 0, client.early.length)
@@ -399,6 +414,15 @@ export class Exchange extends Seeker implements AnswerSink {
     if (this.wanted !== '') target.pool.counts.affinityMoved++
     const secure = clientIsSecure(this.head, this.#caller.peer, this.plane.snapshot.trusted)
     return { ...head, fields: head.fields + setCookieLine(cookie, target.token, secure) }
+  }
+
+  /** The events stop here, between two of them: to the client the answer is whole. */
+  #endEvents(): void {
+    this.#upstream?.abort()
+    this.#upstream = null
+    this.#events?.writeEnd()
+    this.#end('answered')
+    this.#caller.answered('')
   }
 
   #pauseIfBehind(): void {

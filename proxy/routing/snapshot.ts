@@ -107,6 +107,17 @@ export function routeFor(site: Site, hostName: string): Route | null {
   return site.byHost === null ? site.first : (site.byHost.get(hostName) ?? null)
 }
 
+/** The same addresses, none of which leads anywhere: 503 with `reason`. */
+export function leadingNowhere(snapshot: Snapshot, reason: string): Snapshot {
+  const nowhere = ({ listener }: Route): Route => ({ listener: { ...listener, reason }, pool: null, cookie: null })
+  const sites = new Map<string, Site>()
+  for (const [address, site] of snapshot.sites) {
+    const byHost = site.byHost && new Map([...site.byHost].map(([name, route]) => [name, nowhere(route)]))
+    sites.set(address, { ...site, first: nowhere(site.first), byHost })
+  }
+  return { ...snapshot, sites }
+}
+
 /** Addresses and prefixes (`10.0.0.0/8`) as a list to test against; null if there are none. */
 function compileTrusted(entries: readonly string[]): BlockList | null {
   if (entries.length === 0) return null

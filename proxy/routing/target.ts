@@ -5,7 +5,9 @@ import type { PoolState } from './pool-state.ts'
 
 /** Something in flight on a target that a drain may have to end. */
 export interface InFlight {
-  /** The drain's deadline has come: end what can be ended in good order (tunnels). */
+  /** Before the drain's deadline: end it if the client can be told to come back (a WebSocket, an event stream). */
+  endEarly(): void
+  /** The drain's deadline has come: end what can be ended in good order (tunnels too). */
   endOrderly(): void
   /** No more waiting. */
   cut(cause: 'drain-deadline' | 'upstream-closed'): void
@@ -41,6 +43,8 @@ export class TargetState {
   state: 'in' | 'draining' | 'gone' = 'in'
   /** When the drain ends, on the monotonic clock; Infinity while not draining. */
   drainDeadline = Infinity
+  /** From when on those who can come back are told to go, one after the other; Infinity while not draining. */
+  drainTellFrom = Infinity
   orderlyEndBegun = false
   /** Requests and tunnels, each counted in the same step in which this target was chosen for it. */
   inFlight = 0
