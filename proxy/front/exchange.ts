@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Phase } from '../access-log/endings.ts'
 import { entryOf } from '../access-log/request-entry.ts'
 import type { Origin } from '../http1/forwarded-head.ts'
@@ -29,6 +30,11 @@ const PHASES = {
   tunnel: 'tunnel',
 } as const satisfies Record<string, Phase>
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+
+/** Asked twice it means the same as asked once (RFC 9110 section 9.2.2). */
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.has(method)
+}
 
 /** One request from its head to the end of its answer: given an instance, perhaps replayed, sent, answered, counted. */
 export class Exchange extends Seeker implements AnswerSink {
@@ -374,7 +380,7 @@ export class Exchange extends Seeker implements AnswerSink {
     if (this.target?.backend === 'h2c') this.body.keepSent()
     const requestId = this.#origin?.requestId ?? ''
     this.#origin = { peer, trusted, forwarded, requestId }
-    upstream.begin(this, this.head, this.#origin, this.body.initial)
+    upstream.begin(this, this.head, this.#origin, this.body.initial, this.body.takeLent())
     this.body.flush(upstream)
   }
 
@@ -398,7 +404,7 @@ export class Exchange extends Seeker implements AnswerSink {
   }
 
   #mayRepeat(failure: UpstreamFailure): boolean {
-    return IDEMPOTENT.has(this.head.method) && this.body.replayable && failure.cause !== 'bad-response'
+    return isIdempotent(this.head.method) && this.body.replayable && failure.cause !== 'bad-response'
   }
 
   #failed(failure: UpstreamFailure): void {
@@ -413,7 +419,7 @@ export class Exchange extends Seeker implements AnswerSink {
     if (cookie === null || target === null || this.wanted === target.token) return head
     if (this.wanted !== '') target.pool.counts.affinityMoved++
     const secure = clientIsSecure(this.head, this.#caller.peer, this.plane.snapshot.trusted)
-    return { ...head, fields: head.fields + setCookieLine(cookie, target.token, secure) }
+    return { ...head, text: '', fields: head.fields + setCookieLine(cookie, target.token, secure) }
   }
 
   /** The events stop here, between two of them: to the client the answer is whole. */

@@ -19,6 +19,7 @@ export class RequestBody {
   /** Octets beyond `initial` that have come. */
   #later = 0
   readonly #caller: Caller
+  #lent: Buffer | null = null
   #queue: Buffer[] = []
   #queued = 0
   /** Something beyond `initial` was sent and is not here any more. */
@@ -29,6 +30,34 @@ export class RequestBody {
 
   constructor(caller: Caller) {
     this.#caller = caller
+  }
+
+  /**
+   * What came with the head, where it was read: sent from there if the request goes on in this very step, else kept by
+   * `settle`.
+   */
+  lend(bytes: Buffer, start: number, end: number): void {
+    this.#lent = bytes.subarray(start, end)
+    this.#later += end - start
+  }
+
+  /** The step is over: its memory will be read into again. */
+  settle(): void {
+    const lent = this.#lent
+    if (lent === null) return
+    this.#lent = null
+    this.#later -= lent.length
+    this.queue(lent, 0, lent.length)
+  }
+
+  /** What was lent, to be sent with the head; or null. It may be used in this step only. */
+  takeLent(): Buffer | null {
+    const lent = this.#lent
+    if (lent === null) return null
+    this.#lent = null
+    if (this.#sent === null) this.#consumed = true
+    else this.#keep(Buffer.from(lent))
+    return lent
   }
 
   /** All of it is still here. */
@@ -68,7 +97,7 @@ export class RequestBody {
   }
 
   get size(): number {
-    return this.initial.length + this.#queued
+    return this.initial.length + (this.#lent?.length ?? 0) + this.#queued
   }
 
   /** Keeps bytes for later; stops reading at 64 KiB, and goes on once they are sent. */

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { type Asker, chooseTarget } from '../balancing/choose.ts'
 import { isOwnLimit, noteConnection, noteFailure, noteNoConnection, noteTrialAnswered } from '../balancing/outliers.ts'
 import { beginPacing, growByAnswer } from '../balancing/pacing.ts'

@@ -75,7 +75,7 @@ export class Http2Upstream implements Upstream, SessionWaiter {
     return this.#stream?.writableLength ?? 0
   }
 
-  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string): void {
+  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): void {
     this.#sink = sink
     const chunked = head.body === 'chunked'
     let stream: ClientHttp2Stream
@@ -100,6 +100,7 @@ export class Http2Upstream implements Upstream, SessionWaiter {
     stream.on('error', ignore)
     stream.on('close', () => this.#onClose())
     if (initial !== '') this.write(Buffer.from(initial, 'latin1'))
+    if (lent !== null) this.write(Buffer.from(lent))
   }
 
   write(part: Buffer): void {

@@ -25,6 +25,8 @@ import { retireStale } from '../upstream/connect.ts'
 import { Gate } from './gate.ts'
 
 const SWEEP_MS = 100
+const SWEEPS_PER_ROUND = 10
+const WATCHED_AT_ONCE = 500
 const CLOSED_MS = 5
 /** A sweep this late means that this process stood still: what waits is not to blame. */
 const STALL_MS = 1000
@@ -65,6 +67,8 @@ export class DataPlane implements Plane, Doors {
   readonly #connections = new Set<OpenConnection>()
   /** Requests on connections speaking HTTP/2. */
   #streams = 0
+  /** Where the sweep is among the connections. */
+  #watchNext = this.#connections.values()
   readonly #gate = new Gate()
   readonly #onTargetDrained: () => void
   readonly #workers: number
@@ -313,6 +317,19 @@ export class DataPlane implements Plane, Doors {
     for (const connection of this.#connections) connection.closeIfIdle()
   }
 
+  /** All connections within a second, and at once while there are few: thousands of idle ones are to cost little. */
+  #watchSome(now: number): void {
+    const turn = Math.max(WATCHED_AT_ONCE, this.#connections.size / SWEEPS_PER_ROUND)
+    for (let count = 0; count < turn; count++) {
+      const { done, value } = this.#watchNext.next()
+      if (done === true) {
+        this.#watchNext = this.#connections.values()
+        return
+      }
+      value.watch(now)
+    }
+  }
+
   #watch(): void {
     const now = performance.now()
     const last = this.#lastSweep
@@ -332,7 +349,7 @@ export class DataPlane implements Plane, Doors {
     this.hold.expireAt(now, limits)
     if (!this.gateClosed) this.hold.tryAgain()
     for (const pool of this.#pools.values()) pool.budget.turn(now)
-    for (const connection of this.#connections) connection.watch(now)
+    this.#watchSome(now)
     if (this.#stopping) this.#closeIdle()
   }
 }
