@@ -111,7 +111,7 @@ export class Exchange extends Seeker implements AnswerSink {
   // InFlight
 
   endEarly(): void {
-    this.#tunnel?.endEarly()
+    if (this.#tunnel?.endEarly() === true) this.#toldToEnd = true
     if (this.#events?.wantEnd() === true) this.#endEvents()
   }
 
@@ -427,6 +427,8 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream?.abort()
     this.#upstream = null
     this.#events?.writeEnd()
+    this.account.answeredWhole(performance.now())
+    this.answeredWell()
     this.#end('answered')
     this.#caller.answered('')
   }

@@ -53,7 +53,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
   }
 
   endEarly(): void {
-    this.#tunnel?.endEarly()
+    // Nobody can be told to come back in a protocol that is not known.
   }
 
   endOrderly(): void {

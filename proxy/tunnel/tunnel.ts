@@ -165,9 +165,11 @@ export class Tunnel {
     this.#client.onEnd()
   }
 
-  /** A drain has some time left: a WebSocket's client can be told to come back, others are left alone. */
-  endEarly(): void {
-    if (this.#client.walker !== null) this.endOrderly()
+  /** A drain has some time left: a WebSocket's client can be told to come back (true), others are left alone. */
+  endEarly(): boolean {
+    if (this.#client.walker === null) return false
+    this.endOrderly()
+    return true
   }
 
   /**

@@ -91,6 +91,8 @@ export class DataPlane implements Plane, Doors {
     this.hold = new HoldQueue(this.#pools)
     this.#accessLogTo = accessLogTo
     this.metrics.report('tunnels', () => this.tunnels.open)
+    this.metrics.report('tunnelBytesReceived', () => this.tunnels.toInstance)
+    this.metrics.report('tunnelBytesSent', () => this.tunnels.toClient)
     this.metrics.report('connections', () => this.#connections.size)
     this.metrics.report('heldRequests', () => this.hold.size)
     this.metrics.report('upstreamIdle', () => this.#idleUpstreams())
