@@ -33,12 +33,12 @@ export function lowestVersion(
 }
 
 /** May `requires` be come to from `version`? A version that cannot be compared is taken at its operator's word. */
-export function mayComeFrom(requires: string | null, version: string | null): boolean {
+function mayComeFrom(requires: string | null, version: string | null): boolean {
   return requires === null || version === null || satisfies(version, requires, { includePrerelease: true })
 }
 
 /** The steps between, by the packages that are here: the shortest way of versions, or null where none leads there. */
-export function stepsBetween(draft: Draft, from: string, to: Release): string[] | null {
+function stepsBetween(draft: Draft, from: string, to: Release): string[] | null {
   const known = [...draft.releases.values()]
     .filter(({ definition }) => definition.name === to.definition.name && valid(definition.version) !== null)
     .toSorted((a, b) => compare(b.definition.version, a.definition.version))

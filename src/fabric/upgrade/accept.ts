@@ -114,7 +114,7 @@ export interface Wish {
 }
 
 /** Roles that `release` under `configuration` would have run otherwise than they do, and how. */
-export function changedRoles(
+function changedRoles(
   draft: Draft,
   id: string,
   release: Release,

@@ -104,8 +104,12 @@ export function removeLeavers(draft: Draft, deployment: string, upgrade: Upgrade
     if (seen === undefined || !seen.instances.some(instance => leaves(upgrade, name, instance))) continue
     const role = draft.roles.edit(roleKey(deployment, name))
     if (role === undefined) continue
-    // What was only planned no node has heard of.
-    role.instances = role.instances.filter(instance => instance.stage !== 'planned' || !leaves(upgrade, name, instance))
+    // What was only planned no node has heard of; its incarnation is used up all the same.
+    const isUnborn = (instance: InstanceRecord): boolean =>
+      instance.stage === 'planned' && leaves(upgrade, name, instance)
+    const unborn = role.instances.filter(isUnborn).map(({ incarnation }) => incarnation)
+    role.removedIncarnation = Math.max(role.removedIncarnation, ...unborn)
+    role.instances = role.instances.filter(instance => !isUnborn(instance))
     for (const instance of role.instances) {
       if (!leaves(upgrade, name, instance)) continue
       gone = false
