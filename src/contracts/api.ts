@@ -351,8 +351,10 @@ export interface UpgradePlanView {
   readonly domains: { readonly declared: number; readonly effective: number }
   /** The domains that are walked, in order; instances that restart or come with them. */
   readonly moves: readonly { readonly domain: number; readonly instances: readonly string[] }[]
+  /** Of the service as a whole. */
+  readonly changes: readonly ChangePlanView[]
   readonly roles: readonly RolePlanView[]
-  /** Over all services and both slots. `quota` null: no bound. */
+  /** At most while it is walked, over all services and both slots. `quota` null: no bound. */
   readonly cores: { readonly before: number; readonly after: number; readonly quota: number | null }
 }
 
@@ -364,12 +366,14 @@ export interface RolePlanView {
   readonly instances: { readonly from: number; readonly to: number }
   /** The fewest instances that serve at any time of the walk, of those that are there at the same time. */
   readonly lowWater: number
-  /** Each change with its verdict from the table of allowed changes. */
-  readonly changes: readonly {
-    readonly kind: string
-    readonly what: string
-    readonly inPlace: string
-    readonly swap: string
-    readonly redeploy: string
-  }[]
+  readonly changes: readonly ChangePlanView[]
+}
+
+/** A change with its verdicts from the table of allowed changes. */
+export interface ChangePlanView {
+  readonly kind: string
+  readonly what: string
+  readonly inPlace: string
+  readonly swap: string
+  readonly redeploy: string
 }

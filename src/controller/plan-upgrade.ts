@@ -31,6 +31,7 @@ export function planUpgrade(before: Draft, after: Draft, command: UpgradeCommand
           .map(({ id }) => id),
       ),
     })),
+    changes: changes.filter(({ role }) => role === null).map(viewChange),
     roles: roles.map(role => planRole(upgrade, role, changes)),
     cores: {
       before: round(coresInUse(before)),
@@ -55,6 +56,7 @@ export function planRefusedUpgrade(draft: Draft, command: UpgradeCommand): Upgra
     toVersion: release.definition.version,
     domains: { declared: deployment.upgradeDomainCount, effective: Math.min(deployment.upgradeDomainCount, largest) },
     moves: [],
+    changes: changes.filter(({ role }) => role === null).map(viewChange),
     roles: [...new Set([...roles.map(({ name }) => name), ...Object.keys(release.definition.roles)])].map(name => {
       const role = draft.roles.get(roleKey(deployment.id, name))
       const mine = changes.filter(change => change.role === name)
@@ -169,10 +171,6 @@ export function upgradeSteps(draft: Draft, command: UpgradeCommand, plan: Upgrad
         .map(({ name }) => name)
         .join(', ') || 'none'
     }; ${plan.domains.declared} domains declared, ${plan.domains.effective} effective`,
-    ...plan.roles.map(role => {
-      const why = role.changes.map(({ what }) => what).join('; ')
-      return `role ${role.name}: ${role.change}, ${count(role).replace(`${role.name} `, 'instances ')}, at least ${role.lowWater} serving${why === '' ? '' : ` (${why})`}`
-    }),
     ...(grown.length === 0 ? [] : [`first: ${grown.map(count).join(', ')}, on the version that runs`]),
     ...plan.moves.map(
       ({ domain, instances }) =>
