@@ -23,7 +23,7 @@ export function fillDefaults(draft: Draft): void {
     if (deployment === undefined) continue
     if (!has(deployment, 'formerRoles')) deployment.formerRoles = {}
     if (deployment.upgrade !== null && !has(deployment.upgrade, 'added'))
-      Object.assign(deployment.upgrade, { added: [], removed: [], counts: {} })
+      Object.assign(deployment.upgrade, { added: [], removed: [], counts: {}, closing: null })
   }
   for (const { id } of draft.operations.values()) {
     const seen = draft.operations.get(id)

@@ -192,6 +192,8 @@ export interface UpgradeRecord {
   position: number
   /** `removing`: all domains are done, what the end does not have goes. */
   phase: 'preparing' | 'waiting' | 'walking' | 'verifying' | 'removing'
+  /** Since which revision the addresses that the end does not have are closed. */
+  closing: Revision | null
   /** The operation that a finished domain ends: a walk in the manual modes. */
   walk: string | null
   clocks: { upgrade: Anchor; domain: Anchor | null; wait: Anchor | null; stable: Anchor | null; retry: Anchor | null }

@@ -8,7 +8,7 @@ import type {
 import type { OperationKind } from '../../contracts/api.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { addInstance, isReady, startAgain, takeDown } from '../instances.ts'
+import { addInstance, isReady, specOf, startAgain, takeDown } from '../instances.ts'
 import { requireDeployment, requireService } from '../lookup.ts'
 import { beginOperation, clearTheWay, endOperation, enterStep, requireFree } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
@@ -120,22 +120,26 @@ export function acceptStatus(draft: Draft, command: StatusCommand): string {
 export function acceptConfigure(draft: Draft, command: ConfigureCommand): string {
   const seen = requireDeployment(draft, command.service, command.slot)
   const release = requireRelease(draft.releases, seen.package)
+  // A role may be of an earlier package than the deployment's, and the latter may not have it.
+  const definitions = Object.fromEntries(
+    draft.rolesOf(seen.id).map(role => [role.name, specOf(role, role.target).definition]),
+  )
   const certificates = changedCertificates(configurationOf(seen), command.configuration)
   if (certificates.length > 0 && onlyCertificates(command.configuration)) {
     requireNoPreparedSwap(draft, command.service)
     if (seen.state === 'pending' || seen.state === 'deleting') requireUpgradable(draft, seen)
-    refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
+    refuseIfAny(checkConfiguration(definitions, command.configuration))
     return applyCertificates(draft, seen.id, command.configuration, certificates)
   }
   requireUpgradable(draft, seen)
-  refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
+  refuseIfAny(checkConfiguration(definitions, command.configuration))
   const configuration = mergeConfiguration(seen.configuration, command.configuration)
   const counts = Object.entries(command.configuration.roles).flatMap(([name, { instances }]) => {
     const running = draft.roles.get(roleKey(seen.id, name))?.instances.length
     return instances === undefined || instances === running ? [] : [{ name, instances }]
   })
   const settings = Object.values(command.configuration.roles).some(role => Object.keys(role.settings ?? {}).length > 0)
-  const fronted = counts.find(({ name }) => (own(release.definition.roles, name)?.upstreams.length ?? 0) > 0)
+  const fronted = counts.find(({ name }) => (own(definitions, name)?.upstreams.length ?? 0) > 0)
   if (fronted !== undefined) {
     refuse(
       'change_not_allowed',

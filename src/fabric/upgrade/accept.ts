@@ -253,6 +253,7 @@ export function beginUpgrade(
     domains: [],
     position: 0,
     phase: 'preparing',
+    closing: null,
     walk: null,
     clocks: freshClocks(draft),
     walked: [],

@@ -100,6 +100,7 @@ export function beginRollback(
     domains: backwards(upgrade, moved),
     position: 0,
     phase: 'waiting',
+    closing: null,
     walk: null,
     clocks: freshClocks(draft),
     walked: [],

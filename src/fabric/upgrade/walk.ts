@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../core/errors.ts'
+import { allAcknowledged } from '../acknowledgements.ts'
 import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
@@ -49,6 +50,7 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
     case 'verifying':
       return verify(draft, deployment, upgrade)
     case 'removing':
+      if (upgrade.closing !== null && !allAcknowledged(draft, upgrade.closing)) return false
       if (!removeLeavers(draft, deployment.id, upgrade)) return false
       complete(draft, deployment, upgrade)
       return true
@@ -59,7 +61,10 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
 function enterRemoving(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
   if (!isRevived(draft, deployment.id, upgrade)) return false
   upgrade.phase = 'removing'
-  if (changesEndpoints(draft, deployment.id, upgrade)) fitAddresses(draft, deployment)
+  if (changesEndpoints(draft, deployment.id, upgrade)) {
+    fitAddresses(draft, deployment)
+    upgrade.closing = draft.revision
+  }
   return true
 }
 
@@ -214,18 +219,23 @@ function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeReco
     })
   }
   upgrade.position = upgrade.mode === 'simultaneous' ? upgrade.domains.length : upgrade.position + 1
-  if (upgrade.walk !== null) {
-    writeDomains(draft, upgrade.walk, upgrade)
-    endOperation(draft, upgrade.walk, 'Succeeded')
-    upgrade.walk = null
-  }
+  // The walk of the last domain also takes down what the end does not have.
+  if (upgrade.position < upgrade.domains.length) endWalk(draft, upgrade)
   upgrade.phase = 'waiting'
   return true
+}
+
+function endWalk(draft: Draft, upgrade: UpgradeRecord): void {
+  if (upgrade.walk === null) return
+  writeDomains(draft, upgrade.walk, upgrade)
+  endOperation(draft, upgrade.walk, 'Succeeded')
+  upgrade.walk = null
 }
 
 function complete(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
   const forward = upgrade.direction === 'forward'
   const end = forward ? upgrade.to : upgrade.from
+  endWalk(draft, upgrade)
   forgetRoles(draft, deployment, upgrade)
   Object.assign(deployment, {
     package: end.package,

@@ -116,6 +116,8 @@ t.test('a removed role that comes back has lost what it stored locally, and the 
   lab.accept(to(V2))
   for (let turns = 0; lab.deployment().upgrade?.phase !== 'removing' && turns < 50; turns++) turn(lab, 1)
   t.equal(lab.deployment().upgrade?.phase, 'removing')
+  lab.report()
+  t.match(lab.stages(), /crunch0:serving crunch1:serving/, 'nothing goes before its addresses are closed everywhere')
   const stops = lab.seen
   // One node is silent: only what is on the other goes.
   for (let turns = 0; turns < 10; turns++) {
@@ -139,6 +141,9 @@ t.test('without role changes an absent role is kept, a modified one refused, a n
   lab.accept(to(V2, off))
   lab.settle()
   t.equal(names(lab), 'crunch0 crunch1 extra0 extra1 web0 web1')
+  lab.accept({ kind: 'configure', ...at, configuration: { roles: { crunch: { instances: 1 } } } })
+  lab.settle()
+  t.equal(names(lab), 'crunch0 extra0 extra1 web0 web1', 'a kept role can be scaled')
   const more = makeRelease('shop', '5.0.0', [{ ...web, instances: 3 }], TWO)
   lab.input({ kind: 'release-added', release: more })
   t.match(lab.refusal(to(more, off)), {

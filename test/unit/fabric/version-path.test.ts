@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Command, UpgradeCommand } from '../../../src/contracts/command.ts'
 import { swapPreflight } from '../../../src/fabric/deployment/swap.ts'
 import { Draft } from '../../../src/fabric/draft.ts'
+import { lowestVersion } from '../../../src/fabric/version-path.ts'
 import type { ServiceDefinition } from '../../../src/model/definition.ts'
 import { makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
@@ -64,6 +65,23 @@ t.test('one role left behind holds the others back', async t => {
   lab.accept(to(of('1.5.0'), { role: 'web' }))
   lab.settle()
   t.match(lab.refusal(to(V18)).message, /asks for >=1.5.0, and 1.0.0 runs/)
+})
+
+t.test('half-way through an upgrade the lowest version that any instance runs counts', async t => {
+  const lab = running([V10, of('1.5.0')])
+  const lowest = (): string | null => {
+    const draft = new Draft(lab.state, lab.now)
+    return lowestVersion(draft, lab.deployment(), draft.rolesOf('d1'))
+  }
+  lab.accept(to(of('1.5.0'), { mode: 'manual' }))
+  const seen: (string | null)[] = []
+  for (const domain of [0, 1]) {
+    lab.settle()
+    seen.push(lowest())
+    lab.accept({ kind: 'walk', ...at, domain })
+  }
+  lab.settle()
+  t.strictSame([...seen, lowest()], ['1.0.0', '1.0.0', '1.5.0'])
 })
 
 t.test('a swap only warns of the path, and of data both ways', async t => {
