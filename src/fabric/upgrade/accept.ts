@@ -159,8 +159,12 @@ function composition(
       if (wish.role !== null || !wish.allowRoleChanges || wish.ownPackages) continue
       removed.push(role.name)
       counts[role.name] = { from, to: 0 }
-    } else if (from !== instanceCount(definition, configuration)) {
-      counts[role.name] = { from, to: instanceCount(definition, configuration) }
+    } else {
+      // Without a new package only a configuration asks for another count: a role that did not change keeps an older one's.
+      const to = wish.ownPackages
+        ? (own(configuration.roles, role.name)?.instances ?? from)
+        : instanceCount(definition, configuration)
+      if (from !== to) counts[role.name] = { from, to }
     }
   }
   const added = wish.ownPackages

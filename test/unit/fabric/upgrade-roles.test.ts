@@ -301,6 +301,18 @@ t.test('fewer instances go last, untouched until then, settings in the same step
   t.equal(names(lab), 'web0 web1')
 })
 
+t.test('a count that only the package changed stays when settings change later', async t => {
+  const more = makeRelease('shop', '2.0.0', [{ ...web, instances: 4 }], { ...TWO, unchanged: { web: '1.0.0' } })
+  const lab = deployed([makeRelease('shop', '1.0.0', [web], TWO), more])
+  lab.accept(to(more))
+  lab.settle()
+  t.equal(names(lab), 'web0 web1 web2 web3')
+  t.equal(lab.instance('web_IN_0').incarnation, 1, 'a larger count alone restarts nothing')
+  lab.accept({ kind: 'configure', ...at, configuration: { roles: { web: { settings: { colour: 'blue' } } } } })
+  lab.settle()
+  t.equal(names(lab), 'web0 web1 web2 web3')
+})
+
 t.test('another size empties local data on the way forward and back, and needs force', async t => {
   const sizes = { Small: { cores: 1, memoryBytes: 1 }, Large: { cores: 2, memoryBytes: 1 } }
   const small = makeRelease('shop', '1.0.0', [{ ...web, size: 'Small' }], TWO)
