@@ -42,7 +42,9 @@ export function judge(draft: Draft, upgrade: UpgradeRecord, roles: readonly Read
     case 'auto':
     case 'manual':
     case 'simultaneous': {
-      const health = look(draft, roles, (role, spec) => own(upgrade.roles, role.name)?.to === spec)
+      const moves = (name: string, spec: string): boolean =>
+        own(upgrade.roles, name)?.to === spec || upgrade.added.includes(name)
+      const health = look(draft, roles, (role, spec) => moves(role.name, spec))
       const waitFor = [...health.ill, ...health.unknown]
       return waitFor.length === 0 ? { kind: 'go' } : { kind: 'wait', reason: `${waitFor.join(', ')} to be ReadyRole` }
     }
@@ -93,7 +95,8 @@ function look(
   const unknown: string[] = []
   for (const role of roles) {
     for (const instance of role.instances) {
-      if (!counts(role, instance.spec)) continue
+      // What is planned comes with a later domain.
+      if (instance.stage === 'planned' || !counts(role, instance.spec)) continue
       if (!isHeardOf(draft, role.deployment, instance)) unknown.push(instance.id)
       else if (!isReady(instance)) ill.push(instance.id)
     }
