@@ -163,18 +163,18 @@ export class Http2Caller implements Caller {
   }
 
   answered(trailers: string): void {
-    this.#exchange = null
+    this.#leave()
     this.#trailers = trailers
     this.#finish()
   }
 
   answerOwn(answer: OwnAnswer): void {
-    this.#exchange = null
+    this.#leave()
     this.#sendOwn(answer)
   }
 
   cut(): void {
-    this.#exchange = null
+    this.#leave()
     this.#stream.close(NGHTTP2_INTERNAL_ERROR)
   }
 
@@ -188,6 +188,12 @@ export class Http2Caller implements Caller {
   }
 
   // Private
+
+  /** Nobody wants the rest of the request: dropped as it comes, since Node keeps a stream until what it holds is read. */
+  #leave(): void {
+    this.#exchange = null
+    this.resume()
+  }
 
   #isOver(): boolean {
     return this.#stream.destroyed || this.#stream.closed
@@ -307,8 +313,8 @@ export class Http2Caller implements Caller {
 
   #gone(): void {
     const exchange = this.#exchange
-    this.#exchange = null
     if (exchange === null) return
+    this.#leave()
     this.#abandoned = true
     exchange.clientGone()
   }

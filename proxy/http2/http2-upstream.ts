@@ -133,8 +133,13 @@ export class Http2Upstream implements Upstream, SessionWaiter {
 
   abort(): void {
     this.#sink = null
-    if (this.#stream === null) this.#session?.leave(this)
-    else this.#stream.close(NGHTTP2_CANCEL)
+    if (this.#stream === null) {
+      this.#session?.leave(this)
+      return
+    }
+    this.#stream.close(NGHTTP2_CANCEL)
+    // Node keeps a stream, and the session counts it, until what it holds is read.
+    this.resume()
   }
 
   tunnel(): ByteStream | null {
