@@ -163,18 +163,18 @@ export class Http2Caller implements Caller {
   }
 
   answered(trailers: string): void {
-    this.#leave()
+    this.#exchange = null
     this.#trailers = trailers
     this.#finish()
   }
 
   answerOwn(answer: OwnAnswer): void {
-    this.#leave()
+    this.#exchange = null
     this.#sendOwn(answer)
   }
 
   cut(): void {
-    this.#leave()
+    this.#exchange = null
     this.#stream.close(NGHTTP2_INTERNAL_ERROR)
   }
 
@@ -188,12 +188,6 @@ export class Http2Caller implements Caller {
   }
 
   // Private
-
-  /** Nobody wants the rest of the request: dropped as it comes, since Node keeps a stream until what it holds is read. */
-  #leave(): void {
-    this.#exchange = null
-    this.resume()
-  }
 
   #isOver(): boolean {
     return this.#stream.destroyed || this.#stream.closed
@@ -232,6 +226,9 @@ export class Http2Caller implements Caller {
     if (this.#ended) return
     // Waits until the answer is sent.
     this.#stream.close(NGHTTP2_NO_ERROR)
+    // After this code Node keeps a stream until what it holds is read. Not earlier: on a stream that still has trailers to
+    // send that may abort the process.
+    this.resume()
   }
 
   #sendOwn(answer: OwnAnswer): void {
@@ -314,8 +311,9 @@ export class Http2Caller implements Caller {
   #gone(): void {
     const exchange = this.#exchange
     if (exchange === null) return
-    this.#leave()
+    this.#exchange = null
     this.#abandoned = true
+    if (this.#stream.closed && this.#stream.rstCode === NGHTTP2_NO_ERROR) this.resume()
     exchange.clientGone()
   }
 

@@ -10,7 +10,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { addLines, chunkOf, lastChunk, linesOf, noFields, trailerLines, type Http2Fields } from './fields.ts'
 import { UpstreamSession, type SessionWaiter } from './upstream-session.ts'
 
-const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR } = constants
+const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } = constants
 
 /** Interim answers (1xx) to one request. */
 const MAX_INTERIM = 100
@@ -137,9 +137,9 @@ export class Http2Upstream implements Upstream, SessionWaiter {
       this.#session?.leave(this)
       return
     }
-    this.#stream.close(NGHTTP2_CANCEL)
-    // Node keeps a stream, and the session counts it, until what it holds is read.
-    this.resume()
+    // Whole and not read to its end: Node keeps a stream, and the session counts it, until it is.
+    if (this.#stream.closed && this.#stream.rstCode === NGHTTP2_NO_ERROR) this.resume()
+    else this.#stream.close(NGHTTP2_CANCEL)
   }
 
   tunnel(): ByteStream | null {
