@@ -39,12 +39,14 @@ export class Gate {
 
   /** Everybody chooses again, in order of arrival. */
   release(): void {
-    // One that goes on may end another, which then must not go on.
-    for (const waiter of [...this.#waiting]) if (this.#waiting.delete(waiter)) waiter.onGateOpen()
+    // One that goes on may end another, which then must not go on; one may come to wait again.
+    const waiting = Array.from(this.#waiting)
+    for (const waiter of waiting) if (this.#waiting.delete(waiter)) waiter.onGateOpen()
   }
 
   /** It stays closed, but nobody waits any longer. */
   expire(): void {
-    for (const waiter of [...this.#waiting]) if (this.#waiting.delete(waiter)) waiter.expire()
+    const waiting = Array.from(this.#waiting)
+    for (const waiter of waiting) if (this.#waiting.delete(waiter)) waiter.expire()
   }
 }
