@@ -18,6 +18,8 @@ export class HandleStream implements ByteStream, WriteListener {
   #private: Buffer | null = null
   /** What is read into now. */
   #current: Buffer = sharedBuffer
+  /** No write of `#current` is pending, so that it may serve others once nothing is read into it any more. */
+  #givesBack = false
   /** Bytes handed to `write` that have not left this process. */
   #unsent = 0
   #paused = false
@@ -78,19 +80,22 @@ export class HandleStream implements ByteStream, WriteListener {
   }
 
   get volatile(): boolean {
-    return this.#private === null
+    return this.#current === sharedBuffer
   }
 
   usePrivateBuffer(): void {
-    // Not while this read's bytes are still being looked at by the caller: takes effect at the next read.
-    if (this.#private === null) this.#private = takeBuffer()
+    // The handle takes another buffer only at the end of a read: outside of one, the next still goes into the old.
+    if (this.#private !== null) return
+    this.#private = this.#givesBack ? this.#current : takeBuffer()
+    this.#givesBack = false
   }
 
   useSharedBuffer(unsent = true): void {
     const buffer = this.#private
     if (buffer === null) return
     this.#private = null
-    if (!unsent) giveBuffer(buffer)
+    if (buffer === this.#current) this.#givesBack = !unsent
+    else if (!unsent) giveBuffer(buffer)
   }
 
   write(data: string | Uint8Array): void {
@@ -188,6 +193,8 @@ export class HandleStream implements ByteStream, WriteListener {
     const next = this.#private ?? sharedBuffer
     if (next === buffer) return undefined
     this.#current = next
+    if (this.#givesBack) giveBuffer(buffer)
+    this.#givesBack = false
     return next
   }
 

@@ -226,6 +226,9 @@ export class Http2Caller implements Caller {
     if (this.#ended) return
     // Waits until the answer is sent.
     this.#stream.close(NGHTTP2_NO_ERROR)
+    // After this code Node keeps a stream until what it holds is read. Not earlier: on a stream that still has trailers to
+    // send that may abort the process.
+    this.resume()
   }
 
   #sendOwn(answer: OwnAnswer): void {
@@ -307,9 +310,10 @@ export class Http2Caller implements Caller {
 
   #gone(): void {
     const exchange = this.#exchange
-    this.#exchange = null
     if (exchange === null) return
+    this.#exchange = null
     this.#abandoned = true
+    if (this.#stream.closed && this.#stream.rstCode === NGHTTP2_NO_ERROR) this.resume()
     exchange.clientGone()
   }
 

@@ -10,7 +10,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { addLines, chunkOf, lastChunk, linesOf, noFields, trailerLines, type Http2Fields } from './fields.ts'
 import { UpstreamSession, type SessionWaiter } from './upstream-session.ts'
 
-const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR } = constants
+const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR, NGHTTP2_PROTOCOL_ERROR } = constants
 
 /** Interim answers (1xx) to one request. */
 const MAX_INTERIM = 100
@@ -134,7 +134,12 @@ export class Http2Upstream implements Upstream, SessionWaiter {
 
   abort(): void {
     this.#sink = null
-    if (this.#stream === null) this.#session?.leave(this)
+    if (this.#stream === null) {
+      this.#session?.leave(this)
+      return
+    }
+    // Whole and not read to its end: Node keeps a stream, and the session counts it, until it is.
+    if (this.#stream.closed && this.#stream.rstCode === NGHTTP2_NO_ERROR) this.resume()
     else this.#stream.close(NGHTTP2_CANCEL)
   }
 

@@ -47,7 +47,10 @@ export class UpstreamSession implements Retirable {
       settings: { enablePush: false, maxHeaderListSize: MAX_FIELDS_BYTES },
     })
     this.#session = session
-    session.on('connect', () => session.setLocalWindowSize(SESSION_WINDOW))
+    session.on('connect', () => {
+      // Told a tick later: nobody may wait for it any more.
+      if (!session.destroyed) session.setLocalWindowSize(SESSION_WINDOW)
+    })
     session.on('remoteSettings', ({ maxConcurrentStreams }) => {
       this.#max = maxConcurrentStreams ?? Infinity
       if (this.#state === 'dialling') this.#ready()

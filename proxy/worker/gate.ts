@@ -39,15 +39,14 @@ export class Gate {
 
   /** Everybody chooses again, in order of arrival. */
   release(): void {
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const waiter of waiting) waiter.onGateOpen()
+    // One that goes on may end another, which then must not go on; one may come to wait again.
+    const waiting = Array.from(this.#waiting)
+    for (const waiter of waiting) if (this.#waiting.delete(waiter)) waiter.onGateOpen()
   }
 
   /** It stays closed, but nobody waits any longer. */
   expire(): void {
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const waiter of waiting) waiter.expire()
+    const waiting = Array.from(this.#waiting)
+    for (const waiter of waiting) if (this.#waiting.delete(waiter)) waiter.expire()
   }
 }
