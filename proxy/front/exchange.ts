@@ -1,9 +1,11 @@
+import { constants } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Phase } from '../access-log/endings.ts'
 import { entryOf } from '../access-log/request-entry.ts'
 import type { Origin } from '../http1/forwarded-head.ts'
 import { cookieValue, setCookieLine } from '../balancing/affinity-cookie.ts'
 import { hashText } from '../balancing/hashing.ts'
+import { dialError } from '../connections/dial.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -179,7 +181,7 @@ export class Exchange extends Seeker implements AnswerSink {
       case 'dialling':
         if (waited > policy.connectTimeoutMs) {
           this.#upstream?.abort()
-          this.onConnectFailed(new Error('timed out'))
+          this.onConnectFailed(dialError(-constants.errno.ETIMEDOUT))
         }
         break
       case 'sent':
@@ -227,7 +229,8 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream?.abort()
     this.#upstream = null
     if (this.seekAfterRefusal(error)) return
-    const reason = error.message.includes('timed out') ? 'connection_timeout' : 'connection_refused'
+    const isLate = 'code' in error && error.code === 'ETIMEDOUT'
+    const reason = isLate ? 'connection_timeout' : 'connection_refused'
     const detail = 'no connection to the instance could be made'
     this.onRefused('connect-failed', { status: 502, error: reason, detail })
   }
