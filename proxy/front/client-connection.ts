@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
 import type { Peer } from '../connections/peer.ts'
-import { switchHeadText } from '../http1/forwarded-head.ts'
+import { switchHeadText, type ExposedInstance } from '../http1/forwarded-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { BARE_CONTROL, HEAD_END, REQUEST_START } from '../http1/grammar.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
@@ -206,8 +206,8 @@ export class ClientConnection implements ByteHandler, Caller {
     this.stream.reset()
   }
 
-  becomeTunnel(head: ResponseHead): { stream: ByteStream; early: Buffer | null } {
-    this.stream.write(switchHeadText(head))
+  becomeTunnel(head: ResponseHead, exposed: ExposedInstance | null): { stream: ByteStream; early: Buffer | null } {
+    this.stream.write(switchHeadText(head, exposed))
     this.#state = 'tunnel'
     const early = this.#pipelinedBytes === 0 ? null : Buffer.concat(this.#pipelined)
     this.#pipelined = []

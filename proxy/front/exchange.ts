@@ -256,8 +256,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.body.forgetSent()
     // An answer before its request is whole is the last on this connection.
     const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
-    const exposed = this.plane.snapshot.limits.exposeInstance ? this.target : null
-    this.#caller.answer(this.#withCookie(head), { last, exposed }, bytes, start, end, payload, volatile)
+    this.#caller.answer(this.#withCookie(head), { last, exposed: this.#exposed }, bytes, start, end, payload, volatile)
     this.#events = EventAnswer.of(head, this.#caller)
     this.#events?.begun(bytes, start, end, payload)
     this.#pauseIfBehind()
@@ -294,7 +293,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream = null
     const stream = upstream?.tunnel() ?? null
     const asked = head.upgrade !== null && head.upgrade === this.head.upgrade?.toLowerCase()
-    const client = asked && stream !== null ? this.#caller.becomeTunnel(this.#withCookie(head)) : null
+    const client = asked && stream !== null ? this.#caller.becomeTunnel(this.#withCookie(head), this.#exposed) : null
     if (stream === null || client === null) {
       upstream?.abort()
       if (!asked) this.failed()
@@ -400,6 +399,8 @@ export class Exchange extends Seeker implements AnswerSink {
       body.rewind()
       this.#resent = true
       this.#sent = false
+      // It was out of the line: should it have to wait again, it may as long as others.
+      this.heldSince = 0
     }
     this.tried ??= new Set()
     this.tried.add(this.target)
@@ -413,6 +414,11 @@ export class Exchange extends Seeker implements AnswerSink {
   #failed(failure: UpstreamFailure): void {
     const status = failure.cause === 'drain-deadline' ? 503 : 502
     this.onRefused(failure.cause, { status, error: failure.error, detail: failure.detail })
+  }
+
+  /** The instance, where the client is to be told. */
+  get #exposed(): TargetState | null {
+    return this.plane.snapshot.limits.exposeInstance ? this.target : null
   }
 
   /** The head as the client gets it: with a cookie where it is to stay with another instance than it said. */
