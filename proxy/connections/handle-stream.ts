@@ -1,14 +1,11 @@
 import '../http1/octets.ts'
 import type { ByteHandler, ByteStream } from './byte-stream.ts'
 import { giveBuffer, sharedBuffer, takeBuffer } from './read-buffers.ts'
+import { copyJoined, joinedIn, keepJoined } from './stage.ts'
 import { readLength, shutDown, writeTo, type WriteListener } from './stream-handle.ts'
 import { dialHandle, type TcpHandle } from './tcp-handle.ts'
 
 const END_OF_STREAM = -4095
-
-/** Where heads and parts of bodies are put together; used up within one call unless a write of it does not end at once. */
-const STAGE = 192 * 1024
-let stage = Buffer.allocUnsafeSlow(STAGE)
 
 /** A TCP connection as a ByteStream, without a socket object: reads into reused memory, writes at once. */
 export class HandleStream implements ByteStream, WriteListener {
@@ -107,20 +104,13 @@ export class HandleStream implements ByteStream, WriteListener {
 
   writeJoined(text: string, part: Buffer): void {
     if (this.#closed || this.#writeEnded) return
-    const size = text.length + part.length
-    if (size > stage.length) {
-      this.write(text)
-      this.write(Buffer.from(part))
-      return
-    }
-    stage.latin1Write(text, 0)
-    part.copy(stage, text.length)
-    const left = writeTo(this.#handle, stage.subarray(0, size), this)
+    // Behind another write it cannot end at once: then it keeps no more memory than it needs.
+    const joined = this.#unsent > 0 ? copyJoined(text, part) : joinedIn(text, part)
+    const left = writeTo(this.#handle, joined, this)
     if (left < 0) this.onWriteFailed()
     else if (left > 0) {
       this.#unsent += left
-      // The write under way keeps the memory.
-      stage = Buffer.allocUnsafeSlow(STAGE)
+      keepJoined(joined)
     }
   }
 

@@ -53,7 +53,7 @@ export interface Caller {
    * The connection becomes a tunnel: the 101 goes out. Gives the client's stream and what came after the request; null where
    * the protocol has no tunnels.
    */
-  becomeTunnel(head: ResponseHead): { stream: ByteStream; early: Buffer | null } | null
+  becomeTunnel(head: ResponseHead, exposed: ExposedInstance | null): { stream: ByteStream; early: Buffer | null } | null
   /** The tunnel is over. */
   tunnelEnded(): void
 }

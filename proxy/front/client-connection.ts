@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
 import type { Peer } from '../connections/peer.ts'
-import { switchHeadText } from '../http1/forwarded-head.ts'
+import { switchHeadText, type ExposedInstance } from '../http1/forwarded-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { BARE_CONTROL, HEAD_END, REQUEST_START } from '../http1/grammar.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
@@ -40,7 +40,8 @@ export class ClientConnection implements ByteHandler, Caller {
   readonly #walker = new BodyWalker()
   readonly #memo = new RequestMemo()
   readonly #answers: AnswerWriter
-  #state: 'head' | 'exchange' | 'linger' | 'tunnel' | 'closed' = 'head'
+  /** `behind`: the client has not taken the last answer; what it asks next is served once it has. */
+  #state: 'head' | 'exchange' | 'behind' | 'linger' | 'tunnel' | 'closed' = 'head'
   #exchange: Exchange | null = null
   #text = ''
   #pipelined: Buffer[] = []
@@ -89,9 +90,10 @@ export class ClientConnection implements ByteHandler, Caller {
     if (this.#exchange !== null) this.#exchange.watch(now)
     else if (this.#state === 'linger') {
       if (waited > LINGER_MS && (this.stream.pending === 0 || waited > limits.idleTimeoutMs)) this.stream.destroy()
+    } else if (this.#state === 'behind') {
+      if (waited > limits.idleTimeoutMs) this.stream.destroy()
     } else if (this.#state === 'head') {
-      if (this.stream.pending > 0 && waited > limits.idleTimeoutMs) this.stream.destroy()
-      else if (this.#text !== '') {
+      if (this.#text !== '') {
         if (waited > limits.headTimeoutMs) this.#refuse({ status: 408, detail: 'the head stopped coming', close: true })
       } else if (waited > limits.keepAliveTimeoutMs) this.#linger()
     }
@@ -109,6 +111,9 @@ export class ClientConnection implements ByteHandler, Caller {
         if (this.#walker.done) this.#keep(bytes, start, end)
         else this.#onBodyBytes(bytes, start, end)
         break
+      case 'behind':
+        this.#keep(bytes, start, end)
+        break
       case 'linger':
       case 'tunnel':
       case 'closed':
@@ -120,6 +125,8 @@ export class ClientConnection implements ByteHandler, Caller {
     this.#halfClosed = true
     if (this.#state === 'linger') this.stream.destroy()
     else if (this.#exchange === null) {
+      // What it asked before is still answered.
+      if (this.#pipelinedBytes > 0) return
       this.#leftInHead()
       this.#linger()
     } else if (!this.#walker.done) {
@@ -129,7 +136,8 @@ export class ClientConnection implements ByteHandler, Caller {
   }
 
   onDrain(): void {
-    this.#exchange?.onClientDrain()
+    if (this.#state === 'behind') this.#awaitHead()
+    else this.#exchange?.onClientDrain()
   }
 
   onClose(): void {
@@ -198,8 +206,8 @@ export class ClientConnection implements ByteHandler, Caller {
     this.stream.reset()
   }
 
-  becomeTunnel(head: ResponseHead): { stream: ByteStream; early: Buffer | null } {
-    this.stream.write(switchHeadText(head))
+  becomeTunnel(head: ResponseHead, exposed: ExposedInstance | null): { stream: ByteStream; early: Buffer | null } {
+    this.stream.write(switchHeadText(head, exposed))
     this.#state = 'tunnel'
     const early = this.#pipelinedBytes === 0 ? null : Buffer.concat(this.#pipelined)
     this.#pipelined = []
@@ -222,8 +230,14 @@ export class ClientConnection implements ByteHandler, Caller {
       this.#linger()
       return
     }
-    this.#state = 'head'
     this.#since = performance.now()
+    // Else a client that takes nothing could have any number of answers kept here.
+    if (this.stream.pending > 0) this.#state = 'behind'
+    else this.#awaitHead()
+  }
+
+  #awaitHead(): void {
+    this.#state = 'head'
     if (!this.#pumping) this.#pump()
   }
 

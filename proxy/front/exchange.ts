@@ -1,9 +1,11 @@
+import { constants } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Phase } from '../access-log/endings.ts'
 import { entryOf } from '../access-log/request-entry.ts'
 import type { Origin } from '../http1/forwarded-head.ts'
 import { cookieValue, setCookieLine } from '../balancing/affinity-cookie.ts'
 import { hashText } from '../balancing/hashing.ts'
+import { dialError } from '../connections/dial.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -179,7 +181,7 @@ export class Exchange extends Seeker implements AnswerSink {
       case 'dialling':
         if (waited > policy.connectTimeoutMs) {
           this.#upstream?.abort()
-          this.onConnectFailed(new Error('timed out'))
+          this.onConnectFailed(dialError(-constants.errno.ETIMEDOUT))
         }
         break
       case 'sent':
@@ -227,7 +229,8 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream?.abort()
     this.#upstream = null
     if (this.seekAfterRefusal(error)) return
-    const reason = error.message.includes('timed out') ? 'connection_timeout' : 'connection_refused'
+    const isLate = 'code' in error && error.code === 'ETIMEDOUT'
+    const reason = isLate ? 'connection_timeout' : 'connection_refused'
     const detail = 'no connection to the instance could be made'
     this.onRefused('connect-failed', { status: 502, error: reason, detail })
   }
@@ -253,8 +256,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.body.forgetSent()
     // An answer before its request is whole is the last on this connection.
     const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
-    const exposed = this.plane.snapshot.limits.exposeInstance ? this.target : null
-    this.#caller.answer(this.#withCookie(head), { last, exposed }, bytes, start, end, payload, volatile)
+    this.#caller.answer(this.#withCookie(head), { last, exposed: this.#exposed }, bytes, start, end, payload, volatile)
     this.#events = EventAnswer.of(head, this.#caller)
     this.#events?.begun(bytes, start, end, payload)
     this.#pauseIfBehind()
@@ -291,7 +293,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream = null
     const stream = upstream?.tunnel() ?? null
     const asked = head.upgrade !== null && head.upgrade === this.head.upgrade?.toLowerCase()
-    const client = asked && stream !== null ? this.#caller.becomeTunnel(this.#withCookie(head)) : null
+    const client = asked && stream !== null ? this.#caller.becomeTunnel(this.#withCookie(head), this.#exposed) : null
     if (stream === null || client === null) {
       upstream?.abort()
       if (!asked) this.failed()
@@ -397,6 +399,8 @@ export class Exchange extends Seeker implements AnswerSink {
       body.rewind()
       this.#resent = true
       this.#sent = false
+      // It was out of the line: should it have to wait again, it may as long as others.
+      this.heldSince = 0
     }
     this.tried ??= new Set()
     this.tried.add(this.target)
@@ -410,6 +414,11 @@ export class Exchange extends Seeker implements AnswerSink {
   #failed(failure: UpstreamFailure): void {
     const status = failure.cause === 'drain-deadline' ? 503 : 502
     this.onRefused(failure.cause, { status, error: failure.error, detail: failure.detail })
+  }
+
+  /** The instance, where the client is to be told. */
+  get #exposed(): TargetState | null {
+    return this.plane.snapshot.limits.exposeInstance ? this.target : null
   }
 
   /** The head as the client gets it: with a cookie where it is to stay with another instance than it said. */

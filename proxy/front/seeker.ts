@@ -146,9 +146,14 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
 
   /** By the table now current another instance serves this, or is expected to. */
   protected get hasElsewhere(): boolean {
+    const pool = this.#poolNow()
+    return pool !== null && (pool.pool.expecting || pool.ready.some(other => other !== this.target))
+  }
+
+  /** By the table now current, which may be another one than it was chosen by. */
+  #poolNow(): CompiledPool | null {
     const site = this.plane.snapshot.sites.get(this.address)
-    const pool = (site === undefined ? null : routeFor(site, this.hostName))?.pool
-    return pool != null && (pool.pool.expecting || pool.ready.some(other => other !== this.target))
+    return (site === undefined ? null : routeFor(site, this.hostName))?.pool ?? null
   }
 
   /** A connection to the instance was made: whoever waits for it may follow. */
@@ -193,7 +198,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     if (!isOwnLimit(error)) noteNoConnection(target, now, this.#onTrial)
     const tried = (this.tried ??= new Set())
     tried.add(target)
-    const pool = this.route?.pool ?? null
+    const pool = this.#poolNow()
     if ((pool?.ready.some(other => !tried.has(other)) ?? false) && this.seekElsewhere()) return true
     if (pool === null || !pool.pool.expecting) return false
     this.account.replayed()
@@ -234,6 +239,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
 
   /** It is over: nothing of it waits or is counted as open any more. */
   protected conclude(outcome: Outcome): void {
+    this.nameVip()
     this.plane.hold.leave(this)
     this.plane.leaveGate(this)
     this.account.ended(outcome)

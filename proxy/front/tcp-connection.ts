@@ -17,7 +17,6 @@ export class TcpConnection extends Seeker implements ByteHandler {
   readonly address: string
   readonly peer: Peer
   readonly hostName = ''
-  readonly heldBytes = KEPT
   readonly bodyBytes = 0
   readonly wanted = ''
   #toldToEnd = false
@@ -48,6 +47,10 @@ export class TcpConnection extends Seeker implements ByteHandler {
   /** A tunnel is never idle. */
   closeIfIdle(): void {}
 
+  get heldBytes(): number {
+    return this.#earlyBytes
+  }
+
   get clientHash(): number {
     return hashText(this.peer.address)
   }
@@ -63,7 +66,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
 
   cut(cause: 'drain-deadline' | 'upstream-closed'): void {
     if (this.#tunnel !== null) this.#tunnel.cut(cause)
-    else this.#end(cause)
+    else if (!this.#seekUndialled()) this.#end(cause)
   }
 
   watch(now: number): void {
@@ -80,7 +83,8 @@ export class TcpConnection extends Seeker implements ByteHandler {
   onBytes(bytes: Buffer, start: number, end: number): void {
     this.#early.push(Buffer.from(bytes.subarray(start, end)))
     this.#earlyBytes += end - start
-    if (this.#earlyBytes >= KEPT) this.stream.pause()
+    const hasRoom = this.place === null || this.#grow(end - start)
+    if (this.#earlyBytes >= KEPT || !hasRoom) this.stream.pause()
   }
 
   onEnd(): void {
@@ -101,10 +105,11 @@ export class TcpConnection extends Seeker implements ByteHandler {
 
   protected onChosen(target: TargetState, now: number): void {
     this.#dialledAt = now
-    this.#upstream = dial(target.host, target.port, NOT_YET, {
-      onOpen: () => this.#open(),
-      onFail: error => this.#dialFailed(error),
+    const upstream = dial(target.host, target.port, NOT_YET, {
+      onOpen: () => this.#open(upstream),
+      onFail: error => this.#dialFailed(upstream, error),
     })
+    this.#upstream = upstream
   }
 
   protected onWaiting(): void {
@@ -115,15 +120,31 @@ export class TcpConnection extends Seeker implements ByteHandler {
     this.#end(outcome)
   }
 
-  #open(): void {
+  /** More is kept while it waits. False: there is no room for further bytes. */
+  #grow(bytes: number): boolean {
+    const { hold, snapshot } = this.plane
+    return hold.grow(this, bytes, this.plane.shareOf(snapshot.limits.holdBytes))
+  }
+
+  /** Its instance goes before it was connected: nothing was sent, so any other will do. */
+  #seekUndialled(): boolean {
+    const { target } = this
+    if (this.#over || target === null || !this.hasElsewhere) return false
     const upstream = this.#upstream
-    if (upstream === null) return
-    this.#dialledAt = Infinity
-    this.connected()
-    if (this.#over) {
+    this.#upstream = null
+    upstream?.destroy()
+    this.tried ??= new Set()
+    this.tried.add(target)
+    return this.seekElsewhere()
+  }
+
+  #open(upstream: ByteStream): void {
+    if (this.#over || upstream !== this.#upstream) {
       upstream.destroy()
       return
     }
+    this.#dialledAt = Infinity
+    this.connected()
     this.#tunnel = new Tunnel(this.stream, upstream, false, this.plane.tunnels, outcome => this.#end(outcome))
     this.answers()
     this.answeredWell()
@@ -133,10 +154,11 @@ export class TcpConnection extends Seeker implements ByteHandler {
     if (this.#halfClosed) this.#tunnel.clientEnded()
   }
 
-  #dialFailed(error: Error): void {
+  #dialFailed(upstream: ByteStream, error: Error): void {
+    if (this.#over || upstream !== this.#upstream) return
     this.#dialledAt = Infinity
     this.#upstream = null
-    if (!this.#over && !this.seekAfterRefusal(error)) this.#end('connect-failed')
+    if (!this.seekAfterRefusal(error)) this.#end('connect-failed')
   }
 
   #end(outcome: Outcome): void {

@@ -84,16 +84,16 @@ export function responseHeadText(
   if (head.body === 'chunked' && !options.http10) text += 'Transfer-Encoding: chunked\r\n'
   // RFC 9110 section 6.6.1: who forwards an answer without a date gives it one.
   if (!head.dated) text += `Date: ${dateText()}\r\n`
-  const exposed = options.exposed
-  if (exposed !== null) {
-    text += `X-Vipswap-Deployment: ${exposed.deployment}\r\nX-Vipswap-Instance: ${exposed.instance}\r\n`
-    text += `X-Vipswap-Version: ${exposed.version}\r\n`
-  }
+  if (options.exposed !== null) text += exposedFields(options.exposed)
   // RFC 9110 section 15.5.22: a 426 says which protocol would do.
   if (head.status === 426 && head.upgrade !== null) text += `Upgrade: ${head.upgrade}\r\nConnection: Upgrade\r\n`
   if (options.close) text += 'Connection: close\r\n'
   else if (options.http10) text += 'Connection: keep-alive\r\n'
   return `${text}\r\n`
+}
+
+function exposedFields({ deployment, instance, version }: ExposedInstance): string {
+  return `X-Vipswap-Deployment: ${deployment}\r\nX-Vipswap-Instance: ${instance}\r\nX-Vipswap-Version: ${version}\r\n`
 }
 
 /** An interim answer (1xx) to pass on. */
@@ -103,9 +103,10 @@ export function interimHeadText(head: ResponseHead): string {
 }
 
 /** The 101 of a tunnel. */
-export function switchHeadText(head: ResponseHead): string {
+export function switchHeadText(head: ResponseHead, exposed: ExposedInstance | null): string {
   return (
     `HTTP/1.1 101 ${head.reason === '' ? 'Switching Protocols' : head.reason}\r\n${head.fields}` +
+    (exposed === null ? '' : exposedFields(exposed)) +
     `Connection: Upgrade\r\nUpgrade: ${head.upgrade ?? ''}\r\n\r\n`
   )
 }

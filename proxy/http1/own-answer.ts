@@ -5,7 +5,6 @@ import { dateText } from './date.ts'
 /** Error types of RFC 9209 section 2.3 that this proxy gives. */
 export type ProxyError =
   | 'http_request_error'
-  | 'http_request_denied'
   | 'destination_unavailable'
   | 'destination_not_found'
   | 'connection_refused'
@@ -14,7 +13,6 @@ export type ProxyError =
   | 'http_protocol_error'
   | 'http_response_timeout'
   | 'connection_limit_reached'
-  | 'proxy_internal_error'
 
 type MaintenancePage = NonNullable<DataPlaneLimits['maintenancePage']>
 

@@ -32,6 +32,10 @@ const SPECIAL = nameFilter([
   'te',
   'proxy-connection',
   'proxy-authenticate',
+  // Only the proxy itself says who answered.
+  'x-vipswap-deployment',
+  'x-vipswap-instance',
+  'x-vipswap-version',
 ])
 /** An instance is trusted with more fields than a client, but not without end. */
 const MAX_FIELDS = 1000

@@ -51,6 +51,34 @@ void t.test('the instance is named only where that is wanted', async t => {
   )
 })
 
+void t.test('an instance cannot name itself; a tunnel’s 101 names it as any answer does', async t => {
+  const lies = 'X-Vipswap-Instance: evil\r\nx-vipswap-version: evil\r\nX-Vipswap-Deployment: evil\r\n'
+  const origin = await startOrigin(t, (text, socket, clear) => {
+    if (!text.endsWith('\r\n\r\n')) return
+    clear()
+    if (text.includes('Upgrade')) {
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n${lies}\r\n`)
+    } else socket.write(ok('x', lies))
+  })
+  const { plane, port } = await startPlane(t, table([pool([target(origin)])]))
+  const requests = [
+    `GET / HTTP/1.1\r\n${HOST}\r\n`,
+    `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: x\r\n\r\n`,
+  ]
+  const heads = async (): Promise<string[]> =>
+    Promise.all(
+      requests.map(async request => (await rawClient(t, port, request)).until(text => text.includes('\r\n\r\n'))),
+    )
+  for (const head of await heads()) t.notMatch(head, /X-Vipswap/i)
+  plane.apply(table([pool([target(origin)])], { limits: { exposeInstance: true } }))
+  const [plain = '', switched = ''] = await heads()
+  for (const head of [plain, switched]) {
+    t.match(head, /\r\nX-Vipswap-Deployment: d1\r\nX-Vipswap-Instance: web_IN_0\r\nX-Vipswap-Version: 1\.0\.0\r\n/)
+    t.equal(head.match(/X-Vipswap/gi)?.length, 3)
+  }
+  t.match(switched, /^HTTP\/1\.1 101 /)
+})
+
 void t.test('pipelined requests are answered in order, also those of a half-closed client', async t => {
   let count = 0
   const origin = await answering(t, () => ok(`answer ${++count}`))

@@ -14,6 +14,8 @@ import {
   table,
   target,
 } from './support.ts'
+import { h2Pool } from './http2/support.ts'
+import type { Pool, RoutingTable } from '../../../src/contracts/routing.ts'
 import { countOf } from '../../../src/core/histogram.ts'
 import { until } from '../../support/until.ts'
 
@@ -335,4 +337,46 @@ void t.test('the ledger adds up whatever happens', async t => {
   t.equal(countOf(duration?.buckets ?? []), row.answered, 'each whole answer has a duration')
   const sent = [...statuses, ...own].reduce((sum, count) => sum + count, 0)
   t.ok(sent <= row.arrived && sent >= row.answered + row.refused, 'each was answered by an instance, or by the proxy')
+})
+
+void t.test('who leaves while the gate is closed is counted where the request was for', async t => {
+  const a = await answering(t, ok('A'))
+  const made = table([pool([target(a)])])
+  const { plane, port, rows } = await startPlane(t, made)
+  plane.prepare(made)
+  const client = await rawClient(t, port, GET)
+  // What came later was read and answered, so this one was read too.
+  t.equal(statusOf(await ask(t, port, 'nonsense\r\n\r\n')), 400)
+  client.socket.resetAndDestroy()
+  await until('it has gone', () => plane.connections === 0)
+  plane.commit()
+  t.match(rows(), { arrived: 2, refused: 1, clientGone: 1 })
+  t.same(
+    plane.ledger.snapshot().map(row => row.vip),
+    [rows().vip],
+  )
+})
+
+void t.test('after a dial that failed the table now current says what else there is', async t => {
+  const silent = await startOrigin(t, () => {})
+  const b = await answering(t, ok('B'))
+  // Its connections are ready once it sends SETTINGS, which it does not.
+  const old = h2Pool([target(silent)], { key: 'a', deployment: 'a' })
+  const made = (now: readonly Pool[], to: string): RoutingTable =>
+    table([old, ...now], { listeners: [listener({ pool: to })] })
+  const { plane, port } = await startPlane(t, made([], 'a'))
+  const first = await rawClient(t, port, POST)
+  await until('it is dialled', () => silent.received.length === 1)
+  plane.apply(made([pool([target(b)], { key: 'b', deployment: 'b' })], 'b'))
+  silent.sockets[0]?.destroy()
+  t.match(await first.until(isWhole), /B$/)
+
+  plane.apply(made([], 'a'))
+  const second = await rawClient(t, port, POST)
+  await until('it is dialled', () => silent.received.length === 2)
+  plane.apply(made([pool([], { key: 'b', deployment: 'b', expecting: true })], 'b'))
+  silent.sockets[1]?.destroy()
+  await until('it waits', () => plane.hold.size === 1)
+  plane.apply(made([pool([target(b)], { key: 'b', deployment: 'b' })], 'b'))
+  t.match(await second.until(isWhole), /B$/)
 })

@@ -227,3 +227,53 @@ void t.test('a tunnel without a byte either way is ended in order, one that is u
   await until('it is counted', () => counted().answered === 1)
   t.equal(plane.tunnels.open, 1)
 })
+
+void t.test('those who wait are charged what they sent', async t => {
+  const limits = { holdBytes: 64 * 1024, holdMax: 20 }
+  const made = (targets: readonly Target[]) =>
+    table([pool(targets, { expecting: true })], { listeners: [LINE], limits })
+  const { plane, port } = await startPlane(t, made([]), '127.0.0.1:9')
+  const clients = await Promise.all(Array.from({ length: 20 }, async () => rawClient(t, port, 'hi')))
+  await until('all wait', () => plane.hold.size === 20)
+  // One sends much more than fits: it is read no further, and the others stay.
+  const [greedy] = clients
+  if (greedy === undefined) throw new Error('no client')
+  const much = randomBytes(16 * MIB)
+  greedy.socket.write(much)
+  const other = await rawClient(t, port)
+  await until('there is no room for another', () => other.closed)
+  t.ok(greedy.socket.writableLength > 0)
+  t.equal(plane.hold.size, 20)
+  let received = 0
+  const origin = await startKeeping(t)
+  plane.apply(made([target(origin)]))
+  await until('all have come', () => {
+    received = origin.received.reduce((sum, text) => sum + text.length, 0)
+    return received === 20 * 'hi'.length + much.length
+  })
+  t.equal(origin.sockets.length, 20)
+})
+
+void t.test('an instance that goes while it is dialled is nothing the client needs to know of', async t => {
+  const first = await startKeeping(t)
+  const second = await startOrigin(t, (text, socket) => socket.write(`[${text}]`))
+  const { plane, port, counted } = await start(t, [target(first)])
+  const dialled = new Promise<void>(resolve => {
+    // In the very turn of the loop in which it was dialled.
+    const look = (): void => {
+      if (Object.keys(plane.status().inFlight).length === 0) setImmediate(look)
+      else {
+        plane.apply(table([pool([target(second)])], { listeners: [LINE] }))
+        resolve()
+      }
+    }
+    setImmediate(look)
+  })
+  const client = await rawClient(t, port, 'hi')
+  await dialled
+  t.equal(await client.until(text => text !== ''), '[hi]')
+  client.socket.end()
+  await until('it is over', () => open(plane) === 0)
+  t.match(counted(), { arrived: 1, answered: 1, replayed: 1, broken: {} })
+  t.equal(first.received.join(''), '')
+})

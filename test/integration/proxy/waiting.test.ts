@@ -289,3 +289,23 @@ void t.test('workers keep the bounds of a table together', async t => {
   t.equal(plane.shareOf(0), 0)
   await plane.close(0)
 })
+
+void t.test('a request that had its instance may wait again for as long as others', async t => {
+  const limits = { holdTimeoutMs: 1000 }
+  const none = [pool([], { expecting: true })]
+  const { plane, port } = await startPlane(t, table(none, { limits }))
+  const client = await rawClient(t, port, GET)
+  await until('it is held', () => plane.hold.size === 1)
+  const past = performance.now() + limits.holdTimeoutMs
+  const silent = await startOrigin(t, () => {})
+  plane.apply(table([pool([target(silent)])], { limits }))
+  await until('the instance has had it for long', () => silent.received.join('') !== '' && performance.now() > past)
+  plane.apply(table(none, { limits }))
+  t.equal(plane.hold.size, 1)
+  const again = performance.now()
+  // The plane looks ten times a second.
+  await until('it was looked at', () => performance.now() - again > 250 || client.text !== '')
+  const good = await answering(t, ok('at last'))
+  plane.apply(table([pool([target(good)])], { limits }))
+  t.match(await client.until(isWhole), /at last$/)
+})

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import fc from 'fast-check'
 import t from 'tap'
 import type { PoolPolicy } from '../../../src/contracts/routing.ts'
@@ -11,6 +12,7 @@ import {
   noteTrialAnswered,
 } from '../../../proxy/balancing/outliers.ts'
 import { beginPacing, endPacing, growByAnswer, growByTime } from '../../../proxy/balancing/pacing.ts'
+import { dialError } from '../../../proxy/connections/dial.ts'
 import { RetryBudget } from '../../../proxy/balancing/retry-budget.ts'
 import type { CompiledPool } from '../../../proxy/routing/snapshot.ts'
 import type { TargetState } from '../../../proxy/routing/target.ts'
@@ -143,9 +145,9 @@ void t.test('an instance on its way out may fail, and our own want of descriptor
   pool.apply({ ...plainTargets(4), web_IN_0: { state: 'draining' } })
   fail(bad, 0)
   t.notOk(bad.ejected)
-  t.ok(isOwnLimit(Object.assign(new Error('x'), { code: 'EMFILE' })))
-  t.notOk(isOwnLimit(Object.assign(new Error('x'), { code: 'ECONNREFUSED' })))
-  t.notOk(isOwnLimit(new Error('timed out')))
+  t.ok(isOwnLimit(dialError(-constants.errno.EMFILE)))
+  t.notOk(isOwnLimit(dialError(-constants.errno.ECONNREFUSED)))
+  t.notOk(isOwnLimit(dialError(0)))
   t.end()
 })
 
