@@ -15,6 +15,8 @@ import type { IntakeCause, IntakeFailures } from './intake-failures.ts'
 
 /** After an answer of the intake: how long what still comes is read and dropped, so that no RST overtakes it. */
 const LINGER_MS = 2000
+/** As the worker ends: how long what has begun may take to get to its first request. */
+const FINISH_MS = 1000
 /** A fatal alert (RFC 8446 section 6): 80 is `internal_error`. */
 const INTERNAL_ERROR = Buffer.from([21, 3, 3, 0, 2, 2, 80])
 /** What every HTTP/2 connection begins with (RFC 9113 section 3.4), and no HTTP/1.1 request may. */
@@ -75,9 +77,10 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
     }
   }
 
-  /** No request of it can be lost: there was none. */
+  /** One that has begun to say what it is has a request to come, which is answered. */
   closeIfIdle(): void {
-    this.destroy()
+    const hasBegun = this.#state === 'handshake' || this.#size > 0
+    if (!hasBegun || performance.now() - this.#since > FINISH_MS) this.destroy()
   }
 
   destroy(): void {
