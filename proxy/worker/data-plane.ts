@@ -16,6 +16,7 @@ import { Intake } from '../intake/intake.ts'
 import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
 import { NamedRows } from '../ledger/named-rows.ts'
 import { PlaneMetrics } from '../metrics/plane-metrics.ts'
+import { reportPools } from '../metrics/pool-metrics.ts'
 import { PoolState, type PoolReport } from '../routing/pool-state.ts'
 import { compileTable, leadingNowhere, type Snapshot } from '../routing/snapshot.ts'
 import { drainAt } from '../routing/drain.ts'
@@ -101,6 +102,8 @@ export class DataPlane implements Plane, Doors {
     this.metrics.report('heldRequests', () => this.hold.size)
     this.metrics.report('upstreamIdle', () => this.#idleUpstreams())
     this.metrics.report('accessLogDropped', () => this.#linesDropped + (this.accessLog?.dropped ?? 0))
+    this.metrics.report('intakeFailures', () => this.intake.failures.counts)
+    reportPools(this.metrics, () => this.pools())
     this.#sweep = setInterval(() => this.#watch(), SWEEP_MS)
     this.#sweep.unref()
   }
