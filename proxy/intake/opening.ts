@@ -27,6 +27,9 @@ const METHOD = /^[A-Z]{3,8}(?: |$)/
 interface Owner {
   readonly failures: IntakeFailures
   readonly terminators: Terminators
+  /** It costs memory from here on. False: too many do. */
+  enter(address: string): boolean
+  leave(): void
   over(opening: Opening): void
 }
 
@@ -42,6 +45,8 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
   #held: Buffer[] = []
   #size = 0
   #needed = 1
+  /** Counted among those that are bounded: not while it is silent where plain HTTP may be. */
+  #entered: boolean
   /** From the handshake on. */
   #under: Socket | null = null
   #choice: TlsChoice | null = null
@@ -61,6 +66,7 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
     this.#ends = ends
     this.#stream = stream
     this.#state = first
+    this.#entered = first !== 'preface'
     stream.handler = this
   }
 
@@ -186,6 +192,7 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
       this.#held = rest.length === 0 ? [] : [rest]
       this.#size = rest.length
       this.#needed = 1
+      this.#leave()
       if (rest.length > 0) this.#look()
       return
     }
@@ -202,8 +209,11 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
       this.#doors.serveHttp1(this.#address, new Peer(this.#ends, null), this.#stream)
       this.#over()
       this.#stream.handler.onBytes(bytes, 0, bytes.length)
-    } else if (length < PREFACE.length) this.#needed = PREFACE.length
-    else {
+    } else if (length < PREFACE.length) {
+      this.#needed = PREFACE.length
+      this.#entered ||= this.#owner.enter(this.#address)
+      if (!this.#entered) this.destroy()
+    } else {
       const socket = this.#stream.surrender(bytes)
       // A session ends when its client does; requests of HTTP/1.1 are answered even then.
       socket.allowHalfOpen = false
@@ -263,10 +273,16 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
     this.destroy()
   }
 
+  #leave(): void {
+    if (this.#entered) this.#owner.leave()
+    this.#entered = false
+  }
+
   #over(): void {
     if (this.#state === 'over') return
     this.#state = 'over'
     this.#held = []
+    this.#leave()
     this.#owner.over(this)
   }
 }
