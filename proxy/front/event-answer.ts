@@ -3,6 +3,8 @@ import { clipRanges, EventStream } from '../tunnel/event-stream.ts'
 import type { Caller } from './caller.ts'
 
 const EVENT_STREAM = /^content-type:[ \t]*text\/event-stream[ \t]*(?:;|$)/im
+/** In a compressed body two LF are no boundary. */
+const ENCODED = /^content-encoding:(?![ \t]*identity[ \t]*$)/im
 const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 
 /** An answer that is a stream of events (SSE): passed on as it comes, and ended between two events when it has to end. */
@@ -18,9 +20,10 @@ export class EventAnswer {
     this.#events = new EventStream(chunked)
   }
 
-  /** Null for any other answer, and for one whose length is told: it cannot be shorter. */
+  /** Null for any other answer, for a compressed one, and for one whose length is told: it cannot be shorter. */
   static of(head: ResponseHead, caller: Caller): EventAnswer | null {
     if ((head.body !== 'chunked' && head.body !== 'close') || !EVENT_STREAM.test(head.fields)) return null
+    if (ENCODED.test(head.fields)) return null
     return new EventAnswer(caller, head.body === 'chunked' && !caller.payloadOnly)
   }
 

@@ -95,7 +95,8 @@ export class Http2Connection implements CallerOwner {
 
   /** Takes no new requests after those the client may have sent already; closes after the last answer. */
   closeIfIdle(): void {
-    if (this.#state !== 'open') return
+    // Destroyed, but not told to be closed yet: a ping would throw.
+    if (this.#state !== 'open' || this.#session.destroyed) return
     this.#setState('notice')
     this.#transport.write(NOTICE)
     this.#session.ping(() => this.#lastWord())

@@ -32,6 +32,7 @@ export class UpstreamSession implements Retirable {
   readonly #socket: Socket
   readonly #session: ClientHttp2Session
   readonly #waiting = new Set<SessionWaiter>()
+  readonly #since = performance.now()
   #state: 'dialling' | 'open' | 'closing' = 'dialling'
   #streams = 0
   #max = 0
@@ -79,11 +80,16 @@ export class UpstreamSession implements Retirable {
     return null
   }
 
-  /** Joins a session that is being dialled, or begins one, that tells `waiter` when it is ready. */
+  /**
+   * Joins a session that is being dialled, or begins one, that tells `waiter` when it is ready. A dial that has taken too
+   * long for one is not joined by others.
+   */
   static dial(target: TargetState, waiter: SessionWaiter): void {
+    const tooOld = performance.now() - target.pool.policy.connectTimeoutMs
     let joined: UpstreamSession | null = null
     for (const session of target.sessions) {
-      if (session instanceof UpstreamSession && session.#state === 'dialling') joined = session
+      if (!(session instanceof UpstreamSession) || session.#state !== 'dialling') continue
+      if (session.#since > tooOld) joined = session
     }
     if (joined === null) {
       joined = new UpstreamSession(target)
@@ -101,11 +107,12 @@ export class UpstreamSession implements Retirable {
     return stream
   }
 
-  /** The request does not wait any more. A dial that took too long for one is not joined by others. */
+  /** The request does not wait any more; others go on waiting. Nobody needs a session that is not open and has none. */
   leave(waiter: SessionWaiter): void {
-    if (!this.#waiting.delete(waiter) || this.#state !== 'dialling') return
+    if (!this.#waiting.delete(waiter) || this.#state === 'open') return
+    if (this.#waiting.size > 0 || this.#streams > 0) return
     this.#leave()
-    if (this.#waiting.size === 0) this.#session.destroy()
+    this.#session.destroy()
   }
 
   /** Whether the instance said, by GOAWAY or by REFUSED_STREAM, that it did nothing for this request. */

@@ -41,20 +41,33 @@ export class Intake {
       return
     }
     const socket = accepted instanceof Socket ? accepted : socketAround(accepted)
-    if (this.#openings >= MAX_OPENINGS) {
-      this.failures.add('too-many', address, `${MAX_OPENINGS} connections are not past their handshake`)
+    // One that may as well be idle speaking HTTP/1.1 counts once it has said something.
+    if (first !== 'preface' && !this.enter(address)) {
       socket.resetAndDestroy()
       return
     }
     const stream = SocketStream.accepted(socket, NOBODY)
-    this.#openings++
     const opening = new Opening(this.#doors, this, address, ends, stream, first)
     this.#doors.add(opening)
   }
 
+  /** One more that costs what an opening may. False: there are too many. */
+  enter(address: string): boolean {
+    if (this.#openings >= MAX_OPENINGS) {
+      this.failures.add('too-many', address, `${MAX_OPENINGS} connections are not past their handshake`)
+      return false
+    }
+    this.#openings++
+    return true
+  }
+
+  /** One fewer. */
+  leave(): void {
+    this.#openings--
+  }
+
   /** It was handed on, or is gone. */
   over(opening: Opening): void {
-    this.#openings--
     this.#doors.remove(opening)
   }
 }

@@ -15,6 +15,8 @@ import type { IntakeCause, IntakeFailures } from './intake-failures.ts'
 
 /** After an answer of the intake: how long what still comes is read and dropped, so that no RST overtakes it. */
 const LINGER_MS = 2000
+/** As the worker ends: how long what has begun may take to get to its first request. */
+const FINISH_MS = 1000
 /** A fatal alert (RFC 8446 section 6): 80 is `internal_error`. */
 const INTERNAL_ERROR = Buffer.from([21, 3, 3, 0, 2, 2, 80])
 /** What every HTTP/2 connection begins with (RFC 9113 section 3.4), and no HTTP/1.1 request may. */
@@ -25,6 +27,9 @@ const METHOD = /^[A-Z]{3,8}(?: |$)/
 interface Owner {
   readonly failures: IntakeFailures
   readonly terminators: Terminators
+  /** It costs memory from here on. False: too many do. */
+  enter(address: string): boolean
+  leave(): void
   over(opening: Opening): void
 }
 
@@ -40,6 +45,8 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
   #held: Buffer[] = []
   #size = 0
   #needed = 1
+  /** Counted among those that are bounded: not while it is silent where plain HTTP may be. */
+  #entered: boolean
   /** From the handshake on. */
   #under: Socket | null = null
   #choice: TlsChoice | null = null
@@ -59,6 +66,7 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
     this.#ends = ends
     this.#stream = stream
     this.#state = first
+    this.#entered = first !== 'preface'
     stream.handler = this
   }
 
@@ -75,9 +83,10 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
     }
   }
 
-  /** No request of it can be lost: there was none. */
+  /** One that has begun to say what it is has a request to come, which is answered. */
   closeIfIdle(): void {
-    this.destroy()
+    const hasBegun = this.#state === 'handshake' || this.#size > 0
+    if (!hasBegun || performance.now() - this.#since > FINISH_MS) this.destroy()
   }
 
   destroy(): void {
@@ -183,6 +192,7 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
       this.#held = rest.length === 0 ? [] : [rest]
       this.#size = rest.length
       this.#needed = 1
+      this.#leave()
       if (rest.length > 0) this.#look()
       return
     }
@@ -199,8 +209,11 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
       this.#doors.serveHttp1(this.#address, new Peer(this.#ends, null), this.#stream)
       this.#over()
       this.#stream.handler.onBytes(bytes, 0, bytes.length)
-    } else if (length < PREFACE.length) this.#needed = PREFACE.length
-    else {
+    } else if (length < PREFACE.length) {
+      this.#needed = PREFACE.length
+      this.#entered ||= this.#owner.enter(this.#address)
+      if (!this.#entered) this.destroy()
+    } else {
       const socket = this.#stream.surrender(bytes)
       // A session ends when its client does; requests of HTTP/1.1 are answered even then.
       socket.allowHalfOpen = false
@@ -260,10 +273,16 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
     this.destroy()
   }
 
+  #leave(): void {
+    if (this.#entered) this.#owner.leave()
+    this.#entered = false
+  }
+
   #over(): void {
     if (this.#state === 'over') return
     this.#state = 'over'
     this.#held = []
+    this.#leave()
     this.#owner.over(this)
   }
 }

@@ -1,4 +1,4 @@
-import type { PlaneMetricName, PlaneReadings } from '../../src/contracts/plane-metrics.ts'
+import { PLANE_METRICS, type PlaneMetricName, type PlaneReadings } from '../../src/contracts/plane-metrics.ts'
 
 /** Counters and gauges of one worker (or holder), by the catalogue in src/contracts/plane-metrics.ts. */
 export class PlaneMetrics {
@@ -20,13 +20,15 @@ export class PlaneMetrics {
     this.#reports.set(name, read)
   }
 
-  /** All that is not zero. */
+  /** All that is not zero, and how pools do even then: that one has nothing ready must be seen. */
   read(): PlaneReadings {
     const readings: PlaneReadings = {}
     for (const [name, values] of this.#values) readings[name] = withoutZeros(Object.fromEntries(values))
     for (const [name, read] of this.#reports) {
       const value = read()
-      readings[name] = withoutZeros(typeof value === 'number' ? { '': value } : value)
+      const { type, label } = PLANE_METRICS[name]
+      const values = typeof value === 'number' ? { '': value } : value
+      readings[name] = type === 'gauge' && label === 'pool' ? values : withoutZeros(values)
     }
     return readings
   }

@@ -1,4 +1,9 @@
-import { PLANE_METRICS, type PlaneMetricName, type PlaneReadings } from '../../src/contracts/plane-metrics.ts'
+import {
+  PLANE_METRICS,
+  type PlaneMetric,
+  type PlaneMetricName,
+  type PlaneReadings,
+} from '../../src/contracts/plane-metrics.ts'
 
 const NAMES = Object.keys(PLANE_METRICS) as PlaneMetricName[] // keys of the literal
 
@@ -41,7 +46,11 @@ function addReadings(a: PlaneReadings, b: PlaneReadings): PlaneReadings {
     const more = b[name]
     if (more === undefined) continue
     const values: Record<string, number> = { ...sum[name] }
-    for (const [label, value] of Object.entries(more)) values[label] = (values[label] ?? 0) + value
+    const { over }: PlaneMetric = PLANE_METRICS[name]
+    for (const [label, value] of Object.entries(more)) {
+      const before = values[label] ?? 0
+      values[label] = over === 'max' ? Math.max(before, value) : before + value
+    }
     sum[name] = values
   }
   return sum

@@ -56,10 +56,11 @@ export class TlsSite {
    * `serverName` under `authScope`? Client authentication and certificate must be those the client would meet there.
    */
   misdirects(listener: Listener, hostName: string, serverName: string | null, authScope: string): boolean {
-    const own = this.#own.find(one => one.listener === listener)
+    // By key: a snapshot that leads nowhere has copies.
+    const own = this.#own.find(one => one.listener.key === listener.key)
     if (own === undefined || own.authScope !== authScope) return true
     const shown = this.choose(serverName)
-    return shown?.listener !== listener && shown?.certificate.id !== this.choose(hostName)?.certificate.id
+    return shown?.listener.key !== listener.key && shown?.certificate.id !== this.choose(hostName)?.certificate.id
   }
 
   /** Every choice there is. */

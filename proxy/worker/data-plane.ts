@@ -16,6 +16,7 @@ import { Intake } from '../intake/intake.ts'
 import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
 import { NamedRows } from '../ledger/named-rows.ts'
 import { PlaneMetrics } from '../metrics/plane-metrics.ts'
+import { reportPools } from '../metrics/pool-metrics.ts'
 import { PoolState, type PoolReport } from '../routing/pool-state.ts'
 import { compileTable, leadingNowhere, type Snapshot } from '../routing/snapshot.ts'
 import { drainAt } from '../routing/drain.ts'
@@ -28,6 +29,8 @@ const SWEEP_MS = 100
 const SWEEPS_PER_ROUND = 10
 const WATCHED_AT_ONCE = 500
 const CLOSED_MS = 5
+/** As it stops: what only now came through with its handshake has its first request on the way. */
+const FIRST_REQUEST_MS = 1000
 /** A sweep this late means that this process stood still: what waits is not to blame. */
 const STALL_MS = 1000
 
@@ -77,6 +80,8 @@ export class DataPlane implements Plane, Doors {
   readonly #accessLogTo: AccessLogPlace | null
   #linesDropped = 0
   #stopping = false
+  /** Connections that were opened while it stops, with the time. */
+  readonly #late = new Map<OpenConnection, number>()
   #lastSweep = performance.now()
   #stoodStillUntil = 0
   #drained: (() => void) | null = null
@@ -97,6 +102,8 @@ export class DataPlane implements Plane, Doors {
     this.metrics.report('heldRequests', () => this.hold.size)
     this.metrics.report('upstreamIdle', () => this.#idleUpstreams())
     this.metrics.report('accessLogDropped', () => this.#linesDropped + (this.accessLog?.dropped ?? 0))
+    this.metrics.report('intakeFailures', () => this.intake.failures.counts)
+    reportPools(this.metrics, () => this.pools())
     this.#sweep = setInterval(() => this.#watch(), SWEEP_MS)
     this.#sweep.unref()
   }
@@ -210,7 +217,9 @@ export class DataPlane implements Plane, Doors {
   // Doors
 
   serveHttp1(address: string, peer: Peer, stream: ByteStream): void {
-    this.add(new ClientConnection(this, this, address, peer, stream))
+    const connection = new ClientConnection(this, this, address, peer, stream)
+    if (this.#stopping) this.#late.set(connection, performance.now())
+    this.add(connection)
   }
 
   serveHttp2(address: string, peer: Peer, socket: Socket): void {
@@ -229,6 +238,7 @@ export class DataPlane implements Plane, Doors {
 
   remove(connection: OpenConnection): void {
     this.#connections.delete(connection)
+    this.#late.delete(connection)
     if (this.#connections.size === 0) this.#drained?.()
   }
 
@@ -316,7 +326,10 @@ export class DataPlane implements Plane, Doors {
   }
 
   #closeIdle(): void {
-    for (const connection of this.#connections) connection.closeIfIdle()
+    const tooLate = performance.now() - FIRST_REQUEST_MS
+    for (const connection of this.#connections) {
+      if ((this.#late.get(connection) ?? tooLate) <= tooLate) connection.closeIfIdle()
+    }
   }
 
   /** All connections within a second, and at once while there are few: thousands of idle ones are to cost little. */

@@ -78,6 +78,8 @@ function tlsOf(
   const release = draft.releases.get(specOf(role, role.target).package)
   const ca = own(own(release?.authorities ?? {}, role.name) ?? {}, endpoint.name)
   const { clientAuth } = endpoint
+  // Without the authorities the address would ask nobody for a certificate: rather it stays as it was.
+  if (clientAuth !== null && ca === undefined) return null
   return {
     certificates: [...new Set(certificates)],
     clientAuth: clientAuth === null || ca === undefined ? null : { ca, required: clientAuth.required },

@@ -70,6 +70,16 @@ void t.test('a drain ends a chunked event stream between two events and keeps th
   t.same(plane.status().inFlight, {})
 })
 
+void t.test('a stream of events that says it is not encoded is ended like one that says nothing', async t => {
+  const fields = 'Content-Encoding: identity\r\nTransfer-Encoding: chunked\r\n'
+  const { port, drain, rows } = await startEvents(t, `${HEAD}${fields}\r\n${chunk('data: 1\n\n')}`, 0)
+  const client = await rawClient(t, port, GET)
+  await client.until(text => text.includes('data: 1'))
+  drain()
+  await client.until(text => text.endsWith('data: 1\n\n\r\n0\r\n\r\n'))
+  t.equal(rows().answered, 1)
+})
+
 void t.test('an event under way is finished first, and nothing of the next one follows', async t => {
   const { port, say, drain, rows } = await startEvents(t, `${HEAD}Transfer-Encoding: chunked\r\n\r\n`, 0)
   const client = await rawClient(t, port, GET)
@@ -112,6 +122,8 @@ void t.test('an event stream with a length, a half event and a download are cut 
     `${HEAD}Content-Length: 100\r\n\r\ndata: 1\n\n`,
     `${HEAD}Transfer-Encoding: chunked\r\n\r\n${chunk('data: 1\n')}`,
     `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk('data: 1\n\n')}`,
+    // What looks like a boundary in compressed octets is none.
+    `${HEAD}Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n${chunk('data: 1\n\n')}`,
   ]) {
     const { port, drain, rows, plane } = await startEvents(t, first, 0)
     const client = await rawClient(t, port, GET)

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { createControllerMetrics } from '../../../src/controller/metrics/metrics.ts'
-import { DEFAULT_LIMITS, DEFAULT_POLICY } from '../../../src/contracts/routing.ts'
+import { PLANE_METRICS } from '../../../src/contracts/plane-metrics.ts'
+import { DEFAULT_LIMITS, DEFAULT_OPTIONS, DEFAULT_POLICY } from '../../../src/contracts/routing.ts'
 import { emptyState, type FabricState } from '../../../src/fabric/state.ts'
 import { emptyRow, foldedRow, type LedgerRow } from '../../../src/model/ledger-row.ts'
 import { ProxyMetrics } from '../../../proxy/metrics/proxy-metrics.ts'
@@ -16,6 +17,7 @@ import {
   open,
   pool,
   rawClient,
+  startOrigin,
   startPlane,
   table,
   target,
@@ -148,4 +150,63 @@ void t.test('a tap on a listener that is not there makes no series', async t => 
   await ask(t, test.port, GET.replace('/ ', '/some/random/path '))
   const families = await scrape(test)
   t.notMatch(JSON.stringify([...families]), /random/)
+})
+
+void t.test('what happens in a pool and before a request is scraped, by pool and by cause', async t => {
+  const bad = await startOrigin(t, (_text, socket) => socket.resetAndDestroy())
+  const good = [await answering(t, ok('good')), await answering(t, ok('good'))]
+  const targets = [bad, ...good].map((origin, index) => target(origin, { name: `web_IN_${index}` }))
+  const ejection = { failures: 3, baseMs: 60_000, maxShare: 0.5 }
+  const policy = { ...DEFAULT_POLICY, balancing: 'round-robin', ejection } as const
+  const empty = pool([], { key: 'd1/web/other', endpoint: 'other', expecting: true })
+  const listeners = [
+    listener(),
+    listener({ key: 'other', port: 2, pool: empty.key }),
+    listener({ key: 'behind', port: 3, options: { ...DEFAULT_OPTIONS, proxyProtocol: true } }),
+  ]
+  const test = await startPlane(t, table([pool(targets, { policy }), empty], { listeners, limits: { holdMax: 1 } }))
+  const other = await test.listen('127.0.0.1:2')
+  for (let n = 0; n < 9; n++) t.match(await ask(t, test.port, GET), /good$/)
+  const waiting = await rawClient(t, other, POST)
+  await until('it waits', () => test.plane.hold.size === 1)
+  t.match(await ask(t, other, GET), /^HTTP\/1\.1 503 /)
+  await ask(t, await test.listen('127.0.0.1:3'), GET)
+
+  const families = await scrape(test)
+  const read = (name: string, labels: Record<string, string>): number | undefined =>
+    families
+      .get(`vipswap_${name}`)
+      ?.samples.find(sample => Object.entries(labels).every(([key, value]) => sample.labels[key] === value))?.value
+  const first = { proxy: 'proxy-0', pool: 'd1/web/http' }
+  const second = { proxy: 'proxy-0', pool: 'd1/web/other' }
+  for (const [name, value] of Object.entries({
+    ready: 3,
+    ejected: 1,
+    ejections_total: 1,
+    retries_total: 3,
+    waiting: 0,
+  })) {
+    t.equal(read(`pool_${name}`, first), value, name)
+  }
+  t.same(
+    ['ready', 'waiting', 'held_total', 'hold_full_total'].map(name => read(`pool_${name}`, second)),
+    [0, 1, 1, 1],
+  )
+  t.ok(read('pool_waiting_bytes', second))
+  t.equal(read('intake_failures_total', { cause: 'proxy-header' }), 1)
+  waiting.socket.destroy()
+})
+
+void t.test('every count of a pool is scraped', async t => {
+  const { plane } = await startPlane(t, table([pool([])]))
+  const [report] = plane.pools()
+  const counts = Object.values(report ?? {}).filter(value => typeof value === 'number').length
+  const metrics = Object.values(PLANE_METRICS).filter(({ label }) => label === 'pool').length
+  t.equal(metrics, counts)
+})
+
+void t.test('workers know of the same instances: those do not add up, what waits in each does', async t => {
+  const readings = { poolReady: { p: 3 }, poolEjected: { p: 0 }, poolWaiting: { p: 2 } }
+  const both = [readings, { ...readings, poolEjected: { p: 1 } }].map((each, worker) => ({ worker, readings: each }))
+  t.same(new ProxyMetrics().total(both, {}), { poolReady: { p: 3 }, poolEjected: { p: 1 }, poolWaiting: { p: 4 } })
 })

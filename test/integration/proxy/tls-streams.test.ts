@@ -6,9 +6,10 @@ import { buffer } from 'node:stream/consumers'
 import { createServer as createTlsServer } from 'node:tls'
 import t from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import type { ByteHandler } from '../../../proxy/connections/byte-stream.ts'
+import type { ByteHandler, ByteStream } from '../../../proxy/connections/byte-stream.ts'
 import { SocketStream } from '../../../proxy/connections/socket-stream.ts'
 import { TlsStream } from '../../../proxy/connections/tls-stream.ts'
+import type { DataPlaneLimits } from '../../../src/contracts/routing.ts'
 import { until } from '../../support/until.ts'
 import { isWhole, ok, pool, startOrigin, startPlane, statusOf, table, target, type TestPlane } from './support.ts'
 import { get, httpsListener, serverCertificate, tlsClient, withCertificates } from './tls-support.ts'
@@ -17,11 +18,13 @@ interface Test {
   teardown(fn: () => unknown): void
 }
 
-async function secured(t: Test, origin: { port: number }): Promise<TestPlane> {
+async function secured(t: Test, origin: { port: number }, limits: Partial<DataPlaneLimits> = {}): Promise<TestPlane> {
   const certificate = await serverCertificate(['app.localhost'])
   return startPlane(
     t,
-    withCertificates(table([pool([target(origin)])], { listeners: [httpsListener([certificate])] }), [certificate]),
+    withCertificates(table([pool([target(origin)])], { listeners: [httpsListener([certificate])], limits }), [
+      certificate,
+    ]),
   )
 }
 
@@ -100,11 +103,25 @@ void t.test('a client that has ended its side still gets its answer, with an end
   const origin = await startOrigin(t, (text, socket, clear) => {
     if (!text.includes('\r\n\r\n')) return
     clear()
-    setTimeout(() => socket.write(ok('late')), 50)
+    asked = socket
   })
-  const { port } = await secured(t, origin)
+  let asked: Socket | null = null
+  const { plane, port } = await secured(t, origin)
+  let isEnded = false
+  const serve = plane.serveHttp1.bind(plane)
+  plane.serveHttp1 = (address, peer, stream) => {
+    serve(address, peer, stream)
+    const { handler } = stream
+    const onEnd = handler.onEnd.bind(handler)
+    handler.onEnd = () => {
+      isEnded = true
+      onEnd()
+    }
+  }
   const client = await tlsClient(t, port)
   client.socket.end(get('app.localhost'))
+  const instance = await until('the plane knows of the end', () => (isEnded ? asked : null))
+  instance.write(ok('late'))
   t.match(await client.end(), /late$/)
   t.ok(client.ended)
 })
@@ -124,11 +141,18 @@ void t.test('requests sent together are answered in order, without waiting for o
   t.same(text.match(/\/n\d+\./g), paths)
 })
 
-void t.test('a client that does not read stops the instance; memory stays bounded; then it gets all of it', async t => {
-  const size = 64 * 1024 * 1024
+const DOWNLOAD = 64 * 1024 * 1024
+
+/** An instance that answers with that many octets, as fast as they are taken. */
+async function startDownload(t: Test) {
+  const size = DOWNLOAD
   const hash = createHash('sha256')
   let written = 0
+  let isClosed = false
   const server = createServer((_asked, answer) => {
+    answer.on('close', () => {
+      isClosed = true
+    })
     answer.writeHead(200, { 'Content-Length': size })
     const more = (): void => {
       while (written < size) {
@@ -145,7 +169,34 @@ void t.test('a client that does not read stops the instance; memory stays bounde
     server.listen(0, '127.0.0.1', resolve)
   })
   t.teardown(() => server.close())
-  const { port, plane } = await secured(t, { port: (server.address() as AddressInfo).port })
+  const { port } = server.address() as AddressInfo
+  return { port, hash, written: () => written, isClosed: () => isClosed }
+}
+
+void t.test('a client that does not read stops the instance, and what is kept is bounded', async t => {
+  const origin = await startDownload(t)
+  const { port, rows, plane } = await secured(t, origin, { idleTimeoutMs: 500 })
+  const client = await tlsClient(t, port)
+  client.socket.removeAllListeners('data')
+  client.socket.pause()
+  client.send(get('app.localhost'))
+  // The plane has seen it take nothing for that long: nothing more would have been taken of the instance either.
+  await until('the plane gives the client up', () => rows('app/production/web/https').clientGone === 1)
+  await until('the instance sees it', origin.isClosed)
+  t.ok(origin.written() < DOWNLOAD / 2, `${origin.written()} octets were taken of ${DOWNLOAD}`)
+  client.socket.destroy()
+  await until('it is over', () => plane.connections === 0)
+})
+
+void t.test('a client that stopped reading for a while gets all of it', async t => {
+  const origin = await startDownload(t)
+  const { port, plane } = await secured(t, origin)
+  let stream: ByteStream | null = null
+  const serve = plane.serveHttp1.bind(plane)
+  plane.serveHttp1 = (address, peer, served) => {
+    stream = served
+    serve(address, peer, served)
+  }
   const client = await tlsClient(t, port)
   const came = createHash('sha256')
   let head: Buffer = Buffer.alloc(0)
@@ -153,17 +204,8 @@ void t.test('a client that does not read stops the instance; memory stays bounde
   client.socket.removeAllListeners('data')
   client.socket.pause()
   client.send(get('app.localhost'))
-  // What is on its way in the kernel's buffers and here does not grow any more.
-  let last = -1
-  await until('the instance is stopped', async () => {
-    const before = written
-    await new Promise(resolve => {
-      setTimeout(resolve, 200)
-    })
-    last = written
-    return before > 0 && written === before
-  })
-  t.ok(last < 32 * 1024 * 1024, `${last} octets were taken of ${size}`)
+  const under = await until('it is served', () => stream)
+  await until('more waits than the kernel takes', () => under.pending > 0)
   client.socket.on('data', (chunk: Buffer) => {
     let part = chunk
     if (head !== null && body === 0) {
@@ -176,28 +218,23 @@ void t.test('a client that does not read stops the instance; memory stays bounde
     body += part.length
   })
   client.socket.resume()
-  await until('all of it came', () => body === size)
-  t.equal(came.digest('hex'), hash.digest('hex'))
+  await until('all of it came', () => body === DOWNLOAD)
+  t.equal(came.digest('hex'), origin.hash.digest('hex'))
   client.socket.destroy()
   await until('it is over', () => plane.connections === 0)
 })
 
 void t.test('an instance that does not read stops the client', async t => {
   const origin = await startOrigin(t, (_text, socket) => void socket.pause())
-  const { port } = await secured(t, origin)
+  const { port, rows } = await secured(t, origin, { idleTimeoutMs: 500 })
   const client = await tlsClient(t, port)
   const part = 'x'.repeat(1024 * 1024)
   client.send(`POST / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: ${64 * part.length}\r\n\r\n`)
   for (let n = 0; n < 64; n++) client.send(part)
-  let last = -1
-  await until('the client is stopped', async () => {
-    const before = client.socket.writableLength
-    await new Promise(resolve => {
-      setTimeout(resolve, 200)
-    })
-    last = client.socket.writableLength
-    return last === before
-  })
+  // The plane has seen the instance take nothing for that long, and says so.
+  await client.until(text => text.includes('\r\n\r\n'))
+  const last = client.socket.writableLength
+  t.same(rows('app/production/web/https').broken, { timeout: 1 })
   t.ok(last > 32 * part.length, `${last} octets were not taken`)
 })
 

@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { clientHello } from '../../support/client-hello.ts'
 import { until } from '../../support/until.ts'
@@ -238,26 +238,65 @@ void t.test('HTTP without TLS is answered 400, other octets are not', async t =>
   t.equal(counts['plain-http'] + counts['client-hello'], 5)
 })
 
-void t.test(
-  'who does not come through with a handshake in time is cut, and at the end of the worker at once',
-  async t => {
-    const certificate = await serverCertificate(['app.localhost'])
-    const of = (headTimeoutMs: number): Parameters<typeof plane.apply>[0] =>
-      withCertificates(table([pool([])], { listeners: [httpsListener([certificate])], limits: { headTimeoutMs } }), [
-        certificate,
-      ])
-    const { port, plane } = await startPlane(t, withCertificates(table([]), []))
-    plane.apply(of(200))
-    const slow = await rawClient(t, port, '\x16\x03\x01\x02\x00\x01')
-    await slow.end()
-    t.equal(plane.intake.failures.counts.timeout, 1)
-    plane.apply(of(60_000))
-    await rawClient(t, port, '\x16\x03\x01\x02\x00\x01')
-    await until('it is counted', () => plane.connections === 1)
-    await plane.close(5000)
-    t.equal(plane.connections, 0)
-  },
-)
+void t.test('who does not come through with a handshake in time is cut, and soon at the end of the worker', async t => {
+  const certificate = await serverCertificate(['app.localhost'])
+  const of = (headTimeoutMs: number): Parameters<typeof plane.apply>[0] =>
+    withCertificates(table([pool([])], { listeners: [httpsListener([certificate])], limits: { headTimeoutMs } }), [
+      certificate,
+    ])
+  const { port, plane } = await startPlane(t, withCertificates(table([]), []))
+  plane.apply(of(200))
+  const slow = await rawClient(t, port, '\x16\x03\x01\x02\x00\x01')
+  await slow.end()
+  t.equal(plane.intake.failures.counts.timeout, 1)
+  plane.apply(of(60_000))
+  await rawClient(t, port, '\x16\x03\x01\x02\x00\x01')
+  await until('it is counted', () => plane.connections === 1)
+  const before = performance.now()
+  await plane.close(20_000)
+  t.ok(performance.now() - before < 10_000, 'it does not wait for the deadline')
+  t.equal(plane.connections, 0)
+})
+
+void t.test('a handshake under way as the worker ends is finished, and its request answered', async t => {
+  const certificate = await serverCertificate(['app.localhost'])
+  const origin = await answering(t, ok('hello'))
+  const { port, plane } = await startPlane(
+    t,
+    withCertificates(table([pool([target(origin)])], { listeners: [httpsListener([certificate])] }), [certificate]),
+  )
+  // What the client says after its ClientHello comes when told.
+  const held: Buffer[] = []
+  let passOn = (chunk: Buffer): void => void held.push(chunk)
+  let release = (): void => {}
+  const relay = createServer(socket => {
+    const through = connect({ port, host: '127.0.0.1' })
+    for (const end of [socket, through])
+      end.on('error', () => {}).on('close', () => [socket, through].map(one => one.destroy()))
+    through.pipe(socket)
+    socket.once('data', hello => {
+      through.write(hello)
+      socket.on('data', (chunk: Buffer) => passOn(chunk))
+    })
+    release = () => {
+      passOn = chunk => void through.write(chunk)
+      for (const chunk of held) passOn(chunk)
+    }
+  })
+  await new Promise<void>(resolve => {
+    relay.listen(0, '127.0.0.1', resolve)
+  })
+  t.teardown(() => relay.close())
+  const connected = tlsClient(t, (relay.address() as AddressInfo).port)
+  await until('the client has answered the first flight', () => held.length > 0)
+  const closed = plane.close(20_000)
+  release()
+  const client = await connected
+  client.send(get('app.localhost'))
+  t.match(await client.answer(), /^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n/)
+  client.socket.destroy()
+  await closed
+})
 
 void t.test('an answer that is not whole ends without close_notify, one that is ends with it', async t => {
   const certificate = await serverCertificate(['app.localhost'])
@@ -336,4 +375,17 @@ void t.test('hundreds of connections that break off within their handshake leave
   }
   await until('nothing is left of them', () => plane.connections === 0)
   t.equal(statusOf(await tlsAsk(t, port, get('app.localhost'))), 503, 'it serves')
+})
+
+void t.test('a proxy that is being replaced says so on https, too', async t => {
+  const { certificates, listeners } = await shared()
+  const origin = await answering(t, ok('hello'))
+  const first = withCertificates(table([pool([target(origin)])], { listeners }), certificates)
+  const { plane, port } = await startPlane(t, first)
+  plane.prepare(first)
+  const client = await tlsClient(t, port, { servername: 'one.example.org' })
+  client.send(get('one.example.org'))
+  // At the gate or not there yet: it is answered the same.
+  plane.shut()
+  t.equal(statusOf(await client.answer()), 503)
 })

@@ -461,4 +461,22 @@ t.test('mutual TLS, and the limits a fabric gives its endpoints', async t => {
   lab.input({ kind: 'restored', settings })
   t.equal(lab.listener('shop/production/web/tls').options.maxBodyBytes, 5, 'taken up with the next start')
   t.equal(lab.routing().pools['d1/web/tls']?.policy.ejection, null)
+  const later = { ...https({ version: '2.0.0', brings: ONE, over }), authorities: { web: {} } }
+  lab.input({ kind: 'release-added', release: later, certificates: [ONE] })
+  lab.accept({
+    kind: 'upgrade',
+    service: 'shop',
+    slot: 'production',
+    package: later.digest,
+    mode: 'auto',
+    force: false,
+    restartUnchanged: false,
+    overlap: false,
+  })
+  lab.settle()
+  t.strictSame(
+    lab.listener('shop/production/web/tls').tls?.clientAuth,
+    { ca: 'the authorities', required: false },
+    'it never stops asking because the authorities are not known',
+  )
 })

@@ -1,5 +1,8 @@
 import type { ServerHttp2Stream } from 'node:http2'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
+import { Peer } from '../../../../proxy/connections/peer.ts'
+import { serveHttp2 } from '../../../../proxy/http2/http2-connection.ts'
 import { frameClient, get, TYPE } from '../../../support/http2-frames.ts'
 import { until } from '../../../support/until.ts'
 import { DEFAULT_LIMITS, type RoutingTable } from '../../../../src/contracts/routing.ts'
@@ -120,4 +123,29 @@ void t.test('ten thousand streams at once cost what they cost, and leave nothing
   t.equal(plane.descriptors, 0)
   t.equal(origin.sockets.length, 0)
   t.equal(clients[0]?.of(TYPE.goaway).length, 0)
+})
+
+void t.test('a connection that is destroyed can still be told to close', async t => {
+  const { plane } = await startPlane(t, table([], { listeners }))
+  const server = createServer({ pauseOnConnect: true })
+  const accepted = new Promise<Socket>(resolve => {
+    server.once('connection', resolve)
+  })
+  await new Promise<void>(resolve => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const client = connect({ port, host: '127.0.0.1' })
+  client.on('error', () => {})
+  t.teardown(() => client.destroy())
+  let isClosed = false
+  const owner = { onStreams: () => {}, onConnectionClosed: () => void (isClosed = true) }
+  const peer = new Peer({ address: '127.0.0.1', port: 1, localAddress: '127.0.0.1', localPort: port }, null, '2.0')
+  const connection = serveHttp2(plane, owner, '127.0.0.1:1', await accepted, peer)
+  connection.destroy()
+  // Node tells of the end a moment later; the sweep may come in between.
+  t.notOk(isClosed)
+  connection.closeIfIdle()
+  await until('it is closed', () => isClosed)
 })

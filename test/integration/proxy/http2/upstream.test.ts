@@ -1,6 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import t from 'tap'
-import { createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import {
   ACK,
   block,
@@ -376,4 +376,60 @@ void t.test('interim answers pass, too many do not', async t => {
   const text = await (await rawClient(t, port, GET)).until(got => got.includes(' 200 '))
   t.equal(text.split('HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n').length, 3)
   t.match(text, /content-length: 0\r\n/i, 'an answer without a body says so in HTTP/1.1')
+})
+
+/** An instance whose settings come only when it is told to go on. */
+async function startSlow(t: Test): Promise<{ port: number; sockets: Socket[]; goOn: () => void }> {
+  const origin = await startHttp2Origin(t, server => {
+    server.on('stream', (stream: ServerHttp2Stream) => {
+      stream.respond({ ':status': 200 })
+      stream.end('done')
+    })
+  })
+  const sockets: Socket[] = []
+  const server = createServer(socket => {
+    sockets.push(socket)
+    socket.on('error', () => {})
+  })
+  await new Promise<void>(resolve => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const goOn = (): void => {
+    for (const socket of sockets) {
+      const through = connect({ port: origin.port, host: '127.0.0.1' })
+      through.on('error', () => {})
+      socket.pipe(through).pipe(socket)
+    }
+  }
+  return { port: (server.address() as AddressInfo).port, sockets, goOn }
+}
+
+void t.test('a client that leaves while a session is dialled takes nothing from those who wait for it too', async t => {
+  const origin = await startSlow(t)
+  const { plane, port, rows } = await startPlane(t, table([h2Pool([target(origin)])]))
+  const inFlight = (): number => Object.values(plane.status().inFlight).reduce((sum, count) => sum + count, 0)
+  const leaving = await rawClient(t, port, GET)
+  const staying = await rawClient(t, port, POST)
+  await until('both wait', () => inFlight() === 2)
+  leaving.socket.resetAndDestroy()
+  await until('one is gone', () => inFlight() === 1)
+  origin.goOn()
+  t.equal(statusOf(await staying.until(text => text.includes('done'))), 200)
+  t.equal(origin.sockets.length, 1, 'by the same session')
+  t.same([rows().answered, rows().clientGone, rows().broken], [1, 1, {}])
+})
+
+void t.test('a session that all have left while it was dialled is closed', async t => {
+  const origin = await startSlow(t)
+  const limits = { connectTimeoutMs: 300 }
+  const { plane, port } = await startPlane(t, table([h2Pool([target(origin)])], { limits }))
+  const clients = [await rawClient(t, port, POST), await rawClient(t, port, POST)]
+  for (const client of clients) t.equal(statusOf(await client.until(text => text.includes('\r\n\r\n'))), 502)
+  for (const socket of origin.sockets) socket.resume()
+  await until('no connection is left', () => origin.sockets.every(socket => socket.destroyed))
+  t.equal(open(plane), 0)
 })
