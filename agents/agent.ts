@@ -145,13 +145,13 @@ export class NodeAgent {
     this.#ports.setRange(assignment.portRange)
     const wanted = new Map<string, AssignedInstance>()
     for (const assigned of assignment.instances) {
-      if (SAFE_NAME.test(assigned.deployment) && SAFE_NAME.test(assigned.instance)) wanted.set(assigned.key, assigned)
+      if (SAFE_NAME.test(assigned.deployment) && SAFE_NAME.test(folderOf(assigned))) wanted.set(assigned.key, assigned)
       else this.#options.log.error({ key: assigned.key }, 'refused an instance whose name cannot be a folder')
     }
     for (const instance of this.#instances.values()) instance.want(wanted.get(instance.key) ?? null)
     for (const [key, assigned] of wanted) {
       if (this.#instances.has(key)) continue
-      const folders = new InstanceFolders(join(this.#instanceDirectory, assigned.deployment, assigned.instance))
+      const folders = new InstanceFolders(join(this.#instanceDirectory, assigned.deployment, folderOf(assigned)))
       const instance = new Instance(key, folders, this.#context, null)
       instance.want(assigned)
       this.#admit(instance)
@@ -210,4 +210,9 @@ export class NodeAgent {
   get #instanceDirectory(): string {
     return join(this.#options.directory, 'instances')
   }
+}
+
+/** The key names the folder: two processes of one instance have a key each. */
+function folderOf({ key, deployment }: AssignedInstance): string {
+  return key.startsWith(`${deployment}/`) ? key.slice(deployment.length + 1) : ''
 }

@@ -246,6 +246,8 @@ export type OperationKind =
   | 'start'
   | 'reboot'
   | 'reimage'
+  | 'drain'
+  | 'undrain'
 
 export interface OperationView {
   readonly id: string

@@ -14,7 +14,7 @@ export interface Assignment {
 }
 
 export interface AssignedInstance {
-  /** `deployment/instance`. */
+  /** `deployment/instance`, or `deployment/instance.b` for a process beside another of the instance. Names its folders. */
   readonly key: string
   readonly service: string
   readonly deployment: string

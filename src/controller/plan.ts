@@ -29,6 +29,7 @@ export function planOf(
 }
 
 function warningsOf(draft: Draft, command: Command): string[] {
+  if (!('service' in command)) return []
   const service = draft.services.get(command.service)
   if (command.kind === 'swap' && service !== undefined) return swapPreflight(draft, service).warnings
   if (command.kind !== 'upgrade' || service === undefined) return []
@@ -44,6 +45,7 @@ function warningsOf(draft: Draft, command: Command): string[] {
 
 /** Certificates that come into use, or stay in it, and will not last. */
 function expiriesOf(draft: Draft, command: Command, now: Moment): string[] {
+  if (!('service' in command)) return []
   const { production = null, staging = null } = draft.services.get(command.service)?.slots ?? {}
   const slot = 'slot' in command ? command.slot : 'production'
   const deployment = draft.deployments.get((slot === 'production' ? production : staging) ?? '')
@@ -60,6 +62,7 @@ function expiriesOf(draft: Draft, command: Command, now: Moment): string[] {
 }
 
 function stepsOf(state: FabricState, draft: Draft, command: Command): string[] {
+  if (!('service' in command)) return []
   const service = draft.services.get(command.service)
   if (service === undefined) return []
   if (command.kind === 'swap') {

@@ -78,7 +78,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   }
 }
 
-function settingsOf({ vips, services, limits, endpointDefaults, portRange }: FabricConfig): FabricSettings {
+function settingsOf({ vips, services, limits, endpointDefaults, portRange, nodeTimeoutMs }: FabricConfig): FabricSettings {
   return {
     vips,
     services: Object.fromEntries(
@@ -99,5 +99,6 @@ function settingsOf({ vips, services, limits, endpointDefaults, portRange }: Fab
     limits,
     endpointDefaults,
     portRange,
+    nodeTimeoutMs,
   }
 }

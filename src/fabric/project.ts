@@ -6,14 +6,17 @@ import type { Slot } from '../model/common.ts'
 import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'
 import { dueInMs, specOf } from './instances.ts'
+import { nodeDueInMs } from './nodes.ts'
 import { policyOf, weightOf } from './policy.ts'
 import {
   instanceKey,
+  processesOf,
   targetKey,
   type DeploymentRecord,
   type FabricState,
   type InstanceRecord,
   type ListenerRecord,
+  type ProcessRecord,
   type RoleRecord,
 } from './state.ts'
 import { upgradeDueInMs } from './upgrade/gate.ts'
@@ -132,7 +135,7 @@ function* poolsOf(state: FabricState, deployment: DeploymentRecord, role: RoleRe
   const expecting = live && role.instances.some(isExpected)
   for (const endpoint of definition.endpoints) {
     const targets: Target[] = []
-    for (const instance of role.instances) {
+    for (const instance of role.instances.flatMap(processesOf)) {
       const port = instance.published?.ports[endpoint.name]
       if (instance.published === null || port === undefined) continue
       const spec = specOf(role, instance.spec)
@@ -167,7 +170,7 @@ function* poolsOf(state: FabricState, deployment: DeploymentRecord, role: RoleRe
 
 /** Ready now or on its way to be: worth holding a request for. */
 function isExpected(instance: InstanceRecord): boolean {
-  if (instance.hopeless) return false
+  if (instance.hopeless || instance.published?.membership === 'aside') return false
   if (instance.stage === 'starting' || instance.stage === 'serving' || instance.stage === 'planned') return true
   return instance.next === 'restart'
 }
@@ -184,7 +187,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
     const deployment = state.deployments[role.deployment]
     if (deployment === undefined) continue
     const variables = internalVariables(deployment)
-    for (const instance of role.instances) {
+    for (const instance of role.instances.flatMap(processesOf)) {
       const instances = byNode[instance.node]
       if (instances === undefined) continue
       for (const id of [instance.spec, instance.nextSpec ?? instance.spec, role.target]) {
@@ -197,7 +200,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
       }
       if (instance.stage === 'planned') continue
       instances.push({
-        key: instanceKey(role.deployment, instance.id),
+        key: instanceKey(role.deployment, instance),
         service: deployment.service,
         deployment: role.deployment,
         role: role.name,
@@ -236,7 +239,7 @@ function shareOfPorts(range: { from: number; to: number }, index: number): { fro
   return { from, to: from + size - 1 }
 }
 
-function runSpec(role: RoleRecord, instance: InstanceRecord, internalEndpoints: Record<string, string>): RunSpec {
+function runSpec(role: RoleRecord, instance: Readonly<ProcessRecord>, internalEndpoints: Record<string, string>): RunSpec {
   const { definition, ...spec } = specOf(role, instance.spec)
   return {
     package: spec.package,
@@ -274,8 +277,9 @@ export function projectWakeIn(state: FabricState, now: Moment): number | null {
     if (ms !== null && (due === null || ms < due)) due = ms
   }
   for (const role of Object.values(state.roles)) {
-    for (const instance of role.instances) consider(dueInMs({ now }, role, instance))
+    for (const instance of role.instances.flatMap(processesOf)) consider(dueInMs({ now }, role, instance))
   }
+  consider(nodeDueInMs(state, now))
   for (const deployment of Object.values(state.deployments)) {
     if (deployment.upgrade !== null) consider(upgradeDueInMs(deployment.upgrade, now))
   }

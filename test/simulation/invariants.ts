@@ -4,10 +4,11 @@ import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { projectAssignments, projectRouting } from '../../src/fabric/project.ts'
 import {
   instanceKey,
+  processesOf,
   targetKey,
   type DeploymentRecord,
   type FabricState,
-  type InstanceRecord,
+  type ProcessRecord,
   type RoleRecord,
 } from '../../src/fabric/state.ts'
 import { serialise } from './journal.ts'
@@ -15,18 +16,27 @@ import type { SimController } from './sim-controller.ts'
 import type { SimProxy } from './sim-proxy.ts'
 import type { World } from './world.ts'
 
-/** An instance of a state with where it belongs. */
+/** A process of a state with where it belongs. */
 export interface Placed {
   readonly key: string
   readonly role: RoleRecord
-  readonly instance: InstanceRecord
+  readonly instance: ProcessRecord
+  /** It is what another stands beside. */
+  readonly beside: boolean
 }
 
 export function placed(state: FabricState, deployment?: string): Placed[] {
   return Object.values(state.roles)
     .filter(role => deployment === undefined || role.deployment === deployment)
     .flatMap(role =>
-      role.instances.map(instance => ({ key: instanceKey(role.deployment, instance.id), role, instance })),
+      role.instances.flatMap(instance =>
+        processesOf(instance).map(process => ({
+          key: instanceKey(role.deployment, process),
+          role,
+          instance: process,
+          beside: process !== instance,
+        })),
+      ),
     )
 }
 
@@ -127,7 +137,8 @@ export class Watch {
     const all = placed(state, after.id)
     if (upgrade === null) {
       if (before?.upgrade != null && after.state !== 'deleting') {
-        for (const { key, role, instance } of all) {
+        for (const { key, role, instance, beside } of all) {
+          if (beside) continue
           if (instance.spec === role.target && instance.nextSpec === null) continue
           this.#fail(`the walk of ${after.id} is over and ${key} is on ${instance.spec}, not ${role.target}`)
         }
@@ -146,7 +157,8 @@ export class Watch {
     )
     if (others.length > 1) this.#fail(`service ${after.service} has two walks at a time`)
     if (upgrade.direction === 'back' && before?.upgrade?.direction === 'forward') {
-      const still = placed(old, after.id).filter(({ role, instance }) => {
+      const still = placed(old, after.id).filter(({ role, instance, beside }) => {
+        if (beside) return false
         const from = upgrade.roles[role.name]?.from
         return from === undefined || (instance.spec === from && instance.stage !== 'stopping')
       })
@@ -161,7 +173,8 @@ export class Watch {
     this.#gate(before, after, state, all)
     const down = new Set(
       all
-        .filter(({ key, instance }) => {
+        .filter(({ key, instance, beside }) => {
+          if (beside) return false
           const restarting =
             instance.stage === 'draining' || instance.stage === 'retiring' || instance.stage === 'stopping'
           if (restarting) return instance.next === 'restart'

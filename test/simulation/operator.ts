@@ -27,7 +27,12 @@ const CERTIFICATES = ['1.0.0', '1.1.0', '1.2.0-bad', 'given', 'renewed'].map(nam
 /** Over TLS, with a certificate of its own in each package. */
 function blog(version: string): Release {
   const tls = endpoint('http', 0, { protocol: 'https', certificates: ['site'] })
-  const web = role('web', { instances: 3, endpoints: [tls], certificates: { site: { cert: 'a', key: 'a' } } })
+  const web = role('web', {
+    instances: 3,
+    endpoints: [tls],
+    certificates: { site: { cert: 'a', key: 'a' } },
+    order: 'start-first',
+  })
   return {
     ...makeRelease('blog', version, [web]),
     certificates: { web: { site: { id: certificate(version, []).id } } },

@@ -104,9 +104,11 @@ export function acceptStatus(draft: Draft, command: StatusCommand): string {
   const deployment = draft.deployments.edit(seen.id)
   if (deployment !== undefined) deployment.state = suspend ? 'suspending' : 'starting'
   for (const { name } of draft.rolesOf(seen.id)) {
-    for (const instance of draft.roles.edit(roleKey(seen.id, name))?.instances ?? []) {
+    const role = draft.roles.edit(roleKey(seen.id, name))
+    if (role === undefined) continue
+    for (const instance of role.instances) {
       if (suspend) takeDown(draft, instance, { kind: 'stop' })
-      else if (instance.stage === 'stopped') startAgain(draft, instance)
+      else if (instance.stage === 'stopped') startAgain(draft, role, instance)
     }
   }
   return operation.id
@@ -263,6 +265,8 @@ export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>
       else failIfHopeless(draft, operation, id, [instance])
       break
     }
+    case 'drain':
+    case 'undrain':
     case 'create':
     case 'configure':
     case 'swap':

@@ -1,9 +1,12 @@
 import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, pruneSpecs, specOf, takeDown } from '../instances.ts'
+import { isReady, pruneSpecs, specOf } from '../instances.ts'
 import { endOperation, enterStep } from '../operations.ts'
+import { adoptDomains } from '../placement.ts'
+import { moveTo } from '../start-first.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
+import { floorHolds } from './floor.ts'
 import { judge, waitsForWalk } from './gate.ts'
 import { beginRollback } from './rollback.ts'
 
@@ -30,6 +33,7 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
         return true
       }
       if (upgrade.walk === null && waitsForWalk(upgrade.mode, upgrade.position)) return false
+      if (!floorHolds(draft, deployment, upgrade, domainsAt(upgrade))) return false
       beginDomain(draft, deployment, upgrade)
       return true
     case 'walking':
@@ -76,7 +80,7 @@ function undo(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
 }
 
 /** The domains that go down together at the current position. */
-function domainsAt(upgrade: UpgradeRecord): readonly number[] {
+export function domainsAt(upgrade: UpgradeRecord): readonly number[] {
   if (upgrade.mode === 'simultaneous') return upgrade.domains.slice(upgrade.position)
   const domain = upgrade.domains[upgrade.position]
   return domain === undefined ? [] : [domain]
@@ -91,9 +95,10 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
   for (const [name, { from, to }] of Object.entries(upgrade.roles)) {
     const spec = upgrade.direction === 'forward' ? to : from
     const role = draft.roles.edit(roleKey(deployment.id, name))
-    for (const instance of role?.instances ?? []) {
+    if (role === undefined) continue
+    for (const instance of role.instances) {
       if (!domains.includes(instance.upgradeDomain) || instance.spec === spec || instance.nextSpec === spec) continue
-      takeDown(draft, instance, { kind: 'restart', spec })
+      moveTo(draft, role, instance, spec)
       count += 1
     }
   }
@@ -124,7 +129,9 @@ function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
 
 /** On its destination and either ready or known to be unable: the gate decides what the latter means. */
 function hasArrived(instance: Readonly<InstanceRecord>, spec: string): boolean {
-  return instance.spec === spec && (isReady(instance) || (instance.stage === 'starting' && instance.hopeless))
+  if (instance.spec !== spec) return false
+  // What it took the place of must be gone as well; one that cannot start leaves it standing.
+  return (isReady(instance) && instance.beside === undefined) || (instance.stage === 'starting' && instance.hopeless)
 }
 
 function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
@@ -166,6 +173,7 @@ function complete(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRe
     breaksData: end.breaksData,
     upgrade: null,
   })
+  adoptDomains(draft, deployment)
   const hopeless = draft.rolesOf(deployment.id).flatMap(role => role.instances.filter(instance => instance.hopeless))
   for (const name of Object.keys(upgrade.roles)) pruneSpecs(draft, deployment.id, name)
   writeDomains(draft, upgrade.operation, upgrade)

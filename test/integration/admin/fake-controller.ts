@@ -157,7 +157,7 @@ export class FakeController implements ControllerApi {
     const { refusal } = this
     this.refusal = null
     if (refusal !== null) throw refusal
-    if (command.kind !== 'create' && !this.#services.has(command.service)) {
+    if ('service' in command && command.kind !== 'create' && !this.#services.has(command.service)) {
       const known = [...this.#services.keys()].join(', ')
       throw new VipswapError('service_not_found', `there is no service "${command.service}"; there are: ${known}`)
     }
@@ -166,7 +166,7 @@ export class FakeController implements ControllerApi {
     this.#operations.set(id, {
       id,
       kind: command.kind === 'swap' || command.kind === 'upgrade' || command.kind === 'create' ? command.kind : 'scale',
-      service: command.service,
+      service: 'service' in command ? command.service : '',
       ...('slot' in command ? { slot: command.slot } : {}),
       status: 'InProgress',
       startedAt: AT,

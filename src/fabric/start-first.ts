@@ -1,0 +1,76 @@
+import type { RoleDefinition } from '../model/definition.ts'
+import { startAnchor } from './anchor.ts'
+import type { Draft } from './draft.ts'
+import { descend, highestIncarnation, homeOf, isReady, keepUp, settleOn, specOf, takeDown } from './instances.ts'
+import type { InstanceRecord, ProcessRecord, RoleRecord } from './state.ts'
+
+// The one variant of the drain order (design rule 5): the new process becomes ready beside the old one, enters the table,
+// then the old one is drained and stopped. The record is the new process's from its first moment on, and holds the old one
+// in `beside`; each step is one commit, and from each a new controller goes on.
+
+/** May two processes of one instance of this role run at a time? Workers would work twice, local storage cannot be in two. */
+export function canStandBeside({ kind, command, localStorage }: RoleDefinition): boolean {
+  return kind === 'web' && command !== null && localStorage.length === 0
+}
+
+/** Does an instance of this role start beside itself? By itself only where it is alone, else where the role asks for it. */
+export function startsFirst(definition: RoleDefinition, count: number): boolean {
+  if (definition.order === 'stop-first' || !canStandBeside(definition)) return false
+  return definition.order === 'start-first' || count === 1
+}
+
+/** Will this instance come to `spec` without leaving the table? What does not serve has nothing to stay for. */
+export function comesBeside(role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>, spec: string): boolean {
+  const now = specOf(role, instance.spec).definition
+  const count = role.instances.length
+  // Both must be able to: the old one may hold storage that the new one no longer names.
+  return startsFirst(specOf(role, spec).definition, count) && canStandBeside(now)
+}
+
+/** Brings an instance to `spec`: beside what serves where that is possible, else by way of a stop. */
+export function moveTo(draft: Draft, role: Readonly<RoleRecord>, instance: InstanceRecord, spec: string): void {
+  const { beside } = instance
+  if (beside === undefined) {
+    if (comesBeside(role, instance, spec) && instance.stage === 'serving' && instance.published !== null)
+      standBeside(draft, role, instance, spec)
+    else takeDown(draft, instance, { kind: 'restart', spec })
+  } else if (beside.spec === spec && (beside.next === null || keepUp(draft, beside))) {
+    exchange(draft, instance, beside)
+  } else if (beside.next !== null && isReady(instance) && comesBeside(role, instance, spec)) {
+    // The other lane is on its way down: it comes back as what is wanted, while this one serves.
+    descend(draft, beside, { kind: 'restart', spec, clean: 'all' })
+    exchange(draft, instance, beside)
+  } else {
+    descend(draft, instance, { kind: 'restart', spec })
+  }
+}
+
+/** Starts the instance anew in its other lane; what it was stands beside it and serves. */
+export function standBeside(draft: Draft, role: Readonly<RoleRecord>, instance: InstanceRecord, spec: string): void {
+  const { beside: _none, ...before } = instance
+  const home = homeOf(draft, role, instance)
+  if (home !== null) settleOn(draft, role, instance, home)
+  Object.assign(instance, {
+    spec,
+    incarnation: highestIncarnation(instance) + 1,
+    lane: before.lane === undefined ? 'b' : undefined,
+    stage: 'starting',
+    nextClean: 'none',
+    clean: 'all',
+    since: draft.revision,
+    anchor: startAnchor(draft.now),
+    published: null,
+    hopeless: false,
+    overfull: undefined,
+    beside: before,
+  } satisfies Partial<InstanceRecord>)
+}
+
+/** The other process becomes the instance; the one that was serves until that is ready, and goes at once if it does not serve. */
+function exchange(draft: Draft, instance: InstanceRecord, other: ProcessRecord): void {
+  const { beside: _other, ...current } = instance
+  const spent = highestIncarnation(instance)
+  // Fields that only the one had must not stay.
+  Object.assign(instance, { lane: undefined, overfull: undefined }, other, { spent, beside: current })
+  if (!isReady(current)) descend(draft, current, { kind: 'remove' })
+}
