@@ -360,5 +360,5 @@ export function processesOf(instance: Readonly<InstanceRecord>): readonly Readon
 
 /** One start of one process, as the data plane counts it. */
 export function targetKey(deployment: string, instance: Readonly<ProcessRecord>): string {
-  return `${deployment}/${instance.id}#${instance.incarnation}.${instance.published?.attempt ?? 0}`
+  return `${instanceKey(deployment, instance)}#${instance.incarnation}.${instance.published?.attempt ?? 0}`
 }

@@ -170,7 +170,7 @@ export class Watch {
     }
     this.#walks.set(after.id, walk)
     if (upgrade.mode === 'simultaneous' || upgrade.mode.startsWith('unmonitored')) walk.mayOverlap = true
-    this.#gate(before, after, state, all)
+    this.#gate(before, after, state, all, new Set(placed(old, after.id).map(({ key }) => key)))
     const down = new Set(
       all
         .filter(({ key, instance, beside }) => {
@@ -188,12 +188,19 @@ export class Watch {
   }
 
   /** A gated mode leaves a domain only on what was seen since this controller started. */
-  #gate(before: DeploymentRecord | undefined, after: DeploymentRecord, state: FabricState, all: Placed[]): void {
+  #gate(
+    before: DeploymentRecord | undefined,
+    after: DeploymentRecord,
+    state: FabricState,
+    all: Placed[],
+    known: ReadonlySet<string>,
+  ): void {
     const [was, is] = [before?.upgrade, after.upgrade]
     if (was == null || is === null || was.direction !== 'forward' || is.direction !== 'forward') return
     if (is.position <= was.position || is.mode.startsWith('unmonitored')) return
     for (const { key, role, instance } of all) {
-      if (is.roles[role.name]?.to !== instance.spec) continue
+      // What has just come to stand beside another is the next domain's.
+      if (is.roles[role.name]?.to !== instance.spec || !known.has(key)) continue
       if (state.observed.nodes[instance.node]?.instances[key]?.state === 'ready') continue
       this.#fail(`the walk of ${after.id} went on and ${key} was not seen ready`)
     }
