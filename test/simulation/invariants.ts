@@ -169,6 +169,11 @@ export class Watch {
       mayOverlap: false,
     }
     this.#walks.set(after.id, walk)
+    // Instances of a lost node go to others whatever is walked.
+    if (Object.values(state.nodes).some(({ lost }) => lost === true)) {
+      walk.mayOverlap = true
+      this.#unmoved.delete(after.id)
+    }
     if (upgrade.mode === 'simultaneous' || upgrade.mode.startsWith('unmonitored')) walk.mayOverlap = true
     this.#gate(before, after, state, all, new Set(placed(old, after.id).map(({ key }) => key)))
     const down = new Set(

@@ -22,7 +22,7 @@ const SETTINGS: FabricSettings = {
   limits: DEFAULT_LIMITS,
   endpointDefaults: DEFAULT_FABRIC_CONFIG.endpointDefaults,
   portRange: { from: 20_000, to: 29_999 },
-  nodeTimeoutMs: 300_000,
+  nodeTimeoutMs: 8000,
 }
 
 /** Says whether the controller dies at its commit number `commit`, and on which side of the disk. */
