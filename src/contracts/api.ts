@@ -223,7 +223,10 @@ export interface DeploymentView {
   readonly version: string
   readonly status: DeploymentStatus
   readonly createdAt: string
+  /** As the definition says. */
   readonly upgradeDomainCount: number
+  /** Domains that hold an instance: a walk has no more. */
+  readonly effectiveUpgradeDomainCount: number
   readonly locked: boolean
   readonly rollbackAllowed: boolean
   readonly rollbackBlockedBy?: string
@@ -317,7 +320,11 @@ export interface EventView {
 export interface NodeView {
   readonly name: string
   readonly status: 'online' | 'offline'
+  /** `lost`: silent beyond nodeTimeout, or back and not yet rid of what was moved away. */
+  readonly use: 'open' | 'draining' | 'drained' | 'lost'
   readonly faultDomain: number
+  /** null where it declares none. */
+  readonly upgradeDomain: number | null
   readonly instances: number
   readonly host: string
 }

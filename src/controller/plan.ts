@@ -6,7 +6,9 @@ import { certificateNotes, knownTo } from '../fabric/certificates.ts'
 import { swapPreflight } from '../fabric/deployment/swap.ts'
 import type { Draft } from '../fabric/draft.ts'
 import type { Refusal } from '../fabric/refusal.ts'
+import { comesBeside } from '../fabric/start-first.ts'
 import type { FabricState } from '../fabric/state.ts'
+import { oneDomainNote } from '../fabric/upgrade/floor.ts'
 
 /** What a command would do, in words, from its rehearsal. */
 export function planOf(
@@ -33,14 +35,21 @@ function warningsOf(draft: Draft, command: Command): string[] {
   const service = draft.services.get(command.service)
   if (command.kind === 'swap' && service !== undefined) return swapPreflight(draft, service).warnings
   if (command.kind !== 'upgrade' || service === undefined) return []
-  const id = service.slots[command.slot] ?? ''
-  return draft
-    .rolesOf(id)
-    .filter(role => role.instances.length < 2)
-    .map(
-      role =>
-        `role ${role.name} has ${role.instances.length} instance: requests are held while it restarts; \`vipswap scale ${role.name}=2\` first, or deploy to staging and swap`,
-    )
+  const deployment = draft.deployments.get(service.slots[command.slot] ?? '')
+  if (deployment?.upgrade == null) return []
+  const { upgrade } = deployment
+  const roles = draft.rolesOf(deployment.id)
+  const note = oneDomainNote(deployment, roles, upgrade)
+  const few = roles.flatMap(role => {
+    const [instance] = role.instances
+    const to = own(upgrade.roles, role.name)?.to
+    if (role.instances.length > 1 || instance === undefined || to === undefined) return []
+    const gap = comesBeside(role, instance, to)
+      ? 'the new one starts beside it, and nothing takes over while either fails'
+      : 'requests are held while it restarts'
+    return `role ${role.name} has ${role.instances.length} instance: ${gap}; \`vipswap scale ${role.name}=2\` first, or deploy to staging and swap`
+  })
+  return [...(note === null ? [] : [note]), ...few]
 }
 
 /** Certificates that come into use, or stay in it, and will not last. */
@@ -80,6 +89,7 @@ function stepsOf(state: FabricState, draft: Draft, command: Command): string[] {
   const roles = draft.rolesOf(deployment.id).filter(role => own(upgrade.roles, role.name) !== undefined)
   return [
     `${deployment.id}: ${upgrade.from.version} to ${upgrade.to.version}, mode ${upgrade.mode}, roles ${roles.map(role => role.name).join(', ')}`,
+    `${upgrade.domains.length} of ${deployment.upgradeDomainCount} upgrade domains hold instances that change`,
     ...upgrade.domains.map(domain => {
       const moved = roles.flatMap(role =>
         role.instances.filter(instance => instance.upgradeDomain === domain).map(({ id }) => id),

@@ -78,7 +78,14 @@ export async function startController(options: ControllerOptions): Promise<Runni
   }
 }
 
-function settingsOf({ vips, services, limits, endpointDefaults, portRange, nodeTimeoutMs }: FabricConfig): FabricSettings {
+function settingsOf({
+  vips,
+  services,
+  limits,
+  endpointDefaults,
+  portRange,
+  nodeTimeoutMs,
+}: FabricConfig): FabricSettings {
   return {
     vips,
     services: Object.fromEntries(

@@ -38,11 +38,11 @@ function floorOf(role: Readonly<RoleRecord>, going: readonly Readonly<InstanceRe
   const { capacityFloor = null } = specOf(role, role.target).definition
   if (capacityFloor !== null) return floorCount(capacityFloor, role.instances.length)
   if (!laidOut) return 0
-  // All other domains up. What cannot start is none of the walk's doing, but the last that serves must not go with it.
+  // All other domains up. What cannot start, or is kept aside, is none of our doing; but the last that serves must not go.
   const domains = new Set(going.map(instance => instance.upgradeDomain))
   const others = role.instances.filter(instance => !domains.has(instance.upgradeDomain))
   if (others.length === 0) return 0
-  return Math.max(1, others.filter(instance => !instance.hopeless).length)
+  return Math.max(1, others.filter(instance => !instance.hopeless && instance.drained === undefined).length)
 }
 
 /** A floor in instances: a percentage of `count`, rounded up. */

@@ -108,7 +108,9 @@ function leaveDrained(draft: Draft, name: string): void {
     if (deployment === undefined || deployment.state === 'deleting') continue
     const resting = here.filter(
       ({ role, instance }) =>
-        role.deployment === id && (instance.stage === 'planned' || instance.stage === 'stopped') && hasElsewhere(draft, role, instance),
+        role.deployment === id &&
+        (instance.stage === 'planned' || instance.stage === 'stopped') &&
+        hasElsewhere(draft, role, instance),
     )
     for (const { role: seen, instance: at } of resting) {
       const role = draft.roles.edit(roleKey(id, seen.name))
@@ -134,15 +136,20 @@ function leaveOneDomain(draft: Draft, deployment: Readonly<DeploymentRecord>, na
   const ids = new Set(going.map(({ instance }) => instance.id))
   if (going.length === 0 || mayGo(roles, instance => (ids.has(instance.id) ? instance.spec : null)) !== null) return
   for (const { name: roleName } of roles) {
-    const role = going.some(each => each.role === roleName) ? draft.roles.edit(roleKey(deployment.id, roleName)) : undefined
+    const role = going.some(each => each.role === roleName)
+      ? draft.roles.edit(roleKey(deployment.id, roleName))
+      : undefined
     if (role === undefined) continue
     for (const instance of role.instances) {
       if (!ids.has(instance.id)) continue
-      if (isReady(instance) && comesBeside(role, instance, instance.spec)) standBeside(draft, role, instance, instance.spec)
+      if (isReady(instance) && comesBeside(role, instance, instance.spec))
+        standBeside(draft, role, instance, instance.spec)
       else takeDown(draft, instance, { kind: 'restart', spec: instance.spec, clean: 'all' })
     }
   }
-  draft.event('node-leaving', `${[...ids].join(', ')} of ${deployment.id} leave node ${name}`, { deployment: deployment.id })
+  draft.event('node-leaving', `${[...ids].join(', ')} of ${deployment.id} leave node ${name}`, {
+    deployment: deployment.id,
+  })
 }
 
 /** Nothing is under way with it; one that cannot start holds up nobody. */

@@ -36,8 +36,9 @@ interface Place {
 }
 
 /**
- * The node for one more instance of a role: connected, then the fewest instances of that role, in the domain and the fault
- * domain that have fewest of it, then of that role in the same upgrade domain, then of anything, then the longest known.
+ * The node for one more instance of a role: connected, then of the domain it declares that has fewest of the role, then with
+ * the fewest of it itself, then of it in the same upgrade domain, then in its fault domain, then of anything, then the
+ * longest known.
  * Refuses with `no_nodes` where there is none.
  */
 export function placeInstance(draft: Draft, place: Place): NodeRecord {
@@ -65,6 +66,8 @@ function ranked(draft: Draft, { placed, upgradeDomain }: Place): NodeRecord[] {
   if (nodes.length < 2) return nodes
   const load = tally([...draft.roles.values()].flatMap(role => role.instances.map(({ node }) => node)))
   const faults = tally(placed.map(({ faultDomain }) => faultDomain))
+  // A fault domain of more nodes may hold more.
+  const members = tally(nodes.map(faultDomainOf))
   const domains = tally(placed.map(instance => instance.upgradeDomain))
   const cost = (node: NodeRecord): readonly number[] => {
     const here = placed.filter(instance => instance.node === node.name)
@@ -73,8 +76,8 @@ function ranked(draft: Draft, { placed, upgradeDomain }: Place): NodeRecord[] {
       draft.observed.nodes[node.name]?.online === true ? 0 : 1,
       declared === null ? 0 : (domains.get(declared) ?? 0),
       here.length,
-      faults.get(faultDomainOf(node)) ?? 0,
       here.filter(instance => instance.upgradeDomain === upgradeDomain).length,
+      (faults.get(faultDomainOf(node)) ?? 0) / (members.get(faultDomainOf(node)) ?? 1),
       load.get(node.name) ?? 0,
       node.index,
     ]

@@ -239,7 +239,11 @@ function shareOfPorts(range: { from: number; to: number }, index: number): { fro
   return { from, to: from + size - 1 }
 }
 
-function runSpec(role: RoleRecord, instance: Readonly<ProcessRecord>, internalEndpoints: Record<string, string>): RunSpec {
+function runSpec(
+  role: RoleRecord,
+  instance: Readonly<ProcessRecord>,
+  internalEndpoints: Record<string, string>,
+): RunSpec {
   const { definition, ...spec } = specOf(role, instance.spec)
   return {
     package: spec.package,

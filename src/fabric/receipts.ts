@@ -38,7 +38,9 @@ export function closeReceipt(draft: Draft, operation: OperationRecord): void {
     incarnation => operation.baseline[incarnation] === null || end[incarnation] == null,
   )
   const notes = [
-    ...(operation.waived === undefined ? [] : [`forced: the guarantee was waived, without waiting for ${waivedWords(operation)}`]),
+    ...(operation.waived === undefined
+      ? []
+      : [`forced: the guarantee was waived, without waiting for ${waivedWords(operation)}`]),
     ...(operation.notes ?? []),
     ...(silent.length === 0 ? [] : [`the counts of proxy ${silent.join(', ')} could not be read`]),
   ]

@@ -1,7 +1,14 @@
 import type { InstanceObservation } from '../../contracts/assignment.ts'
 import type { InstanceView } from '../../contracts/api.ts'
 import { specOf } from '../../fabric/instances.ts'
-import { instanceKey, processesOf, targetKey, type FabricState, type InstanceRecord, type RoleRecord } from '../../fabric/state.ts'
+import {
+  instanceKey,
+  processesOf,
+  targetKey,
+  type FabricState,
+  type InstanceRecord,
+  type RoleRecord,
+} from '../../fabric/state.ts'
 import type { InstanceStatus, Membership } from '../../model/states.ts'
 
 /** One role instance as operators see it, in Azure's words. */
@@ -89,7 +96,8 @@ function detailOf(
     case 'retiring':
       return 'waits until every proxy has taken it out of the table'
     case 'starting':
-      if (instance.beside !== undefined) return `${seen?.detail ?? 'waits for its node'}; the one before it serves until then`
+      if (instance.beside !== undefined)
+        return `${seen?.detail ?? 'waits for its node'}; the one before it serves until then`
       return seen?.detail ?? 'waits for its node'
     case 'serving':
       if (instance.drained === true) return 'drained by an operator: it runs and is not chosen'

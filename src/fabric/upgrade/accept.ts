@@ -13,6 +13,7 @@ import { roleKey, type DeploymentRecord, type RoleRecord, type RoleSpec, type Up
 import { forbiddenChanges } from './changes.ts'
 import { applyCertificates, shownConflicts } from '../deployment/renew.ts'
 import { changedCertificates, missingCertificates } from '../certificates.ts'
+import { oneDomainNote } from './floor.ts'
 import { describeWalk } from './gate.ts'
 
 /** The mode of an upgrade that names none. */
@@ -174,6 +175,8 @@ export function beginUpgrade(
     walked: [],
   }
   refuseIfAny(shownConflicts(draft, deployment.service))
+  const note = oneDomainNote(deployment, draft.rolesOf(id), deployment.upgrade)
+  if (note !== null) operation.notes = [note]
   return operation.id
 }
 

@@ -1,6 +1,7 @@
 import { isForced } from '../acknowledgements.ts'
 import { mayGo } from '../capacity.ts'
 import type { Draft } from '../draft.ts'
+import { comesBeside } from '../start-first.ts'
 import type { DeploymentRecord, RoleRecord, UpgradeRecord } from '../state.ts'
 import { own } from '../../core/own.ts'
 
@@ -23,6 +24,22 @@ export function floorReason(
     },
     !upgrade.mode.startsWith('unmonitored'),
   )
+}
+
+/** What plan and receipt say of a walk over one upgrade domain (Cloud Services allows the count, and then promises nothing). */
+export function oneDomainNote(
+  deployment: Readonly<DeploymentRecord>,
+  roles: readonly Readonly<RoleRecord>[],
+  upgrade: Readonly<UpgradeRecord>,
+): string | null {
+  if (deployment.upgradeDomainCount > 1 || upgrade.domains.length > 1) return null
+  const down = roles.filter(role => {
+    const change = own(upgrade.roles, role.name)
+    const to = upgrade.direction === 'forward' ? change?.to : change?.from
+    return to !== undefined && role.instances.some(instance => !comesBeside(role, instance, to))
+  })
+  if (down.length === 0) return null
+  return `one upgrade domain: all instances of ${down.map(({ name }) => name).join(', ')} go down together, which is not rolling and comes with no guarantee`
 }
 
 /** May the walk take these domains down now? Says once that it waits; `force` goes on all the same. */

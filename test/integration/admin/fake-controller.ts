@@ -109,7 +109,15 @@ export class FakeController implements ControllerApi {
       .slice(0, limit)
   operation = (id: string): OperationView | null => this.#operations.get(id) ?? null
   nodes: ControllerApi['nodes'] = () => [
-    { name: 'node-0', status: 'online', faultDomain: 0, instances: 2, host: '127.0.0.1' },
+    {
+      name: 'node-0',
+      status: 'online',
+      use: 'open',
+      upgradeDomain: null,
+      faultDomain: 0,
+      instances: 2,
+      host: '127.0.0.1',
+    },
   ]
   ready: ControllerApi['ready'] = () => this.isReady
   metrics: ControllerApi['metrics'] = async () => 'vipswap_up 1\n'
@@ -255,6 +263,7 @@ function deployment(service: string, slot: Slot, version: string): DeploymentVie
     status: 'Running',
     createdAt: AT,
     upgradeDomainCount: 5,
+    effectiveUpgradeDomainCount: 0,
     locked: false,
     rollbackAllowed: false,
     actions: ACTIONS,

@@ -108,18 +108,21 @@ t.test('the next upgrade takes the first lane again, with an incarnation that ne
   t.strictSame(told(bench), ['d1/web_IN_0 run #3 3.0.0'])
 })
 
-t.test('a version that cannot start never costs the one that serves, and the rollback leaves that untouched', async t => {
-  const bench = lab()
-  upgrade(bench, '2.0.0', 'monitored')
-  bench.seen = ({ spec }) => (spec.version === '2.0.0' ? { state: 'cycling' } : {})
-  bench.settle()
-  bench.pass(60_001)
-  bench.settle()
-  t.strictSame(routed(bench), ['1.0.0 in'])
-  t.strictSame(told(bench), ['d1/web_IN_0 run #1 1.0.0'], 'the same process as before')
-  const ended = Object.values(bench.state.operations).map(({ kind, status }) => `${kind} ${status}`)
-  t.strictSame(ended.slice(1), ['upgrade RolledBack', 'rollback Succeeded'])
-})
+t.test(
+  'a version that cannot start never costs the one that serves, and the rollback leaves that untouched',
+  async t => {
+    const bench = lab()
+    upgrade(bench, '2.0.0', 'monitored')
+    bench.seen = ({ spec }) => (spec.version === '2.0.0' ? { state: 'cycling' } : {})
+    bench.settle()
+    bench.pass(60_001)
+    bench.settle()
+    t.strictSame(routed(bench), ['1.0.0 in'])
+    t.strictSame(told(bench), ['d1/web_IN_0 run #1 1.0.0'], 'the same process as before')
+    const ended = Object.values(bench.state.operations).map(({ kind, status }) => `${kind} ${status}`)
+    t.strictSame(ended.slice(1), ['upgrade RolledBack', 'rollback Succeeded'])
+  },
+)
 
 t.test('a rollback while the old one drains lets it serve again', async t => {
   const bench = lab()
@@ -164,7 +167,11 @@ t.test('a controller that dies after any step is taken over, and nothing is told
       bench.restart()
       t.strictSame([told(bench), routed(bench)], before, `killed after step ${kill}`)
     })
-    t.strictSame([told(bench), routed(bench)], [['d1/web_IN_0.b run #2 2.0.0'], ['2.0.0 in']], `killed after step ${kill}`)
+    t.strictSame(
+      [told(bench), routed(bench)],
+      [['d1/web_IN_0.b run #2 2.0.0'], ['2.0.0 in']],
+      `killed after step ${kill}`,
+    )
   }
 })
 
@@ -181,7 +188,11 @@ t.test('delete while two processes are there removes both, drained first', async
 
 const CASES: { name: string; role: Partial<RoleDefinition>; before?: Partial<RoleDefinition>; beside: boolean }[] = [
   { name: 'one instance of a web role', role: {}, beside: true },
-  { name: 'order: stop-first (Cloud Services: a single instance is down meanwhile)', role: { order: 'stop-first' }, beside: false },
+  {
+    name: 'order: stop-first (Cloud Services: a single instance is down meanwhile)',
+    role: { order: 'stop-first' },
+    beside: false,
+  },
   { name: 'several instances', role: { instances: 2 }, beside: false },
   { name: 'several instances, order: start-first', role: { instances: 2, order: 'start-first' }, beside: true },
   { name: 'a worker', role: { kind: 'worker', endpoints: [] }, beside: false },
