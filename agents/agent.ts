@@ -19,6 +19,8 @@ import { PortAllocator } from './ports.ts'
 import { judgeAssignment } from './reconciler.ts'
 
 const ROTATE_MS = 500
+/** Between two measures of the local storages. */
+const MEASURE_MS = 30_000
 /** Until an assignment names the range. */
 const FIRST_RANGE = { from: 20_000, to: 29_999 }
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
@@ -89,6 +91,7 @@ export class NodeAgent {
     for (const instance of this.#instances.values()) this.#begin(instance)
     this.#rotation = setInterval(() => void this.#rotate(), ROTATE_MS)
     this.#rotation.unref()
+    setTimeout(() => void this.#measure(), MEASURE_MS).unref()
   }
 
   /** Takes a whole assignment; answers a refusal to send, or null if it was applied. */
@@ -201,6 +204,11 @@ export class NodeAgent {
     }
     this.#rotation = setInterval(() => void this.#rotate(), ROTATE_MS)
     this.#rotation.unref()
+  }
+
+  async #measure(): Promise<void> {
+    for (const instance of this.#instances.values()) await instance.measureStorage()
+    setTimeout(() => void this.#measure(), MEASURE_MS).unref()
   }
 
   get #stateFile(): string {

@@ -159,6 +159,10 @@ export interface InstanceView {
   readonly restarts: number
   readonly pid: number | null
   readonly detail: string
+  /** An operator took it out of rotation. */
+  readonly drained: boolean
+  /** As last measured. */
+  readonly localStorage: readonly { readonly name: string; readonly bytes: number; readonly sizeBytes: number }[]
 }
 
 export interface RoleView {

@@ -1,4 +1,4 @@
-import type { CapacityFloor, RoleDefinition } from '../model/definition.ts'
+import { floorCount } from '../model/order.ts'
 import { specOf } from './instances.ts'
 import { comesBeside } from './start-first.ts'
 import { processesOf, type InstanceRecord, type RoleRecord } from './state.ts'
@@ -43,14 +43,4 @@ function floorOf(role: Readonly<RoleRecord>, going: readonly Readonly<InstanceRe
   const others = role.instances.filter(instance => !domains.has(instance.upgradeDomain))
   if (others.length === 0) return 0
   return Math.max(1, others.filter(instance => !instance.hopeless && instance.drained === undefined).length)
-}
-
-/** A floor in instances: a percentage of `count`, rounded up. */
-export function floorCount(floor: CapacityFloor, count: number): number {
-  return floor.unit === 'instances' ? floor.value : Math.ceil((count * floor.value) / 100)
-}
-
-/** The most instances of a role that are ready while its largest domain is down, where they stop first. */
-export function layoutFloor({ instances }: Pick<RoleDefinition, 'instances'>, domains: number): number {
-  return instances - Math.ceil(instances / domains)
 }

@@ -4,6 +4,7 @@ import { elapsedMs, startAnchor } from './anchor.ts'
 import { allAcknowledged, inFlightSince, isForced } from './acknowledgements.ts'
 import type { Draft } from './draft.ts'
 import { domainAt, faultDomainOf, mustLeave, placeElsewhere, placeInstance, upgradeDomainOf } from './placement.ts'
+import { hasChangedStorage, noteStorage, overfullOf } from './storage.ts'
 import {
   instanceKey,
   processesOf,
@@ -133,7 +134,7 @@ export function keepUp(draft: Draft, instance: ProcessRecord): boolean {
 /** Moves every instance of a role as far as what is known allows. */
 export function advanceRole(draft: Draft, key: string): void {
   const seen = draft.roles.get(key)
-  if (seen === undefined || seen.instances.every(instance => isSettled(draft, seen.deployment, instance))) return
+  if (seen === undefined || seen.instances.every(instance => isSettled(draft, seen, instance))) return
   const role = draft.roles.edit(key)
   if (role === undefined) return
   const forced = isForced(draft, role.deployment)
@@ -150,12 +151,13 @@ export function advanceRole(draft: Draft, key: string): void {
 }
 
 /** Nothing observed could move it: cheap to ask, so that quiet roles are not copied. */
-function isSettled(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
+function isSettled(draft: Draft, role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>): boolean {
   if (instance.beside !== undefined) return false
   if (instance.stage === 'planned' || instance.stage === 'stopped') return true
   if (instance.stage !== 'serving') return false
-  const seen = observationOf(draft, deployment, instance)
+  const seen = observationOf(draft, role.deployment, instance)
   if (seen === undefined) return instance.node !== ''
+  if (hasChangedStorage(instance, overfullOf(seen, specOf(role, instance.spec).definition))) return false
   return (
     seen.state === 'ready' &&
     !instance.hopeless &&
@@ -254,6 +256,7 @@ function fold(draft: Draft, role: RoleRecord, instance: ProcessRecord): void {
   }
   const seen = observationOf(draft, role.deployment, instance)
   if (seen === undefined || seen.incarnation !== instance.incarnation) return
+  noteStorage(draft, role.deployment, instance, seen, specOf(role, instance.spec).definition)
   if (seen.state === 'ready') {
     instance.hopeless = false
     const published = instance.published

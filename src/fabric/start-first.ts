@@ -1,4 +1,4 @@
-import type { RoleDefinition } from '../model/definition.ts'
+import { canStandBeside, startsFirst } from '../model/order.ts'
 import { startAnchor } from './anchor.ts'
 import type { Draft } from './draft.ts'
 import { descend, highestIncarnation, homeOf, isReady, keepUp, settleOn, specOf, takeDown } from './instances.ts'
@@ -7,17 +7,6 @@ import type { InstanceRecord, ProcessRecord, RoleRecord } from './state.ts'
 // The one variant of the drain order (design rule 5): the new process becomes ready beside the old one, enters the table,
 // then the old one is drained and stopped. The record is the new process's from its first moment on, and holds the old one
 // in `beside`; each step is one commit, and from each a new controller goes on.
-
-/** May two processes of one instance of this role run at a time? Workers would work twice, local storage cannot be in two. */
-export function canStandBeside({ kind, command, localStorage }: RoleDefinition): boolean {
-  return kind === 'web' && command !== null && localStorage.length === 0
-}
-
-/** Does an instance of this role start beside itself? By itself only where it is alone, else where the role asks for it. */
-export function startsFirst(definition: RoleDefinition, count: number): boolean {
-  if (definition.order === 'stop-first' || !canStandBeside(definition)) return false
-  return definition.order === 'start-first' || count === 1
-}
 
 /** Will this instance come to `spec` without leaving the table? What does not serve has nothing to stay for. */
 export function comesBeside(role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>, spec: string): boolean {

@@ -28,6 +28,11 @@ export function viewInstance(state: FabricState, role: RoleRecord, instance: Ins
     inFlight: processesOf(instance).reduce((sum, each) => sum + inFlightOn(state, targetKey(role.deployment, each)), 0),
     restarts: seen?.restarts ?? 0,
     pid: seen?.pid ?? null,
+    drained: instance.drained === true,
+    localStorage: specOf(role, instance.spec).definition.localStorage.flatMap(({ name, sizeBytes }) => {
+      const bytes = seen?.storage?.[name]
+      return bytes === undefined ? [] : [{ name, bytes, sizeBytes }]
+    }),
     detail: upstream ? 'fronts what already runs' : detailOf(state, instance, seen, node?.online ?? false),
   }
 }

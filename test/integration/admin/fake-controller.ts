@@ -252,6 +252,8 @@ function deployment(service: string, slot: Slot, version: string): DeploymentVie
     restarts: 0,
     pid: 1,
     detail: '',
+    drained: false,
+    localStorage: [],
   })
   return {
     id: `dep-${slot}`,

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { CapacityFloor, RoleDefinition } from '../../../src/model/definition.ts'
 import type { UpgradeMode } from '../../../src/model/states.ts'
-import { floorCount } from '../../../src/fabric/capacity.ts'
+import { floorCount } from '../../../src/model/order.ts'
 import { processesOf } from '../../../src/fabric/state.ts'
 import { viewDeployment } from '../../../src/controller/views/deployment-view.ts'
 import { makeRelease, role } from '../../simulation/releases.ts'

@@ -109,8 +109,8 @@ t.test('an instance has the domain that its node declares, and instances spread 
     lab.connectAgent(node, { upgradeDomain })
   lab.accept({ kind: 'create', service: 'shop', slot: 'production', package: release.digest, replace: false })
   t.strictSame(
-    lab.instances().map(({ node, upgradeDomain }) => `${node}:${upgradeDomain}`),
-    ['n1:7', 'n3:3', 'n2:7', 'n4:3'],
+    lab.instances().map(({ upgradeDomain }) => upgradeDomain),
+    [7, 3, 7, 3],
   )
 })
 

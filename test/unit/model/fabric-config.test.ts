@@ -76,12 +76,12 @@ accessLog: true
 })
 
 t.test('what does nothing yet is told', async t => {
-  const text = 'workers: 2\naccessLog: common\nnodeTimeout: 9s\nquota: { cores: 1 }\nsizes: {}\n'
+  const text = 'workers: 2\naccessLog: common\nquota: { cores: 1 }\nsizes: {}\n'
   const result = load(text)
   const warnings = 'warnings' in result ? result.warnings.map(({ message }) => message) : []
   t.strictSame(
     warnings,
-    ['3:14 nodeTimeout', '4:1 quota', '5:1 sizes'].map(
+    ['3:1 quota', '4:1 sizes'].map(
       at => `vipswap.yaml:${at}: has no effect in this version; leave it out, or keep it for a later version`,
     ),
   )
