@@ -19,7 +19,7 @@ import { PortAllocator } from './ports.ts'
 import { judgeAssignment } from './reconciler.ts'
 
 const ROTATE_MS = 500
-/** Between two measures of the local storages. */
+/** Seldom: measuring reads every folder. */
 const MEASURE_MS = 30_000
 /** Until an assignment names the range. */
 const FIRST_RANGE = { from: 20_000, to: 29_999 }
@@ -36,6 +36,8 @@ export interface NodeAgentOptions {
   readonly digestOf: (directory: string) => Promise<string>
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly onChange: () => void
+  /** Between two measures of the local storages, milliseconds. */
+  readonly measureMs?: number
 }
 
 /** All instances of one node, kept as the newest assignment says. Knows nothing of the link. */
@@ -91,7 +93,7 @@ export class NodeAgent {
     for (const instance of this.#instances.values()) this.#begin(instance)
     this.#rotation = setInterval(() => void this.#rotate(), ROTATE_MS)
     this.#rotation.unref()
-    setTimeout(() => void this.#measure(), MEASURE_MS).unref()
+    this.#measureLater()
   }
 
   /** Takes a whole assignment; answers a refusal to send, or null if it was applied. */
@@ -208,7 +210,11 @@ export class NodeAgent {
 
   async #measure(): Promise<void> {
     for (const instance of this.#instances.values()) await instance.measureStorage()
-    setTimeout(() => void this.#measure(), MEASURE_MS).unref()
+    this.#measureLater()
+  }
+
+  #measureLater(): void {
+    setTimeout(() => void this.#measure(), this.#options.measureMs ?? MEASURE_MS).unref()
   }
 
   get #stateFile(): string {
