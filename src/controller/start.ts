@@ -84,6 +84,7 @@ function settingsOf({
   limits,
   endpointDefaults,
   portRange,
+  sizes,
   nodeTimeoutMs,
 }: FabricConfig): FabricSettings {
   return {
@@ -106,6 +107,7 @@ function settingsOf({
     limits,
     endpointDefaults,
     portRange,
+    sizes,
     nodeTimeoutMs,
   }
 }

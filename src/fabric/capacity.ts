@@ -42,5 +42,11 @@ function floorOf(role: Readonly<RoleRecord>, going: readonly Readonly<InstanceRe
   const domains = new Set(going.map(instance => instance.upgradeDomain))
   const others = role.instances.filter(instance => !domains.has(instance.upgradeDomain))
   if (others.length === 0) return 0
-  return Math.max(1, others.filter(instance => !instance.hopeless && instance.drained === undefined).length)
+  return Math.max(1, others.filter(isDue).length)
+}
+
+/** Should serve: neither broken, nor kept aside, nor not begun with, nor on its way out. */
+function isDue({ hopeless, drained, stage, next }: Readonly<InstanceRecord>): boolean {
+  if (hopeless || drained !== undefined || stage === 'planned' || stage === 'stopped') return false
+  return next === null || next === 'restart'
 }

@@ -32,7 +32,7 @@ export function addInstance(
 ): void {
   const spec = specOf(role, role.target)
   const upstream = spec.definition.upstreams[index]
-  const place = { placed: role.instances, upgradeDomain: upgradeDomainOf(index, domains) }
+  const place = { role, placed: role.instances, upgradeDomain: upgradeDomainOf(index, domains) }
   const node = upstream === undefined ? placeInstance(draft, place) : null
   role.instances.push({
     id: instanceName(role.name, index),
@@ -217,7 +217,7 @@ export function homeOf(
   if (node === undefined || !mustLeave(draft, node.name)) return node ?? null
   const placed = role.instances.filter(other => other !== instance)
   const { upgradeDomain } = instance
-  return placeElsewhere(draft, { placed, upgradeDomain, leaving: node.name }) ?? node
+  return placeElsewhere(draft, { role, placed, upgradeDomain, leaving: node.name }) ?? node
 }
 
 /** Gives an instance without a process another node: nothing of its folders comes along. */

@@ -1,5 +1,6 @@
 import type { Draft } from './draft.ts'
-import type { DeploymentRecord, InstanceRecord, NodeRecord } from './state.ts'
+import { hasRoom, isSized, needsOf } from './room.ts'
+import type { DeploymentRecord, InstanceRecord, NodeRecord, RoleRecord } from './state.ts'
 import { processesOf } from './state.ts'
 import { refuse } from './refusal.ts'
 
@@ -30,7 +31,8 @@ export function mustLeave(draft: Draft, name: string): boolean {
 }
 
 interface Place {
-  /** The role's instances that have their place. */
+  readonly role: Readonly<RoleRecord>
+  /** Its instances that have their place. */
   readonly placed: readonly Readonly<InstanceRecord>[]
   readonly upgradeDomain: number
 }
@@ -45,6 +47,9 @@ export function placeInstance(draft: Draft, place: Place): NodeRecord {
   const best = ranked(draft, place)[0]
   if (best !== undefined) return best
   const some = draft.nodes.keys().length > 0
+  if ([...draft.nodes.values()].some(isOpen)) {
+    refuse('no_room', `no node has room for one more instance of role ${place.role.name}: start another agent`)
+  }
   refuse(
     'no_nodes',
     some
@@ -61,8 +66,10 @@ export function placeElsewhere(draft: Draft, place: Place & { leaving: string })
   )
 }
 
-function ranked(draft: Draft, { placed, upgradeDomain }: Place): NodeRecord[] {
-  const nodes = [...draft.nodes.values()].filter(isOpen)
+function ranked(draft: Draft, { role, placed, upgradeDomain }: Place): NodeRecord[] {
+  const open = [...draft.nodes.values()].filter(isOpen)
+  const needs = isSized(draft, role) ? needsOf(draft) : null
+  const nodes = needs === null ? open : open.filter(node => hasRoom(draft, node, needs, role))
   if (nodes.length < 2) return nodes
   const load = tally([...draft.roles.values()].flatMap(role => role.instances.map(({ node }) => node)))
   const faults = tally(placed.map(({ faultDomain }) => faultDomain))

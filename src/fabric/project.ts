@@ -8,6 +8,7 @@ import { elapsedMs } from './anchor.ts'
 import { dueInMs, specOf } from './instances.ts'
 import { nodeDueInMs } from './nodes.ts'
 import { policyOf, weightOf } from './policy.ts'
+import { shareOfPorts } from './ports.ts'
 import {
   instanceKey,
   processesOf,
@@ -227,16 +228,6 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
     }
   }
   return assignments
-}
-
-const PORT_SHARES = 10
-
-/** Nodes on one machine take ports from tenths of the range by turns, so that they rarely meet. */
-function shareOfPorts(range: { from: number; to: number }, index: number): { from: number; to: number } {
-  const size = Math.floor((range.to - range.from + 1) / PORT_SHARES)
-  if (size < 10) return range
-  const from = range.from + (index % PORT_SHARES) * size
-  return { from, to: from + size - 1 }
 }
 
 function runSpec(

@@ -53,6 +53,8 @@ export interface FabricSettings {
   limits: DataPlaneLimits
   endpointDefaults: EndpointDefaults
   portRange: { from: number; to: number }
+  /** What a role's `size` means, by name. */
+  sizes: Readonly<Record<string, { readonly cores: number; readonly memoryBytes: number }>>
   /** A node silent for longer has its instances moved to others. */
   nodeTimeoutMs: number
 }

@@ -139,7 +139,8 @@ export class Watch {
       if (before?.upgrade != null && after.state !== 'deleting') {
         for (const { key, role, instance, beside } of all) {
           if (beside) continue
-          if (instance.spec === role.target && instance.nextSpec === null) continue
+          // A drained node's instances may be on their way meanwhile.
+          if (instance.spec === role.target && (instance.nextSpec ?? role.target) === role.target) continue
           this.#fail(`the walk of ${after.id} is over and ${key} is on ${instance.spec}, not ${role.target}`)
         }
         for (const [key, incarnation] of this.#unmoved.get(after.id) ?? []) {

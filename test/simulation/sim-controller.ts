@@ -22,6 +22,7 @@ const SETTINGS: FabricSettings = {
   limits: DEFAULT_LIMITS,
   endpointDefaults: DEFAULT_FABRIC_CONFIG.endpointDefaults,
   portRange: { from: 20_000, to: 29_999 },
+  sizes: {},
   nodeTimeoutMs: 8000,
 }
 

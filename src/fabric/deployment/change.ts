@@ -12,6 +12,7 @@ import { addInstance, isReady, startAgain, takeDown } from '../instances.ts'
 import { requireDeployment, requireService } from '../lookup.ts'
 import { beginOperation, clearTheWay, endOperation, enterStep, requireFree } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
+import { needsOf, roomBlockers } from '../room.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type OperationRecord } from '../state.ts'
 import { beginUpgrade, changedRoles, requireUpgradable, type Wish } from '../upgrade/accept.ts'
@@ -168,7 +169,9 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
   const deployment = draft.deployments.edit(seen.id)
   if (deployment !== undefined) deployment.configuration = configuration
   refuseIfAny(shownConflicts(draft, command.service))
+  const needs = needsOf(draft)
   for (const { name, instances } of counts) scaleRole(draft, seen, name, instances, operation)
+  refuseIfAny(roomBlockers(draft, needs))
   return operation.id
 }
 

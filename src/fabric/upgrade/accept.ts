@@ -8,6 +8,7 @@ import type { Draft } from '../draft.ts'
 import { beginOperation, requireFree } from '../operations.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
+import { needsOf, roomBlockers } from '../room.ts'
 import { canonicalSettings, checkConfiguration, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type RoleRecord, type RoleSpec, type UpgradeRecord } from '../state.ts'
 import { forbiddenChanges } from './changes.ts'
@@ -119,6 +120,7 @@ export function beginUpgrade(
 ): string {
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${id}`)
+  const needs = needsOf(draft)
   const changed: Record<string, { from: string; to: string }> = {}
   const domains = new Set<number>()
   for (const { role: seen, spec } of changedRoles(draft, id, release, configuration, wish)) {
@@ -175,6 +177,7 @@ export function beginUpgrade(
     walked: [],
   }
   refuseIfAny(shownConflicts(draft, deployment.service))
+  refuseIfAny(roomBlockers(draft, needs))
   const note = oneDomainNote(deployment, draft.rolesOf(id), deployment.upgrade)
   if (note !== null) operation.notes = [note]
   return operation.id

@@ -2,7 +2,7 @@ import { isForced } from '../acknowledgements.ts'
 import { mayGo } from '../capacity.ts'
 import type { Draft } from '../draft.ts'
 import { comesBeside } from '../start-first.ts'
-import type { DeploymentRecord, RoleRecord, UpgradeRecord } from '../state.ts'
+import type { DeploymentRecord, InstanceRecord, RoleRecord, UpgradeRecord } from '../state.ts'
 import { own } from '../../core/own.ts'
 
 /**
@@ -15,6 +15,10 @@ export function floorReason(
   domains: readonly number[],
 ): string | null {
   if (upgrade.direction === 'back' || upgrade.mode === 'simultaneous') return null
+  const busy = roles
+    .flatMap(role => role.instances)
+    .find(instance => !domains.includes(instance.upgradeDomain) && isUnderWay(instance))
+  if (busy !== undefined) return `${busy.id} of domain ${busy.upgradeDomain} is being restarted`
   return mayGo(
     roles,
     (instance, role) => {
@@ -24,6 +28,11 @@ export function floorReason(
     },
     !upgrade.mode.startsWith('unmonitored'),
   )
+}
+
+/** Planned work restarts it just now: another domain down with it would be one too many. */
+function isUnderWay({ next, stage, hopeless }: Readonly<InstanceRecord>): boolean {
+  return next === 'restart' || (stage === 'starting' && !hopeless)
 }
 
 /** What plan and receipt say of a walk over one upgrade domain (Cloud Services allows the count, and then promises nothing). */

@@ -33,6 +33,7 @@ export class Lab {
     limits: DEFAULT_LIMITS,
     endpointDefaults: DEFAULT_FABRIC_CONFIG.endpointDefaults,
     portRange: { from: 20_000, to: 29_999 },
+    sizes: {},
     nodeTimeoutMs: 86_400_000,
   }
   state: FabricState

@@ -348,3 +348,19 @@ t.test('a pool in which all are drained is not worth holding a request for', asy
   t.strictSame(lab.refused({ kind: 'drain', ...SHOP, instance: 'web_IN_0' }), ['nothing_to_do'])
   t.strictSame(lab.refused({ kind: 'undrain', ...SHOP, instance: 'web_IN_7' }), ['instance_not_found'])
 })
+
+t.test('a walk takes no domain down while a drained node’s instances of another are under way', async t => {
+  const lab = deployed(['n1', 'n2', 'n3'], { instances: 3 }, 3)
+  lab.accept({ kind: 'drainNode', node: 'n2' })
+  t.equal(lab.stages(), 'web0:serving web1:draining web2:serving')
+  lab.accept({ kind: 'upgrade', ...SHOP, package: packageOf(lab, '2.0.0'), mode: 'unmonitored-auto', ...FLAGS })
+  for (let turn = 0; turn < 100; turn++) {
+    const before = lab.state.fabric.revision
+    lab.report()
+    lab.acknowledge()
+    t.ok(lab.instances().filter(({ stage }) => stage !== 'serving').length < 2, lab.stages())
+    if (before === lab.state.fabric.revision) break
+  }
+  t.equal(lab.versions(), '2.0.0 2.0.0 2.0.0')
+  t.notMatch(places(lab), 'n2')
+})
