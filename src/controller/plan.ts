@@ -6,7 +6,7 @@ import { certificateNotes, knownTo } from '../fabric/certificates.ts'
 import { swapPreflight } from '../fabric/deployment/swap.ts'
 import type { Draft } from '../fabric/draft.ts'
 import type { Refusal } from '../fabric/refusal.ts'
-import { comesBeside } from '../fabric/start-first.ts'
+import { comesBeside } from '../fabric/beside.ts'
 import type { FabricState } from '../fabric/state.ts'
 import { oneDomainNote } from '../fabric/upgrade/floor.ts'
 

@@ -1,6 +1,6 @@
 import { floorCount } from '../model/order.ts'
 import { specOf } from './instances.ts'
-import { comesBeside } from './start-first.ts'
+import { comesBeside } from './beside.ts'
 import { processesOf, type InstanceRecord, type RoleRecord } from './state.ts'
 
 /**

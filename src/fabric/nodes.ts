@@ -4,7 +4,8 @@ import { descend, homeOf, isReady, settleOn, takeDown } from './instances.ts'
 import { mayGo } from './capacity.ts'
 import { UNSEEN_NODE } from './observe.ts'
 import { processesOn } from './placement.ts'
-import { comesBeside, standBeside } from './start-first.ts'
+import { comesBeside } from './beside.ts'
+import { standBeside } from './start-first.ts'
 import {
   instanceKey,
   roleKey,

@@ -2,7 +2,7 @@ import { own } from '../core/own.ts'
 import { shareOfPorts } from './ports.ts'
 import type { Draft } from './draft.ts'
 import type { Blocker } from './refusal.ts'
-import { comesBeside } from './start-first.ts'
+import { comesBeside } from './beside.ts'
 import { processesOf, type NodeRecord, type ProcessRecord, type RoleRecord } from './state.ts'
 
 /** What processes take of a node. Only roles that name a size take cores and memory: of the others nothing is known. */

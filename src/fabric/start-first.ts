@@ -1,20 +1,12 @@
-import { canStandBeside, startsFirst } from '../model/order.ts'
 import { startAnchor } from './anchor.ts'
+import { comesBeside } from './beside.ts'
 import type { Draft } from './draft.ts'
-import { descend, highestIncarnation, homeOf, isReady, keepUp, settleOn, specOf, takeDown } from './instances.ts'
+import { descend, highestIncarnation, homeOf, isReady, keepUp, settleOn, takeDown } from './instances.ts'
 import type { InstanceRecord, ProcessRecord, RoleRecord } from './state.ts'
 
 // The one variant of the drain order (design rule 5): the new process becomes ready beside the old one, enters the table,
 // then the old one is drained and stopped. The record is the new process's from its first moment on, and holds the old one
 // in `beside`; each step is one commit, and from each a new controller goes on.
-
-/** Will this instance come to `spec` without leaving the table? What does not serve has nothing to stay for. */
-export function comesBeside(role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>, spec: string): boolean {
-  const now = specOf(role, instance.spec).definition
-  const count = role.instances.length
-  // Both must be able to: the old one may hold storage that the new one no longer names.
-  return startsFirst(specOf(role, spec).definition, count) && canStandBeside(now)
-}
 
 /** Brings an instance to `spec`: beside what serves where that is possible, else by way of a stop. */
 export function moveTo(draft: Draft, role: Readonly<RoleRecord>, instance: InstanceRecord, spec: string): void {

@@ -1,7 +1,7 @@
 import { isForced } from '../acknowledgements.ts'
 import { mayGo } from '../capacity.ts'
 import type { Draft } from '../draft.ts'
-import { comesBeside } from '../start-first.ts'
+import { comesBeside } from '../beside.ts'
 import type { DeploymentRecord, InstanceRecord, RoleRecord, UpgradeRecord } from '../state.ts'
 import { own } from '../../core/own.ts'
 
