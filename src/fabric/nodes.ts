@@ -72,15 +72,16 @@ function readmit(draft: Draft, { name }: Readonly<NodeRecord>): void {
 /** All that is left on a lost node goes at once, as far as there is another node for it. */
 function leaveLost(draft: Draft, name: string): void {
   for (const { role: seen, instance: at, process } of processesOn(draft, name)) {
-    if (!hasElsewhere(draft, seen, at)) continue
+    // What is under way starts elsewhere by itself.
+    if (process.next !== null || !hasElsewhere(draft, seen, at)) continue
     const role = draft.roles.edit(roleKey(seen.deployment, seen.name))
     const instance = role?.instances.find(({ id }) => id === at.id)
     if (role === undefined || instance === undefined) continue
     if (process === at.beside) {
-      if (instance.beside?.next === null) descend(draft, instance.beside, { kind: 'remove' })
+      if (instance.beside !== undefined) descend(draft, instance.beside, { kind: 'remove' })
     } else if (instance.stage === 'planned' || instance.stage === 'stopped') {
       rehome(draft, role, instance)
-    } else if (instance.next === null) {
+    } else {
       // Not with what it stands beside: that may serve elsewhere.
       descend(draft, instance, { kind: 'restart', spec: instance.spec, clean: 'all' })
     }

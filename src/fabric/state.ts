@@ -173,7 +173,7 @@ export interface ProcessRecord {
   /** Asked out of rotation by an operator: it runs, and is not chosen. */
   drained?: true | undefined
   /** Local storages that were last seen above their size. */
-  overfull?: string[] | undefined
+  overfull?: readonly string[] | undefined
 }
 
 /** What the routing table says of an instance: journaled, so that a restart changes nothing by itself. */

@@ -3,15 +3,18 @@ import type { RoleDefinition } from '../model/definition.ts'
 import type { Draft } from './draft.ts'
 import type { ProcessRecord } from './state.ts'
 
+const NONE: readonly string[] = []
+
 /** Local storages that were seen above their size. Sizes are measured and reported, never enforced. */
-export function overfullOf(seen: InstanceObservation | undefined, { localStorage }: RoleDefinition): string[] {
+export function overfullOf(seen: InstanceObservation | undefined, { localStorage }: RoleDefinition): readonly string[] {
+  if (localStorage.length === 0) return NONE
   const bytes = seen?.storage ?? {}
   return localStorage.filter(({ name, sizeBytes }) => (bytes[name] ?? 0) > sizeBytes).map(({ name }) => name)
 }
 
 /** Has one come above its size, or back, since it was last told? */
-export function hasChangedStorage({ overfull = [] }: Readonly<ProcessRecord>, now: readonly string[]): boolean {
-  return overfull.join() !== now.join()
+export function hasChangedStorage({ overfull = NONE }: Readonly<ProcessRecord>, now: readonly string[]): boolean {
+  return overfull !== now && overfull.join() !== now.join()
 }
 
 /** Tells of storages that have come above their size, once, and of those that are back. */
@@ -22,7 +25,7 @@ export function noteStorage(
   seen: InstanceObservation,
   definition: RoleDefinition,
 ): void {
-  const now = overfullOf(seen, definition)
+  const now = [...overfullOf(seen, definition)]
   if (!hasChangedStorage(process, now)) return
   const before = process.overfull ?? []
   for (const { name, sizeBytes } of definition.localStorage) {
