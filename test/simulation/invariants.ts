@@ -65,6 +65,7 @@ export class Watch {
     const now = placed(after)
     if (new Set(now.map(({ key }) => key)).size !== now.length) this.#fail('an instance is there twice')
     for (const entry of now) {
+      this.#place(before, after, entry, earlier.get(entry.key))
       this.#incarnation(entry, earlier.has(entry.key))
       this.#publication(after, entry, earlier.get(entry.key))
       this.#wayDown(entry, earlier.get(entry.key))
@@ -74,6 +75,12 @@ export class Watch {
     }
     this.#operations(before, after)
     this.#slots(after)
+  }
+
+  /** A lost node gets nothing it did not have. */
+  #place(before: FabricState, after: FabricState, { key, instance }: Placed, earlier: Placed | undefined): void {
+    const lost = before.nodes[instance.node]?.lost === true && after.nodes[instance.node]?.lost === true
+    if (lost && earlier?.instance.node !== instance.node) this.#fail(`${key} came to lost node ${instance.node}`)
   }
 
   #incarnation({ key, instance }: Placed, existed: boolean): void {
