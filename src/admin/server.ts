@@ -13,6 +13,7 @@ import { createInstanceProxy, rawProblem, type InstanceProxy } from './instance-
 import { sendProblem, toVipswapError } from './problem.ts'
 import { eventRoutes } from './routes/events.ts'
 import { instanceRoutes } from './routes/instances.ts'
+import { nodeRoutes } from './routes/nodes.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { packageRoutes } from './routes/packages.ts'
 import { serviceRoutes } from './routes/services.ts'
@@ -135,6 +136,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   slotRoutes(app, context)
   operationRoutes(app, context)
   eventRoutes(app, context)
+  nodeRoutes(app, context)
   instanceRoutes(app, context)
   void app.register(async inner => packageRoutes(inner, context))
   void app.register(async inner => proxy.register(inner))

@@ -7,6 +7,7 @@ import { deployVerb } from './commands/deploy.ts'
 import { historyVerbs } from './commands/history.ts'
 import { lifecycleVerbs } from './commands/lifecycle.ts'
 import { lookVerbs } from './commands/look.ts'
+import { nodeVerbs } from './commands/nodes.ts'
 import { packageVerbs } from './commands/packages.ts'
 import { planVerbs } from './commands/plan.ts'
 import { processVerbs, runProcess } from './commands/processes.ts'
@@ -59,6 +60,7 @@ function createProgram(context: VerbContext): Command {
   upgradeVerbs(program, context)
   configureVerbs(program, context)
   lifecycleVerbs(program, context)
+  nodeVerbs(program, context)
   planVerbs(program, context)
   lookVerbs(program, context)
   historyVerbs(program, context)

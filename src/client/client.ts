@@ -130,6 +130,21 @@ export function createClient(options: ClientOptions) {
     restart: async (kind: 'reboot' | 'reimage', service: string, slot: Slot, instance: string, how?: MutationOptions) =>
       mutate('POST', `${instancePath(service, slot, instance)}/${kind}`, undefined, how),
 
+    /** Takes an instance out of rotation, its process kept, or puts it back. */
+    drainInstance: async (
+      kind: 'drain' | 'undrain',
+      service: string,
+      slot: Slot,
+      instance: string,
+      how?: MutationOptions,
+    ) => mutate('POST', `${instancePath(service, slot, instance)}/${kind}`, undefined, how),
+    /** Empties a node, or uses it again. */
+    drainNode: async (kind: 'drain' | 'undrain', node: string, how?: MutationOptions) =>
+      mutate('POST', `/v1/nodes/${encode(node)}/${kind}`, undefined, how),
+    /** An operation in progress goes on without the word of silent peers; its receipt says that the guarantee was waived. */
+    force: async (id: string, how?: MutationOptions) =>
+      mutate('POST', `/v1/operations/${encode(id)}/force`, undefined, how),
+
     /** An instance's output, as it comes; ends at the end of what there is, or with `follow` at the signal. */
     async *logs(
       service: string,

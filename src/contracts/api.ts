@@ -166,6 +166,10 @@ export interface InstanceView {
   readonly restarts: number
   readonly pid: number | null
   readonly detail: string
+  /** An operator took it out of rotation. */
+  readonly drained: boolean
+  /** As last measured. */
+  readonly localStorage: readonly { readonly name: string; readonly bytes: number; readonly sizeBytes: number }[]
 }
 
 export interface RoleView {
@@ -233,7 +237,10 @@ export interface DeploymentView {
   readonly version: string
   readonly status: DeploymentStatus
   readonly createdAt: string
+  /** As the definition says. */
   readonly upgradeDomainCount: number
+  /** Domains that hold an instance: a walk has no more. */
+  readonly effectiveUpgradeDomainCount: number
   readonly platform: Platform
   readonly locked: boolean
   readonly rollbackAllowed: boolean
@@ -257,6 +264,8 @@ export type OperationKind =
   | 'start'
   | 'reboot'
   | 'reimage'
+  | 'drain'
+  | 'undrain'
 
 export interface OperationView {
   readonly id: string
@@ -328,7 +337,11 @@ export interface EventView {
 export interface NodeView {
   readonly name: string
   readonly status: 'online' | 'offline'
+  /** `lost`: silent beyond nodeTimeout, or back and not yet rid of what was moved away. */
+  readonly use: 'open' | 'draining' | 'drained' | 'lost'
   readonly faultDomain: number
+  /** null where it declares none. */
+  readonly upgradeDomain: number | null
   readonly instances: number
   readonly host: string
 }

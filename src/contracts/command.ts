@@ -18,6 +18,9 @@ export type Command =
   | ConfigureCommand
   | StatusCommand
   | InstanceCommand
+  | DrainInstanceCommand
+  | DrainNodeCommand
+  | ForceCommand
 
 export type CommandKind = Command['kind']
 
@@ -123,4 +126,25 @@ export interface InstanceCommand {
   readonly slot: Slot
   /** `web_IN_0` */
   readonly instance: string
+}
+
+/** One instance out of rotation, its process kept; or back. */
+export interface DrainInstanceCommand {
+  readonly kind: 'drain' | 'undrain'
+  readonly service: string
+  readonly slot: Slot
+  /** `web_IN_0` */
+  readonly instance: string
+}
+
+/** All instances off a node and nothing new on it; or use it again. */
+export interface DrainNodeCommand {
+  readonly kind: 'drainNode' | 'undrainNode'
+  readonly node: string
+}
+
+/** An operation in progress goes on without the word of silent peers: its guarantee is waived. */
+export interface ForceCommand {
+  readonly kind: 'force'
+  readonly operation: string
 }

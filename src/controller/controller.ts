@@ -190,7 +190,7 @@ function readLogs(
   }
   const { role, instance } = found
   const { sink, texts } = textQueue(signal)
-  const cancel = peers.readLog(instance.node, instanceKey(role.deployment, instance.id), { tail, follow }, sink)
+  const cancel = peers.readLog(instance.node, instanceKey(role.deployment, instance), { tail, follow }, sink)
   if (cancel === null) throw new VipswapError('unreachable', `node ${instance.node} of ${instance.id} is not connected`)
   signal.addEventListener('abort', cancel)
   return texts

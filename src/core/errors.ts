@@ -39,6 +39,7 @@ export const ERRORS = {
   address_conflict: { status: 409 },
   certificate_conflict: { status: 409 },
   no_nodes: { status: 409 },
+  no_room: { status: 409 },
   quota_exceeded: { status: 409 },
   force_required: { status: 409 },
   idempotency_conflict: { status: 409 },

@@ -18,9 +18,11 @@ import { acceptCreate, advanceCreate } from './deployment/create.ts'
 import { adoptBoundPorts } from './deployment/listeners.ts'
 import { acceptSwap } from './deployment/swap.ts'
 import { fillDefaults } from './defaults.ts'
+import { acceptForce, acceptInstanceDrain, acceptNodeDrain, advanceNodeDrain } from './drain.ts'
 import { Draft } from './draft.ts'
 import type { Input } from './input.ts'
 import { advanceRole } from './instances.ts'
+import { advanceNodes, silenceAll } from './nodes.ts'
 import * as observe from './observe.ts'
 import { endOperation } from './operations.ts'
 import { releasesInUse } from './releases.ts'
@@ -125,6 +127,14 @@ function accept(draft: Draft, command: Command): string {
     case 'reboot':
     case 'reimage':
       return acceptInstance(draft, command)
+    case 'drain':
+    case 'undrain':
+      return acceptInstanceDrain(draft, command)
+    case 'drainNode':
+    case 'undrainNode':
+      return acceptNodeDrain(draft, command)
+    case 'force':
+      return acceptForce(draft, command)
     default:
       return assertNever(command)
   }
@@ -138,6 +148,7 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' }>): void {
       draft.fabric.settings = input.settings
       draft.fabric.revision = { ...draft.fabric.revision, term: draft.fabric.revision.term + 1 }
       rebaseClocks(draft)
+      silenceAll(draft)
       break
     case 'term-seen':
       if (input.term >= draft.fabric.revision.term) {
@@ -194,6 +205,7 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' }>): void {
 /** Everything that what is known now allows: instances first, then the walks and operations that wait for them. */
 function advance(draft: Draft): void {
   adoptBoundPorts(draft)
+  advanceNodes(draft)
   for (const key of draft.roles.keys()) advanceRole(draft, key)
   for (const id of draft.deployments.keys()) advanceUpgrade(draft, id)
   for (const id of draft.operations.keys()) {
@@ -201,6 +213,7 @@ function advance(draft: Draft): void {
     if (operation === undefined || operation.status !== 'InProgress') continue
     if (operation.step === 'publishing') finishPublishing(draft, id)
     else if (operation.kind === 'create') advanceCreate(draft, id)
+    else if (operation.kind === 'drain') advanceNodeDrain(draft, operation)
     else advanceChange(draft, operation)
   }
   adoptFaces(draft)
@@ -210,7 +223,7 @@ function advance(draft: Draft): void {
 /** The last step of most operations: what was decided is in every proxy's table. */
 function finishPublishing(draft: Draft, id: string): void {
   const seen = draft.operations.get(id)
-  if (seen === undefined || !allAcknowledged(draft, seen.since)) return
+  if (seen === undefined || !allAcknowledged(draft, seen.since, seen.waived !== undefined)) return
   if (seen.kind === 'swap') {
     const operation = draft.operations.edit(id)
     const switchMs = Math.max(0, draft.now.mono - seen.startedMono)
@@ -230,7 +243,10 @@ function finishPublishing(draft: Draft, id: string): void {
 /** Durations go on under this boot's clock (design rule 1). */
 function rebaseClocks(draft: Draft): void {
   for (const key of draft.roles.keys()) {
-    for (const instance of draft.roles.edit(key)?.instances ?? []) instance.anchor = rebase(instance.anchor, draft.now)
+    for (const instance of draft.roles.edit(key)?.instances ?? []) {
+      instance.anchor = rebase(instance.anchor, draft.now)
+      if (instance.beside !== undefined) instance.beside.anchor = rebase(instance.beside.anchor, draft.now)
+    }
   }
   for (const id of draft.deployments.keys()) {
     const clocks = draft.deployments.edit(id)?.upgrade?.clocks

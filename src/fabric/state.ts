@@ -57,6 +57,8 @@ export interface FabricSettings {
   sizes: Readonly<Record<string, { readonly cores: number; readonly memoryBytes: number }>>
   /** Over all services and both slots; null: no bound. */
   quota: { readonly cores: number } | null
+  /** A node silent for longer has its instances moved to others. */
+  nodeTimeoutMs: number
 }
 
 export interface ServiceRecord {
@@ -139,7 +141,14 @@ export interface RoleSpec {
  */
 export type Stage = 'planned' | 'starting' | 'serving' | 'draining' | 'retiring' | 'stopping' | 'stopped'
 
-export interface InstanceRecord {
+/** One role instance, and for a while the process it takes the place of. */
+export interface InstanceRecord extends ProcessRecord {
+  /** Start-first: what serves until this one is ready, then goes. It has a lane of its own, so both may be on one node. */
+  beside?: ProcessRecord | undefined
+}
+
+/** One process of a role instance: where it is, how it runs, how far it is. */
+export interface ProcessRecord {
   /** `web_IN_0` */
   id: string
   index: number
@@ -162,6 +171,14 @@ export interface InstanceRecord {
   published: Published | null
   /** In a crash loop or never ready, and not about to be restarted: not worth holding requests for. */
   hopeless: boolean
+  /** Which of the two sets of folders of its instance it has: what starts beside another takes the other one. */
+  lane?: 'b' | undefined
+  /** Highest incarnation of a process that stood beside it and is gone: none comes twice. */
+  spent?: number | undefined
+  /** Asked out of rotation by an operator: it runs, and is not chosen. */
+  drained?: true | undefined
+  /** Local storages that were last seen above their size. */
+  overfull?: readonly string[] | undefined
 }
 
 /** What the routing table says of an instance: journaled, so that a restart changes nothing by itself. */
@@ -169,7 +186,8 @@ export interface Published {
   attempt: number
   host: string
   ports: Record<string, number>
-  membership: 'in' | 'draining'
+  /** `aside`: ready and drained by an operator; told to proxies as draining. */
+  membership: 'in' | 'draining' | 'aside'
 }
 
 export interface UpgradeRecord {
@@ -192,6 +210,8 @@ export interface UpgradeRecord {
   position: number
   /** `removing`: all domains are done, what the end does not have goes. */
   phase: 'preparing' | 'waiting' | 'walking' | 'verifying' | 'removing'
+  /** The next domain waits for its roles' capacity floors; said once. */
+  belowFloor?: true | undefined
   /** Since which revision the addresses that the end does not have are closed. */
   closing: Revision | null
   /** The operation that a finished domain ends: a walk in the manual modes. */
@@ -236,6 +256,10 @@ export interface OperationRecord {
   receipt: ReceiptRecord | null
   /** What its receipt says besides figures. */
   remarks: string[]
+  /** Of kind drain, undrain: the node, where it is one. */
+  node?: string | undefined
+  /** `force` was given: whose word is not waited for. Its receipt says so. */
+  waived?: string[] | undefined
 }
 
 export interface ReceiptRecord {
@@ -251,6 +275,10 @@ export interface NodeRecord {
   /** Order of registration: its share of the port range. */
   index: number
   facts: NodeFacts
+  /** Asked empty by an operator: nothing new comes here. */
+  draining?: true | undefined
+  /** Silent for longer than the node time-out. Nothing comes here until it has reported that what was moved has stopped. */
+  lost?: true | undefined
 }
 
 export interface ProxyRecord {
@@ -275,6 +303,10 @@ export interface Observed {
 
 export interface ObservedNode {
   readonly online: boolean
+  /** Since when it is not connected, by this controller's life; null while it is. */
+  readonly silentSince: Anchor | null
+  /** It has reported since it connected. */
+  readonly reported: boolean
   readonly revision: Revision | null
   /** By `deployment/instance`. */
   readonly instances: Readonly<Record<string, InstanceObservation>>
@@ -332,11 +364,17 @@ export function roleKey(deployment: string, role: string): string {
   return `${deployment}/${role}`
 }
 
-export function instanceKey(deployment: string, instance: string): string {
-  return `${deployment}/${instance}`
+/** Names a process and its folders towards agents: `d1/web_IN_0`, or `d1/web_IN_0.b` for its second lane. */
+export function instanceKey(deployment: string, { id, lane }: Pick<ProcessRecord, 'id' | 'lane'>): string {
+  return `${deployment}/${id}${lane === undefined ? '' : `.${lane}`}`
+}
+
+/** An instance's processes: itself, and what it stands beside. */
+export function processesOf(instance: Readonly<InstanceRecord>): readonly Readonly<ProcessRecord>[] {
+  return instance.beside === undefined ? [instance] : [instance, instance.beside]
 }
 
 /** One start of one process, as the data plane counts it. */
-export function targetKey(deployment: string, instance: InstanceRecord): string {
-  return `${deployment}/${instance.id}#${instance.incarnation}.${instance.published?.attempt ?? 0}`
+export function targetKey(deployment: string, instance: Readonly<ProcessRecord>): string {
+  return `${instanceKey(deployment, instance)}#${instance.incarnation}.${instance.published?.attempt ?? 0}`
 }

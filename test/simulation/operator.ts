@@ -4,6 +4,7 @@ import type { Slot } from '../../src/model/common.ts'
 import type { Release } from '../../src/model/release.ts'
 import { UPGRADE_MODES } from '../../src/model/states.ts'
 import { certificate, digest, endpoint, makeRelease, role } from './releases.ts'
+import { placed } from './invariants.ts'
 import type { SimController } from './sim-controller.ts'
 import type { World } from './world.ts'
 
@@ -50,7 +51,12 @@ const CERTIFICATES = ['1.0.0', '1.1.0', '1.2.0-bad', 'given', 'renewed'].map(nam
 /** Over TLS, with a certificate of its own in each package. */
 function blog(version: string): Release {
   const tls = endpoint('http', 0, { protocol: 'https', certificates: ['site'] })
-  const web = role('web', { instances: 3, endpoints: [tls], certificates: { site: { cert: 'a', key: 'a' } } })
+  const web = role('web', {
+    instances: 3,
+    endpoints: [tls],
+    certificates: { site: { cert: 'a', key: 'a' } },
+    order: 'start-first',
+  })
   return {
     ...makeRelease('blog', version, [web]),
     certificates: { web: { site: { id: certificate(version, []).id } } },
@@ -148,6 +154,10 @@ export class Operator {
   #random(): Command {
     const { random } = this.#world
     const { state } = this.#controller
+    if (random.chance(0.06)) {
+      const node = random.pick([...Object.keys(state.nodes), 'nowhere'])
+      return { kind: random.chance(0.5) ? 'drainNode' : 'undrainNode', node }
+    }
     const service = random.chance(0.75) ? 'shop' : 'blog'
     const slot: Slot = random.chance(0.6) ? 'production' : 'staging'
     const release = digest(`${service}@${this.#version(service)}`)
@@ -157,6 +167,10 @@ export class Operator {
       if (random.chance(0.15)) return { kind: 'swap', service }
       if (random.chance(0.03)) return { kind: 'deleteService', service }
       return { kind: 'create', service, slot, package: release, replace: random.chance(0.2) }
+    }
+    if (random.chance(0.06)) {
+      const instance = random.pick(['web_IN_0', 'web_IN_1', 'crunch_IN_0'])
+      return { kind: random.chance(0.5) ? 'drain' : 'undrain', service, slot, instance }
     }
     const { upgrade } = deployment
     if (upgrade !== null && random.chance(0.75)) {
@@ -224,6 +238,15 @@ export class Operator {
   finish(): void {
     const { random } = this.#world
     const { state } = this.#controller
+    for (const { name, draining } of Object.values(state.nodes)) {
+      if (draining === true) this.submit({ kind: 'undrainNode', node: name })
+    }
+    for (const { role, instance } of placed(state)) {
+      const home = state.services[state.deployments[role.deployment]?.service ?? '']
+      const slot = home?.slots.staging === role.deployment ? 'staging' : 'production'
+      if (instance.drained === true && home !== undefined)
+        this.submit({ kind: 'undrain', service: home.name, slot, instance: instance.id })
+    }
     for (const service of Object.values(state.services)) {
       if (service.prepared !== null) {
         this.submit({ kind: 'swap', service: service.name, phase: random.chance(0.5) ? 'cancel' : 'commit' })

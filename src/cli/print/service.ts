@@ -54,6 +54,11 @@ function deploymentLines(deployment: DeploymentView): string[] {
       if (warning !== undefined) lines.push(`  warning: role ${role.name}, certificate ${name}: ${warning}`)
     }
   }
+  for (const { id, localStorage } of deployment.instances) {
+    for (const { name, bytes, sizeBytes } of localStorage) {
+      if (bytes > sizeBytes) lines.push(`  warning: ${id}: local storage ${name} holds ${bytes} bytes of ${sizeBytes}`)
+    }
+  }
   const rows = deployment.instances.map(each => [
     each.id,
     each.version,

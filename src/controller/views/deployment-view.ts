@@ -11,7 +11,9 @@ import { Refused } from '../../fabric/refusal.ts'
 import type { DeploymentRecord, FabricState, RoleRecord, UpgradeRecord } from '../../fabric/state.ts'
 import { requireUpgradable } from '../../fabric/upgrade/accept.ts'
 import { waitsForWalk } from '../../fabric/upgrade/gate.ts'
+import { floorReason } from '../../fabric/upgrade/floor.ts'
 import { rollbackBlockedBy } from '../../fabric/upgrade/rollback.ts'
+import { domainsAt } from '../../fabric/upgrade/walk.ts'
 import type { Slot } from '../../model/common.ts'
 import type { DeploymentStatus } from '../../model/states.ts'
 import { viewInstance } from './instance-view.ts'
@@ -35,6 +37,7 @@ export function viewDeployment(
     status: statusOf(deployment, roles),
     createdAt: new Date(deployment.createdAt).toISOString(),
     upgradeDomainCount: deployment.upgradeDomainCount,
+    effectiveUpgradeDomainCount: domainsOf(roles).length,
     platform: platformOf(roles),
     locked: isLocked(state, deployment),
     rollbackAllowed: blocked === null,
@@ -126,19 +129,30 @@ function viewUpgrade(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): Upgr
     toVersion: upgrade.direction === 'forward' ? upgrade.to.version : upgrade.from.version,
     currentUpgradeDomain: current,
     currentUpgradeDomainState: during ? 'During' : 'Before',
-    domains: upgrade.domains.map((domain, position) => ({
-      domain,
-      state:
-        position < upgrade.position
-          ? 'done'
-          : during && (together || position === upgrade.position)
-            ? 'during'
-            : 'pending',
-      waitingFor: during && position === upgrade.position ? waitingFor : null,
-    })),
+    domains: [
+      ...upgrade.domains.map((domain, position) => ({
+        domain,
+        state:
+          position < upgrade.position
+            ? ('done' as const)
+            : during && (together || position === upgrade.position)
+              ? ('during' as const)
+              : ('pending' as const),
+        waitingFor: during && position === upgrade.position ? waitingFor : null,
+      })),
+      ...domainsOf(roles)
+        .filter(domain => !upgrade.domains.includes(domain))
+        .map(domain => ({ domain, state: 'skipped' as const, waitingFor: null })),
+    ],
     operationId: upgrade.operation,
     waitingFor,
   }
+}
+
+/** Upgrade domains that hold an instance. */
+function domainsOf(roles: readonly RoleRecord[]): number[] {
+  const domains = roles.flatMap(role => role.instances.map(({ upgradeDomain }) => upgradeDomain))
+  return [...new Set(domains)].toSorted((a, b) => a - b)
 }
 
 function waitingOf(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): string | null {
@@ -149,7 +163,7 @@ function waitingOf(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): string
     case 'waiting':
       return upgrade.walk === null && waitsForWalk(upgrade.mode, upgrade.position)
         ? `\`vipswap walk\` of domain ${upgrade.domains[upgrade.position] ?? 0}`
-        : null
+        : floorReason(upgrade, roles, domainsAt(upgrade))
     case 'removing':
       return 'what the new version does not have to drain and stop'
     case 'walking':

@@ -4,6 +4,7 @@ import { allAcknowledged } from '../acknowledgements.ts'
 import { isReady, takeDown } from '../instances.ts'
 import { beginOperation, clearTheWay, endOperation, enterStep } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
+import { needsOf, roomBlockers } from '../room.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import {
   roleKey,
@@ -60,7 +61,9 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
       'operation_in_progress',
       `create ${creating.id} is in progress on ${command.service}/${command.slot}: wait for it to end`,
     )
+  const needs = needsOf(draft)
   const deployment = createDeployment(draft, command, release, configuration)
+  refuseIfAny(roomBlockers(draft, needs))
   // Before anything is stopped or bound.
   const prospect = withDeployment(draft, service, command.slot, deployment.id)
   refuseIfAny(addressConflicts(draft, prospect, prospect.listeners))

@@ -8,6 +8,7 @@ import type { Draft } from '../draft.ts'
 import { beginOperation, requireFree } from '../operations.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
+import { needsOf, roomBlockers } from '../room.ts'
 import {
   canonicalSettings,
   checkConfiguration,
@@ -25,6 +26,7 @@ import { forbiddenChanges } from './changes.ts'
 import { changesEndpoints, createRole, leaves } from './roles.ts'
 import { applyCertificates, shownConflicts } from '../deployment/renew.ts'
 import { changedCertificates, missingCertificates } from '../certificates.ts'
+import { oneDomainNote } from './floor.ts'
 import { describeWalk } from './gate.ts'
 
 /** The mode of an upgrade that names none. */
@@ -198,6 +200,7 @@ export function beginUpgrade(
   if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${id}`)
   const cores = coresInUse(draft)
   const { added, removed, counts } = composition(draft, id, release, configuration, wish)
+  const needs = needsOf(draft)
   const changed: Record<string, { from: string; to: string }> = {}
   const changes = changedRoles(draft, id, release, configuration, wish)
   // More instances of what runs come on the version that runs; what is fronted has none of them there.
@@ -266,6 +269,9 @@ export function beginUpgrade(
   if (changesEndpoints(draft, id, deployment.upgrade)) claimAddresses(draft, deployment)
   else refuseIfAny(shownConflicts(draft, deployment.service))
   refuseIfAny(quotaBlockers(draft, cores))
+  refuseIfAny(roomBlockers(draft, needs))
+  const note = oneDomainNote(deployment, draft.rolesOf(id), deployment.upgrade)
+  if (note !== null) operation.remarks.push(note)
   return operation.id
 }
 

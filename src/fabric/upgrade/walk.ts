@@ -1,13 +1,16 @@
 import type { ErrorCode } from '../../core/errors.ts'
-import { allAcknowledged } from '../acknowledgements.ts'
+import { allAcknowledged, isForced } from '../acknowledgements.ts'
 import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, pruneSpecs, specOf, takeDown } from '../instances.ts'
+import { isReady, pruneSpecs, specOf } from '../instances.ts'
 import { endOperation, enterStep } from '../operations.ts'
+import { adoptDomains } from '../placement.ts'
+import { moveTo } from '../start-first.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
 import { bindingOf, fitAddresses } from './addresses.ts'
 import { isResized } from './changes.ts'
+import { floorHolds } from './floor.ts'
 import { judge, waitsForWalk } from './gate.ts'
 import {
   beginPlanned,
@@ -43,6 +46,7 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
         return enterRemoving(draft, deployment, upgrade)
       }
       if (upgrade.walk === null && waitsForWalk(upgrade.mode, upgrade.position)) return false
+      if (!floorHolds(draft, deployment, upgrade, domainsAt(upgrade))) return false
       beginDomain(draft, deployment, upgrade)
       return true
     case 'walking':
@@ -50,7 +54,8 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
     case 'verifying':
       return verify(draft, deployment, upgrade)
     case 'removing':
-      if (upgrade.closing !== null && !allAcknowledged(draft, upgrade.closing)) return false
+      if (upgrade.closing !== null && !allAcknowledged(draft, upgrade.closing, isForced(draft, deployment.id)))
+        return false
       if (!removeLeavers(draft, deployment.id, upgrade)) return false
       complete(draft, deployment, upgrade)
       return true
@@ -144,7 +149,7 @@ function abandon(
 }
 
 /** The domains that go down together at the current position. */
-function domainsAt(upgrade: UpgradeRecord): readonly number[] {
+export function domainsAt(upgrade: UpgradeRecord): readonly number[] {
   if (upgrade.mode === 'simultaneous') return upgrade.domains.slice(upgrade.position)
   const domain = upgrade.domains[upgrade.position]
   return domain === undefined ? [] : [domain]
@@ -164,7 +169,7 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
     for (const instance of role.instances) {
       if (!domains.includes(instance.upgradeDomain) || leaves(upgrade, name, instance)) continue
       if (instance.spec === spec || instance.nextSpec === spec) continue
-      takeDown(draft, instance, { kind: 'restart', spec, clean })
+      moveTo(draft, role, instance, { spec, clean })
       count += 1
     }
   }
@@ -198,7 +203,9 @@ function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
 
 /** On its destination and either ready or known to be unable: the gate decides what the latter means. */
 function hasArrived(instance: Readonly<InstanceRecord>, spec: string): boolean {
-  return instance.spec === spec && (isReady(instance) || (instance.stage === 'starting' && instance.hopeless))
+  if (instance.spec !== spec) return false
+  // What it took the place of must be gone as well; one that cannot start leaves it standing.
+  return (isReady(instance) && instance.beside === undefined) || (instance.stage === 'starting' && instance.hopeless)
 }
 
 function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
@@ -245,6 +252,7 @@ function complete(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRe
     breaksData: end.breaksData,
     upgrade: null,
   })
+  adoptDomains(draft, deployment)
   const hopeless = draft.rolesOf(deployment.id).flatMap(role => role.instances.filter(instance => instance.hopeless))
   for (const name of Object.keys(upgrade.roles)) pruneSpecs(draft, deployment.id, name)
   writeDomains(draft, upgrade.operation, upgrade)

@@ -177,6 +177,17 @@ t.test('each mutating call becomes its command', async t => {
       undefined,
       { kind: 'reimage', ...where, instance: 'web_IN_0' },
     ],
+    ['drain', 'POST', `${SLOT}/instances/web_IN_0/drain`, undefined, { kind: 'drain', ...where, instance: 'web_IN_0' }],
+    [
+      'undrain',
+      'POST',
+      `${SLOT}/instances/web_IN_0/undrain`,
+      undefined,
+      { kind: 'undrain', ...where, instance: 'web_IN_0' },
+    ],
+    ['node drain', 'POST', '/v1/nodes/node-0/drain', undefined, { kind: 'drainNode', node: 'node-0' }],
+    ['node undrain', 'POST', '/v1/nodes/node-0/undrain', undefined, { kind: 'undrainNode', node: 'node-0' }],
+    ['force', 'POST', '/v1/operations/op-1/force', undefined, { kind: 'force', operation: 'op-1' }],
   ]
   for (const [name, method, url, body, command] of cases) {
     await t.test(name, async t => {

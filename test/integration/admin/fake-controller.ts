@@ -109,7 +109,15 @@ export class FakeController implements ControllerApi {
       .slice(0, limit)
   operation = (id: string): OperationView | null => this.#operations.get(id) ?? null
   nodes: ControllerApi['nodes'] = () => [
-    { name: 'node-0', status: 'online', faultDomain: 0, instances: 2, host: '127.0.0.1' },
+    {
+      name: 'node-0',
+      status: 'online',
+      use: 'open',
+      upgradeDomain: null,
+      faultDomain: 0,
+      instances: 2,
+      host: '127.0.0.1',
+    },
   ]
   ready: ControllerApi['ready'] = () => this.isReady
   metrics: ControllerApi['metrics'] = async () => 'vipswap_up 1\n'
@@ -158,7 +166,7 @@ export class FakeController implements ControllerApi {
     const { refusal } = this
     this.refusal = null
     if (refusal !== null) throw refusal
-    if (command.kind !== 'create' && !this.#services.has(command.service)) {
+    if ('service' in command && command.kind !== 'create' && !this.#services.has(command.service)) {
       const known = [...this.#services.keys()].join(', ')
       throw new VipswapError('service_not_found', `there is no service "${command.service}"; there are: ${known}`)
     }
@@ -167,7 +175,7 @@ export class FakeController implements ControllerApi {
     this.#operations.set(id, {
       id,
       kind: command.kind === 'swap' || command.kind === 'upgrade' || command.kind === 'create' ? command.kind : 'scale',
-      service: command.service,
+      service: 'service' in command ? command.service : '',
       ...('slot' in command ? { slot: command.slot } : {}),
       status: 'InProgress',
       startedAt: AT,
@@ -245,6 +253,8 @@ function deployment(service: string, slot: Slot, version: string): DeploymentVie
     restarts: 0,
     pid: 1,
     detail: '',
+    drained: false,
+    localStorage: [],
   })
   return {
     id: `dep-${slot}`,
@@ -256,6 +266,7 @@ function deployment(service: string, slot: Slot, version: string): DeploymentVie
     status: 'Running',
     createdAt: AT,
     upgradeDomainCount: 5,
+    effectiveUpgradeDomainCount: 0,
     platform: { version: null, trustLevel: 'full' },
     locked: false,
     rollbackAllowed: false,

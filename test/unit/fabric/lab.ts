@@ -2,7 +2,7 @@ import { DEFAULT_FABRIC_CONFIG } from '../../../src/model/load-fabric-config.ts'
 import type { AssignedInstance, InstanceObservation } from '../../../src/contracts/assignment.ts'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
-import type { ListenerStatus } from '../../../src/contracts/link.ts'
+import type { ListenerStatus, NodeFacts } from '../../../src/contracts/link.ts'
 import { DEFAULT_LIMITS, type Listener, type RoutingTable, type Target } from '../../../src/contracts/routing.ts'
 import type { Moment } from '../../../src/core/clock.ts'
 import type { Certificate } from '../../../src/model/certificate.ts'
@@ -35,6 +35,7 @@ export class Lab {
     portRange: { from: 20_000, to: 29_999 },
     sizes: {},
     quota: null,
+    nodeTimeoutMs: 86_400_000,
   }
   state: FabricState
   ms = 0
@@ -72,8 +73,15 @@ export class Lab {
     return applied
   }
 
-  connectAgent(node: string): void {
-    const facts = { cores: 4, memoryBytes: 1, host: '127.0.0.1', faultDomain: null, upgradeDomain: null }
+  connectAgent(node: string, said: Partial<NodeFacts> = {}): void {
+    const facts = {
+      cores: 64,
+      memoryBytes: 2 ** 36,
+      host: '127.0.0.1',
+      faultDomain: null,
+      upgradeDomain: null,
+      ...said,
+    }
     this.input({ kind: 'agent-connected', node, facts })
   }
 
