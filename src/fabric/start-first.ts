@@ -12,8 +12,10 @@ import type { InstanceRecord, ProcessRecord, RoleRecord } from './state.ts'
 export function moveTo(draft: Draft, role: Readonly<RoleRecord>, instance: InstanceRecord, spec: string): void {
   const { beside } = instance
   if (beside === undefined) {
-    if (comesBeside(role, instance, spec) && instance.stage === 'serving' && instance.published !== null)
-      standBeside(draft, role, instance, spec)
+    const serves = instance.stage === 'serving' && instance.published !== null
+    // Nothing new comes to a lost node, also where there is no other.
+    const lost = draft.nodes.get(homeOf(draft, role, instance)?.name ?? '')?.lost === true
+    if (serves && !lost && comesBeside(role, instance, spec)) standBeside(draft, role, instance, spec)
     else takeDown(draft, instance, { kind: 'restart', spec })
   } else if (beside.spec === spec && (beside.next === null || keepUp(draft, beside))) {
     exchange(draft, instance, beside)
