@@ -10,12 +10,11 @@ export interface ByteHandler {
   onClose(): void
 }
 
-/**
- * Where the HTTP/1 engine reads and writes: a TCP connection with reused read buffers, or anything that gives bytes by
- * `'data'` events (server TLS ignores `onread`).
- */
+/** Where the HTTP/1 engine reads and writes: TCP (SocketStream) or TLS (TlsStream). */
 export interface ByteStream {
   handler: ByteHandler
+  /** After a write that failed, what the peer had sent before it cut is still read; otherwise it is over at once. */
+  readsAfterCut: boolean
   readonly destroyed: boolean
   /** Bytes handed to `write` that have not left this process. */
   readonly pending: number

@@ -1,12 +1,14 @@
 import type { ByteHandler, ByteStream } from './byte-stream.ts'
 import { giveBuffer, sharedBuffer, takeBuffer } from './read-buffers.ts'
-import { dialHandle, readLength, shutDown, writeTo, type TcpHandle, type WriteListener } from './tcp-handle.ts'
+import { readLength, shutDown, writeTo, type WriteListener } from './stream-handle.ts'
+import { dialHandle, type TcpHandle } from './tcp-handle.ts'
 
 const END_OF_STREAM = -4095
 
 /** A TCP connection as a ByteStream, without a socket object: reads into reused memory, writes at once. */
 export class HandleStream implements ByteStream, WriteListener {
   handler: ByteHandler
+  readsAfterCut = false
   readonly #handle: TcpHandle
   #private: Buffer | null = null
   /** What is read into now. */
@@ -17,6 +19,8 @@ export class HandleStream implements ByteStream, WriteListener {
   #readEnded = false
   #writeEnded = false
   #finSent = false
+  /** A write failed: however the reading ends, it is no orderly end. */
+  #cut = false
   #closed = false
 
   private constructor(handle: TcpHandle, handler: ByteHandler) {
@@ -61,7 +65,7 @@ export class HandleStream implements ByteStream, WriteListener {
   }
 
   get destroyed(): boolean {
-    return this.#closed
+    return this.#closed || this.#cut
   }
 
   get pending(): number {
@@ -88,7 +92,7 @@ export class HandleStream implements ByteStream, WriteListener {
     if (this.#closed || this.#writeEnded || data.length === 0) return
     const left = writeTo(this.#handle, data, this)
     if (left > 0) this.#unsent += left
-    else if (left < 0) this.destroy()
+    else if (left < 0) this.onWriteFailed()
   }
 
   pause(): void {
@@ -137,7 +141,13 @@ export class HandleStream implements ByteStream, WriteListener {
   }
 
   onWriteFailed(): void {
-    this.destroy()
+    if (!this.readsAfterCut || this.#readEnded) {
+      this.destroy()
+      return
+    }
+    // An early answer may be there to be read, with a reset behind it.
+    this.#cut = true
+    this.#writeEnded = true
   }
 
   // Private
@@ -160,7 +170,7 @@ export class HandleStream implements ByteStream, WriteListener {
   #onReadEnd(error: number): void {
     if (this.#closed || this.#readEnded) return
     this.#readEnded = true
-    if (error !== END_OF_STREAM) {
+    if (error !== END_OF_STREAM || this.#cut) {
       this.destroy()
       return
     }

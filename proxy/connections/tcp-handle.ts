@@ -1,30 +1,19 @@
-import { isIPv4, isIPv6, type Server } from 'node:net'
-
-// The only file that reaches below net.Socket. A socket object costs two stream states and an event emitter for each
-// connection, a tick and a 'drain' event for each write, three calls for each read; its handle costs one call each. Where
-// this Node does not have the handles as known here, net.Socket serves (SocketStream).
-
-/** A write, an end or a dial under way, as Node's handles know it. */
-export interface HandleRequest {
-  oncomplete: (status: number) => void
-  /** Keeps the memory of a write that is under way. */
-  buffer?: Uint8Array
-}
+import { isIPv4, isIPv6, Socket, type Server, type SocketConstructorOpts } from 'node:net'
+import {
+  HAS_STREAM_HANDLES,
+  nodeBinding,
+  STREAM_METHODS,
+  type HandleRequest,
+  type StreamHandle,
+} from './stream-handle.ts'
 
 interface Address {
   address?: string
   port?: number
 }
 
-/** A TCP connection below net.Socket. Calls that may fail answer 0 or a negative error number. */
-export interface TcpHandle {
-  onread: (this: TcpHandle) => Uint8Array | undefined
-  useUserBuffer(buffer: Uint8Array): void
-  readStart(): number
-  readStop(): number
-  writeLatin1String(request: HandleRequest, text: string): number
-  writeBuffer(request: HandleRequest, bytes: Uint8Array): number
-  shutdown(request: HandleRequest): number
+/** A TCP connection below net.Socket. */
+export interface TcpHandle extends StreamHandle {
   setNoDelay(on: boolean): number
   setKeepAlive(on: boolean, seconds: number): number
   getpeername(out: Address): number
@@ -35,24 +24,8 @@ export interface TcpHandle {
   reset(done: () => void): number
 }
 
-interface Bindings {
-  readonly TCP: new (type: number) => TcpHandle
-  readonly TCPConnectWrap: new () => HandleRequest
-  readonly SOCKET: number
-  readonly WriteWrap: new () => HandleRequest
-  readonly ShutdownWrap: new () => HandleRequest
-  readonly state: Int32Array
-  readonly kLastWriteWasAsync: number
-  readonly kReadBytesOrError: number
-}
-
-const HANDLE_METHODS = [
-  'useUserBuffer',
-  'readStart',
-  'readStop',
-  'writeLatin1String',
-  'writeBuffer',
-  'shutdown',
+const TCP_METHODS = [
+  ...STREAM_METHODS,
   'setNoDelay',
   'setKeepAlive',
   'getpeername',
@@ -63,86 +36,30 @@ const HANDLE_METHODS = [
   'reset',
 ] as const
 
-/** Node's own handles (`process.binding`), or null where they are not as this file knows them. */
-const bindings = loadBindings()
-
-function loadBindings(): Bindings | null {
-  try {
-    // Not in the types: deprecated in the documentation, without a public equivalent.
-    const load = (process as unknown as { binding?: (name: string) => Record<string, unknown> }).binding
-    const { TCP, TCPConnectWrap, constants } = load?.('tcp_wrap') ?? {}
-    const stream = load?.('stream_wrap') ?? {}
-    const found = {
-      TCP,
-      TCPConnectWrap,
-      SOCKET: (constants as { SOCKET?: unknown } | undefined)?.SOCKET,
-      WriteWrap: stream['WriteWrap'],
-      ShutdownWrap: stream['ShutdownWrap'],
-      state: stream['streamBaseState'],
-      kLastWriteWasAsync: stream['kLastWriteWasAsync'],
-      kReadBytesOrError: stream['kReadBytesOrError'],
-    }
-    for (const name of ['TCP', 'TCPConnectWrap', 'WriteWrap', 'ShutdownWrap'] as const) {
-      if (typeof found[name] !== 'function') return null
-    }
-    for (const name of ['SOCKET', 'kLastWriteWasAsync', 'kReadBytesOrError'] as const) {
-      if (typeof found[name] !== 'number') return null
-    }
-    if (!(found.state instanceof Int32Array)) return null
-    // Each member was looked at above.
-    const checked = found as Bindings
-    const { prototype } = checked.TCP as unknown as { prototype: Record<string, unknown> }
-    return HANDLE_METHODS.every(name => typeof prototype[name] === 'function') ? checked : null
-  } catch {
-    return null
-  }
+interface TcpBinding {
+  readonly TCP: new (type: number) => TcpHandle
+  readonly TCPConnectWrap: new () => HandleRequest
+  readonly constants: { readonly SOCKET: number }
 }
 
-/** Bytes of the read being told, or a negative error number (end of stream among them). */
-export function readLength(): number {
-  return bindings === null ? 0 : (bindings.state[bindings.kReadBytesOrError] ?? 0)
-}
+const binding = loadBinding()
 
-/** Used again and again: Node touches a request only if its write does not end at once. */
-let spare: HandleRequest | null = null
-
-/** A write's listener: `bytes` of it have left this process after all, or it failed. */
-export interface WriteListener {
-  onWritten(bytes: number): void
-  onWriteFailed(): void
-}
-
-/** Writes; strings are latin1. Answers how many bytes are still to leave this process, 0 if all have, -1 if it failed. */
-export function writeTo(handle: TcpHandle, data: string | Uint8Array, listener: WriteListener): number {
-  if (bindings === null) return -1
-  const request = (spare ??= new bindings.WriteWrap())
-  const failed = typeof data === 'string' ? handle.writeLatin1String(request, data) : handle.writeBuffer(request, data)
-  if (failed !== 0) return -1
-  if (bindings.state[bindings.kLastWriteWasAsync] === 0) return 0
-  spare = null
-  const { length } = data
-  if (typeof data !== 'string') request.buffer = data
-  request.oncomplete = status => {
-    if (status === 0) listener.onWritten(length)
-    else listener.onWriteFailed()
-  }
-  return length
-}
-
-/** Sends FIN after what was written. False if that is not possible. */
-export function shutDown(handle: TcpHandle, done: () => void): boolean {
-  if (bindings === null) return false
-  const request = new bindings.ShutdownWrap()
-  request.oncomplete = done
-  return handle.shutdown(request) === 0
+function loadBinding(): TcpBinding | null {
+  const { TCP, TCPConnectWrap, constants } = nodeBinding('tcp_wrap')
+  if (!HAS_STREAM_HANDLES || typeof TCP !== 'function' || typeof TCPConnectWrap !== 'function') return null
+  if (typeof constants !== 'object' || constants === null || !('SOCKET' in constants)) return null
+  // A constructor's prototype, whose members are looked at here.
+  const prototype = TCP.prototype as Record<string, unknown>
+  if (!TCP_METHODS.every(name => typeof prototype[name] === 'function')) return null
+  return { TCP, TCPConnectWrap, constants } as TcpBinding
 }
 
 /** Dials an IP address; null where a name has to be looked up first, or handles are not to be had. */
 export function dialHandle(host: string, port: number, done: (status: number) => void): TcpHandle | null {
   const family = isIPv4(host) ? 4 : isIPv6(host) ? 6 : 0
-  if (bindings === null || family === 0) return null
-  const handle = new bindings.TCP(bindings.SOCKET)
-  const request = new bindings.TCPConnectWrap()
+  if (binding === null || family === 0) return null
+  const handle = new binding.TCP(binding.constants.SOCKET)
+  const request = new binding.TCPConnectWrap()
   request.oncomplete = done
   const failed = family === 4 ? handle.connect(request, host, port) : handle.connect6(request, host, port)
   if (failed !== 0) setImmediate(done, failed)
@@ -157,18 +74,25 @@ interface ListeningHandle {
 export function acceptHandles(server: Server, accept: (handle: TcpHandle) => void): boolean {
   // `_handle` is not in the types.
   const handle = (server as unknown as { _handle?: Partial<ListeningHandle> | null })._handle
-  if (bindings === null || typeof handle?.onconnection !== 'function') return false
-  const { TCP } = bindings
+  if (binding === null || typeof handle?.onconnection !== 'function') return false
+  const { TCP } = binding
   handle.onconnection = (error, accepted) => {
     if (error === 0 && accepted instanceof TCP) accept(accepted)
   }
   return true
 }
 
-/** Peer and own address of a connection. */
-export function addressesOf(handle: TcpHandle): {
-  remoteAddress: string
-  remotePort: number
+/** A paused socket around an accepted handle, for what needs one. */
+export function socketAround(handle: TcpHandle): Socket {
+  // Options of the constructor that the types leave to the server.
+  const options = { handle, allowHalfOpen: true, pauseOnCreate: true, readable: true, writable: true }
+  return new Socket(options as unknown as SocketConstructorOpts).setNoDelay(true)
+}
+
+/** The two ends of a connection; empty where the client has gone again already. */
+export function endsOfHandle(handle: TcpHandle): {
+  address: string
+  port: number
   localAddress: string
   localPort: number
 } {
@@ -177,8 +101,8 @@ export function addressesOf(handle: TcpHandle): {
   handle.getpeername(peer)
   handle.getsockname(own)
   return {
-    remoteAddress: peer.address ?? '',
-    remotePort: peer.port ?? 0,
+    address: peer.address ?? '',
+    port: peer.port ?? 0,
     localAddress: own.address ?? '',
     localPort: own.port ?? 0,
   }

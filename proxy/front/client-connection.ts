@@ -1,16 +1,13 @@
 import '../http1/octets.ts'
-import type { Socket } from 'node:net'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
-import { SocketStream } from '../connections/socket-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
-import { Peer } from '../connections/peer.ts'
+import type { Peer } from '../connections/peer.ts'
 import { switchHeadText } from '../http1/forwarded-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { BARE_CONTROL, FIRST_OCTET, HEAD_END } from '../http1/grammar.ts'
+import { BARE_CONTROL, HEAD_END, REQUEST_START } from '../http1/grammar.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
 import type { Refusal } from '../http1/request-head.ts'
 import { RequestMemo } from '../http1/request-memo.ts'
-import { ARRIVED, REFUSED } from '../ledger/ledger.ts'
 import type { AnswerOptions, Caller } from './caller.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { Exchange } from './exchange.ts'
@@ -54,13 +51,13 @@ export class ClientConnection implements ByteHandler, Caller {
   #since = performance.now()
   #pumping = false
 
-  constructor(plane: Plane, owner: ConnectionOwner, address: string, accepted: Socket) {
+  constructor(plane: Plane, owner: ConnectionOwner, address: string, peer: Peer, stream: ByteStream) {
     this.#plane = plane
     this.#owner = owner
     this.address = address
-    const localHost = `${accepted.localAddress ?? ''}:${accepted.localPort ?? 0}`
-    this.peer = new Peer(accepted.remoteAddress ?? '', accepted.remotePort ?? 0, localHost, false)
-    this.stream = SocketStream.accepted(accepted, this)
+    this.peer = peer
+    this.stream = stream
+    stream.handler = this
     this.#answers = new AnswerWriter(this.stream)
   }
 
@@ -102,7 +99,6 @@ export class ClientConnection implements ByteHandler, Caller {
   onBytes(bytes: Buffer, start: number, end: number): void {
     switch (this.#state) {
       case 'head':
-        this.#since = this.#text === '' ? performance.now() : this.#since
         this.#onHeadBytes(bytes, start, end)
         if (!this.#pumping) this.#pump()
         break
@@ -120,8 +116,10 @@ export class ClientConnection implements ByteHandler, Caller {
   onEnd(): void {
     this.#halfClosed = true
     if (this.#state === 'linger') this.stream.destroy()
-    else if (this.#exchange === null) this.#linger()
-    else if (!this.#walker.done) {
+    else if (this.#exchange === null) {
+      this.#leftInHead()
+      this.#linger()
+    } else if (!this.#walker.done) {
       // The request will never be whole (RFC 9112 section 8).
       this.stream.destroy()
     }
@@ -134,6 +132,7 @@ export class ClientConnection implements ByteHandler, Caller {
   onClose(): void {
     const exchange = this.#exchange
     this.#exchange = null
+    this.#leftInHead()
     if (this.#state !== 'tunnel') exchange?.clientGone()
     if (this.#state === 'closed') return
     this.#state = 'closed'
@@ -263,10 +262,15 @@ export class ClientConnection implements ByteHandler, Caller {
   #onHeadBytes(bytes: Buffer, start: number, end: number): void {
     const limits = this.#plane.snapshot.limits
     let from = start
+    // RFC 9112 section 2.2: empty lines before a request are skipped; one may be cut in two.
+    if (this.#text === '\r' && bytes[from] === 10) {
+      this.#text = ''
+      from++
+    }
     if (this.#text === '') {
-      // RFC 9112 section 2.2: empty lines before a request are skipped.
       while (from + 1 < end && bytes[from] === 13 && bytes[from + 1] === 10) from += 2
       if (from === end) return
+      this.#since = performance.now()
     }
     const before = this.#text.length
     if (before === 0 && end - from > LONG_READ) {
@@ -285,7 +289,7 @@ export class ClientConnection implements ByteHandler, Caller {
     const head = this.#memo.parse(text.slice(0, headEnd), limits.maxHeaders)
     if ('status' in head) {
       this.#isHead = text.startsWith('HEAD ')
-      this.#refuse(head)
+      this.#refuse(head, text)
       return
     }
     this.#isHead = head.method === 'HEAD'
@@ -301,6 +305,7 @@ export class ClientConnection implements ByteHandler, Caller {
     const bodyEnd = walker.walk(bytes, bodyStart, end)
     const { body } = exchange
     body.complete = walker.done
+    body.received = walker.chunked
     if (bodyEnd > bodyStart) {
       if (bodyEnd - bodyStart <= JOINED) body.initial = bytes.latin1Slice(bodyStart, bodyEnd)
       else body.queue(bytes, bodyStart, bodyEnd)
@@ -322,15 +327,18 @@ export class ClientConnection implements ByteHandler, Caller {
       exchange.refuse({ status: 400, error: 'http_request_error', detail: 'broken chunked framing' })
       return
     }
-    exchange.body.complete = this.#walker.done
+    const { done } = this.#walker
+    exchange.body.complete = done
+    exchange.body.received = this.#walker.chunked
+    // Before the request goes on: it may end here, and what follows it be served next.
+    if (done) this.#keep(bytes, bodyEnd, end)
     if (bodyEnd > start) exchange.onRequestBytes(bytes, start, bodyEnd)
-    if (!this.#walker.done) return
-    this.stream.useSharedBuffer(exchange.body.unsent)
-    this.#keep(bytes, bodyEnd, end)
+    if (done && this.#exchange === exchange) this.stream.useSharedBuffer(exchange.body.unsent)
   }
 
   #onPartialHead(maxHeadBytes: number): void {
     const text = this.#text
+    this.#isHead = text.startsWith('HEAD ')
     if (text.length > maxHeadBytes) {
       const line = text.indexOf('\r\n')
       const long = line === -1 || line > maxHeadBytes
@@ -339,22 +347,37 @@ export class ClientConnection implements ByteHandler, Caller {
         detail: long ? 'the target is too long' : 'the head is too long',
         close: true,
       })
-    } else if (!FIRST_OCTET.test(text) || BARE_CONTROL.test(text.endsWith('\r') ? text.slice(0, -1) : text)) {
+    } else if (!REQUEST_START.test(text) || BARE_CONTROL.test(text.endsWith('\r') ? text.slice(0, -1) : text)) {
       this.#refuse({ status: 400, detail: 'malformed request', close: true })
     }
   }
 
   /** Answers a request that never became one. It counts as arrived and refused at the address's first listener. */
-  #refuse(refusal: Refusal): void {
+  #refuse(refusal: Refusal, text = this.#text): void {
     const site = this.#plane.snapshot.sites.get(this.address)
-    if (site !== undefined) {
-      const row = this.#plane.ledger.row(site.first.listener.key, '', '')
-      row.add(ARRIVED)
-      row.add(REFUSED)
-    }
+    if (this.#plane.accessLog !== null) this.#logUnparsed(text, refusal.status)
+    if (site !== undefined) this.#plane.ledger.refused(site.first.listener.key, refusal.status)
     this.#text = ''
     const answer: OwnAnswer = { status: refusal.status, error: 'http_request_error', detail: refusal.detail }
     this.stream.write(ownAnswerText(answer, { close: true, noBody: this.#isHead }))
     this.#linger()
+  }
+
+  /** The client goes in the middle of a head: that is no request, but worth a line. */
+  #leftInHead(): void {
+    if (this.#state !== 'head' || this.#text === '') return
+    if (this.#plane.accessLog !== null) this.#logUnparsed(this.#text, 0)
+    this.#text = ''
+  }
+
+  #logUnparsed(text: string, status: number): void {
+    const listener = this.#plane.snapshot.sites.get(this.address)?.first.listener
+    this.#plane.accessLog?.writeUnparsed(text, status, {
+      vip: listener?.key ?? '',
+      service: listener?.service ?? '',
+      slot: listener?.slot ?? null,
+      peer: this.peer,
+      durationMs: performance.now() - this.#since,
+    })
   }
 }

@@ -1,17 +1,32 @@
+import type { Phase } from '../access-log/endings.ts'
+import { entryOf } from '../access-log/request-entry.ts'
+import type { Origin } from '../http1/forwarded-head.ts'
+import { cookieValue, setCookieLine } from '../balancing/affinity-cookie.ts'
+import { hashText } from '../balancing/hashing.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Outcome } from '../ledger/account.ts'
+import type { Route } from '../routing/snapshot.ts'
 import type { TargetState } from '../routing/target.ts'
+import type { TlsSite } from '../tls/tls-site.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
 import type { AnswerSink, UpstreamFailure } from '../upstream/answer-sink.ts'
 import { dialUpstream, takeIdle } from '../upstream/connect.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Caller } from './caller.ts'
+import { clientAddress, clientIsSecure } from './client-origin.ts'
 import type { Plane } from './plane.ts'
 import { RequestBody } from './request-body.ts'
 import { Seeker } from './seeker.ts'
 
+const PHASES = {
+  waiting: 'waiting',
+  dialling: 'connecting',
+  sent: 'sending',
+  answering: 'answering',
+  tunnel: 'tunnel',
+} as const satisfies Record<string, Phase>
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** One request from its head to the end of its answer: given an instance, perhaps replayed, sent, answered, counted. */
@@ -22,10 +37,18 @@ export class Exchange extends Seeker implements AnswerSink {
   #state: 'waiting' | 'dialling' | 'sent' | 'answering' | 'tunnel' | 'ended' = 'waiting'
   #upstream: Upstream | null = null
   #tunnel: Tunnel | null = null
+  /** The drain told the tunnel to end. */
+  #toldToEnd = false
+  /** As which it was sent; null before. */
+  #origin: Origin | null = null
   #heldBytes = 0
   /** Something of the request was written to the present instance. */
   #sent = false
   #resent = false
+  /** The present instance was given it on a connection that had been idle. */
+  #reused = false
+  /** The token in its affinity cookie; null: not looked at yet. */
+  #wanted: string | null = null
   /** When the present phase began, or its last byte moved. */
   #since = 0
 
@@ -64,9 +87,23 @@ export class Exchange extends Seeker implements AnswerSink {
     return this.#heldBytes
   }
 
+  get bodyBytes(): number {
+    return this.head.body === 'length' ? this.head.length : this.body.received
+  }
+
+  get clientHash(): number {
+    return hashText(clientAddress(this.head, this.#caller.peer, this.plane.snapshot.trusted))
+  }
+
+  get wanted(): string {
+    const cookie = this.route?.cookie ?? null
+    return cookie === null ? '' : (this.#wanted ??= cookieValue(this.head.fields, cookie))
+  }
+
   // InFlight
 
   endOrderly(): void {
+    this.#toldToEnd = this.#tunnel !== null
     this.#tunnel?.endOrderly()
   }
 
@@ -101,13 +138,19 @@ export class Exchange extends Seeker implements AnswerSink {
   /** More of the request's body. */
   onRequestBytes(bytes: Buffer, start: number, end: number): void {
     this.#since = performance.now()
+    const maxBodyBytes = this.route?.listener.options.maxBodyBytes ?? null
+    if (maxBodyBytes !== null && this.body.received > maxBodyBytes) {
+      this.refuseBody(maxBodyBytes)
+      return
+    }
     if (this.#state === 'answering' || this.#state === 'sent') {
       this.body.write(bytes, start, end, this.#upstream)
     } else {
       this.body.queue(bytes, start, end)
-      if (this.heldSince > 0 && this.#state === 'waiting') {
+      if (this.place !== null) {
         this.#heldBytes += end - start
-        if (!this.plane.hold.grow(this, end - start, this.plane.snapshot.limits)) this.#caller.pause()
+        const { holdBytes } = this.plane.snapshot.limits
+        if (!this.plane.hold.grow(this, end - start, this.plane.shareOf(holdBytes))) this.#caller.pause()
       }
     }
   }
@@ -141,6 +184,7 @@ export class Exchange extends Seeker implements AnswerSink {
         break
       case 'answering':
         if (waited > policy.idleTimeoutMs) {
+          if (this.#caller.pending === 0) this.failed()
           this.#upstream?.abort()
           this.#end(this.#caller.pending > 0 ? 'client-gone' : 'timeout')
           this.#caller.cut()
@@ -165,7 +209,7 @@ export class Exchange extends Seeker implements AnswerSink {
     if (this.target === null || this.#state === 'ended') return
     this.#upstream?.abort()
     this.#upstream = null
-    if (this.seekAfterRefusal()) return
+    if (this.seekAfterRefusal(error)) return
     const reason = error.message.includes('timed out') ? 'connection_timeout' : 'connection_refused'
     const detail = 'no connection to the instance could be made'
     this.onRefused('connect-failed', { status: 502, error: reason, detail })
@@ -184,28 +228,36 @@ export class Exchange extends Seeker implements AnswerSink {
     volatile: boolean,
   ): void {
     this.#state = 'answering'
-    this.#since = performance.now()
+    const now = performance.now()
+    this.#since = now
+    this.account.answering(head.status, now)
+    this.account.bytesOut = end - start
+    this.answers()
     // An answer before its request is whole is the last on this connection.
     const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
     const exposed = this.plane.snapshot.limits.exposeInstance ? this.target : null
-    this.#caller.answer(head, { last, exposed }, bytes, start, end, payload, volatile)
+    this.#caller.answer(this.#withCookie(head), { last, exposed }, bytes, start, end, payload, volatile)
     this.#pauseIfBehind()
   }
 
   onBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
     this.#since = performance.now()
+    this.account.bytesOut += end - start
     this.#caller.body(bytes, start, end, payload, volatile)
     this.#pauseIfBehind()
   }
 
   onAnswerEnd(reusable: boolean, trailers: string): void {
     const upstream = this.#upstream
+    const now = performance.now()
     this.#upstream = null
     if (upstream !== null) {
       if (reusable && this.body.complete && upstream.pending === 0) {
-        upstream.release(performance.now(), this.#caller.pending > 0)
+        upstream.release(now, this.#caller.pending > 0)
       } else upstream.abort()
     }
+    this.account.answeredWhole(now)
+    this.answeredWell()
     this.#end('answered')
     this.#caller.answered(trailers)
   }
@@ -215,19 +267,25 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream = null
     const stream = upstream?.tunnel() ?? null
     const asked = head.upgrade !== null && head.upgrade === this.head.upgrade?.toLowerCase()
-    const client = asked && stream !== null ? this.#caller.becomeTunnel(head) : null
+    const client = asked && stream !== null ? this.#caller.becomeTunnel(this.#withCookie(head)) : null
     if (stream === null || client === null) {
       upstream?.abort()
+      if (!asked) this.failed()
       const detail = 'another protocol was offered'
       this.onRefused('bad-response', { status: 502, error: 'http_protocol_error', detail })
       return
     }
     this.#state = 'tunnel'
+    this.account.answering(head.status, performance.now())
+    this.answers()
+    this.answeredWell()
     const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', outcome => {
+      this.plane.metrics.add('tunnels', -1)
       this.#end(outcome)
       this.#caller.tunnelEnded()
     })
     this.#tunnel = tunnel
+    this.plane.metrics.add('tunnels')
     tunnel.start()
     if (end > start) tunnel.fromInstance(bytes, start, end)
     if (client.early !== null) tunnel.fromClient(client.early, 0, client.early.length)
@@ -243,15 +301,24 @@ export class Exchange extends Seeker implements AnswerSink {
     if (this.#state === 'ended') return
     this.#upstream?.abort()
     this.#upstream = null
+    // An idle connection may be closed at any time: that is no failure.
+    const isRace = this.#reused && this.#state === 'sent' && failure.cause === 'upstream-closed'
+    if (!isRace) this.failed()
     if (this.#state !== 'answering' && this.#mayReplay(failure) && this.seekElsewhere()) return
     this.#failed(failure)
   }
 
   // Seeker
 
+  protected misdirected(site: TlsSite, route: Route): boolean {
+    const { tls } = this.#caller.peer
+    return tls === null || site.misdirects(route.listener, this.hostName, tls.serverName, tls.authScope)
+  }
+
   protected onChosen(target: TargetState, now: number): void {
     const idle = this.tried === null ? takeIdle(target, now) : null
     this.#since = now
+    this.#reused = idle !== null
     if (idle === null) {
       this.#state = 'dialling'
       this.#upstream = dialUpstream(target, this)
@@ -272,9 +339,11 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream?.abort()
     this.#upstream = null
     const answering = this.#state === 'answering'
+    if (!answering) this.account.answersItself(answer.status)
     this.#end(outcome)
     if (answering) this.#caller.cut()
-    else this.#caller.answerOwn(answer)
+    else if (answer.status !== 503) this.#caller.answerOwn(answer)
+    else this.#caller.answerOwn({ ...answer, page: this.plane.snapshot.limits.maintenancePage })
   }
 
   // Private
@@ -286,7 +355,9 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#state = 'sent'
     this.#sent = true
     this.#since = performance.now()
-    upstream.begin(this, this.head, { peer, trusted, forwarded }, this.body.initial)
+    const requestId = this.#origin?.requestId ?? ''
+    this.#origin = { peer, trusted, forwarded, requestId }
+    upstream.begin(this, this.head, this.#origin, this.body.initial)
     this.body.flush(upstream)
   }
 
@@ -311,17 +382,49 @@ export class Exchange extends Seeker implements AnswerSink {
     this.onRefused(failure.cause, { status, error: failure.error, detail: failure.detail })
   }
 
+  /** The head as the client gets it: with a cookie where it is to stay with another instance than it said. */
+  #withCookie(head: ResponseHead): ResponseHead {
+    const cookie = this.route?.cookie ?? null
+    const { target } = this
+    if (cookie === null || target === null || this.wanted === target.token) return head
+    if (this.wanted !== '') target.pool.counts.affinityMoved++
+    const secure = clientIsSecure(this.head, this.#caller.peer, this.plane.snapshot.trusted)
+    return { ...head, fields: head.fields + setCookieLine(cookie, target.token, secure) }
+  }
+
   #pauseIfBehind(): void {
     if (this.#caller.pending > 0) this.#upstream?.pause()
   }
 
   #timeout(detail: string): void {
+    this.failed()
     this.onRefused('timeout', { status: 504, error: 'http_response_timeout', detail })
   }
 
   #end(outcome: Outcome): void {
-    if (this.#state === 'ended') return
+    const state = this.#state
+    if (state === 'ended') return
     this.#state = 'ended'
+    this.account.bytesIn = this.body.octets + (this.#tunnel?.bytesFromClient ?? 0)
+    this.account.bytesOut += this.#tunnel?.bytesToClient ?? 0
+    if (this.plane.accessLog !== null) this.#log(outcome, PHASES[state])
     this.conclude(outcome)
+  }
+
+  #log(outcome: Outcome, phase: Phase): void {
+    const { account, route, target, head } = this
+    const { peer, payloadOnly } = this.#caller
+    const before = peer.isTrustedBy(this.plane.snapshot.trusted) ? head.before : null
+    const asked = {
+      protocol: head.http10 ? 'HTTP/1.0' : payloadOnly ? 'HTTP/2' : 'HTTP/1.1',
+      method: head.method,
+      host: head.host,
+      target: head.target,
+      fields: head.fields,
+      forwardedFor: before?.['x-forwarded-for'] ?? null,
+      requestId: this.#origin?.requestId ?? '',
+    }
+    const endedBy = this.#toldToEnd ? 'drain' : (this.#tunnel?.endedBy ?? null)
+    this.plane.accessLog?.write(entryOf(asked, { account, peer, route, target, outcome, phase, endedBy }))
   }
 }

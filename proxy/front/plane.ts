@@ -1,6 +1,7 @@
-import type { RetryBudget } from '../balancing/retry-budget.ts'
+import type { AccessLog } from '../access-log/access-log.ts'
 import type { HoldQueue } from '../hold/hold-queue.ts'
 import type { Ledger } from '../ledger/ledger.ts'
+import type { PlaneMetrics } from '../metrics/plane-metrics.ts'
 import type { Snapshot } from '../routing/snapshot.ts'
 import type { TargetState } from '../routing/target.ts'
 
@@ -9,7 +10,9 @@ export interface Plane {
   /** The current table. Read once per choice; a new table is one assignment here. */
   readonly snapshot: Snapshot
   readonly ledger: Ledger
-  readonly budget: RetryBudget
+  readonly metrics: PlaneMetrics
+  /** null: nothing is written. */
+  readonly accessLog: AccessLog | null
   readonly hold: HoldQueue
   /** Between the two levels of a commit over several workers: arriving requests wait. */
   readonly gateClosed: boolean
@@ -18,8 +21,14 @@ export interface Plane {
   leaveGate(waiting: GateWaiter): void
   /** The worker is stopping, or the address is closed: answers say `Connection: close`. */
   isClosing(address: string): boolean
+  /** This worker's part of a bound that all workers of the proxy keep together. */
+  shareOf(bound: number): number
+  /** This process stood still just now: what is late or was given up may be its own doing. `now` is monotonic. */
+  stoodStill(now: number): boolean
   /** One fewer in flight on `target`. */
   onReleased(target: TargetState): void
+  /** `target` takes more than it did: whoever waits for it may follow. */
+  onRoom(target: TargetState): void
 }
 
 export interface GateWaiter {

@@ -8,12 +8,16 @@ const KEPT = 64 * 1024
 export class RequestBody {
   /** What came with the head, as latin1 text to be sent in one piece with it. */
   initial = ''
+  /** Octets of payload that have come in, as far as a bound on the body needs to know. */
+  received = 0
   /** The client has sent all of it. */
   complete = false
   /** Reading the client is stopped because the instance does not take what it was sent. */
   blocked = false
   /** The last bytes written on are still pending. */
   unsent = false
+  /** Octets beyond `initial` that have come. */
+  #later = 0
   readonly #caller: Caller
   #queue: Buffer[] = []
   #queued = 0
@@ -29,12 +33,18 @@ export class RequestBody {
     return this.complete && !this.#consumed
   }
 
+  /** Octets that have come from the client. */
+  get octets(): number {
+    return this.initial.length + this.#later
+  }
+
   get size(): number {
     return this.initial.length + this.#queued
   }
 
   /** Keeps bytes for later; stops reading at 64 KiB, and goes on once they are sent. */
   queue(bytes: Buffer, start: number, end: number): void {
+    this.#later += end - start
     this.#queue.push(Buffer.from(bytes.subarray(start, end)))
     this.#queued += end - start
     if (this.#queued >= KEPT && !this.complete) this.#caller.pause()
@@ -55,6 +65,7 @@ export class RequestBody {
   /** Writes bytes on as they come. */
   write(bytes: Buffer, start: number, end: number, upstream: Upstream | null): void {
     this.#consumed = true
+    this.#later += end - start
     if (upstream === null) return
     const part = bytes.subarray(start, end)
     upstream.write(this.#caller.volatile ? Buffer.from(part) : part)

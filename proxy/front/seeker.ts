@@ -1,25 +1,28 @@
-import { chooseTarget } from '../balancing/choose.ts'
-import type { Held } from '../hold/hold-queue.ts'
+import { type Asker, chooseTarget } from '../balancing/choose.ts'
+import { isOwnLimit, noteConnection, noteFailure, noteNoConnection, noteTrialAnswered } from '../balancing/outliers.ts'
+import { beginPacing, growByAnswer } from '../balancing/pacing.ts'
+import type { Place, Waiting } from '../hold/waiting-line.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import { Account, type Outcome } from '../ledger/account.ts'
 import { routeFor, type CompiledPool, type Route } from '../routing/snapshot.ts'
 import type { InFlight, TargetState } from '../routing/target.ts'
+import type { TlsSite } from '../tls/tls-site.ts'
 import type { GateWaiter, Plane } from './plane.ts'
 
-/** An instance that refused a connection is passed over for this long, if there is another. */
-const SUSPECT_MS = 1000
-
 /**
- * Whatever needs an instance: a request, or a connection to a tcp endpoint. It is given one, held until one is ready, or
- * refused; may be given another if the first takes no connection; is counted on it and in the ledger.
+ * Whatever needs an instance: a request, or a connection to a tcp endpoint. It is given one, held until one is ready and
+ * free, or refused; may be given another if the first takes no connection; is counted on it and in the ledger.
  */
-export abstract class Seeker implements InFlight, Held, GateWaiter {
+export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   heldSince = 0
+  place: Place | null = null
+  tried: Set<TargetState> | null = null
   protected readonly plane: Plane
   protected readonly account: Account
   protected route: Route | null = null
   protected target: TargetState | null = null
-  protected tried: Set<TargetState> | null = null
+  /** It was given its instance although that is passed over. */
+  #onTrial = false
 
   constructor(plane: Plane) {
     this.plane = plane
@@ -31,14 +34,24 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
   /** Decides between listeners of one address; lower-case, '' where none is named. */
   abstract get hostName(): string
   abstract get heldBytes(): number
+  /** Of its body, as far as that is known. */
+  abstract get bodyBytes(): number
+  abstract get clientHash(): number
+  abstract get wanted(): string
   abstract endOrderly(): void
   abstract cut(cause: 'drain-deadline' | 'upstream-closed'): void
+  /** By its server name, the TLS connection it came by is one on which `route` must not be served. */
+  protected abstract misdirected(site: TlsSite, route: Route): boolean
   /** Counted on `target` in this very step. `now` is monotonic. */
   protected abstract onChosen(target: TargetState, now: number): void
   /** It waits, at the gate or for an instance. */
   protected abstract onWaiting(): void
   /** It gets no instance. */
   protected abstract onRefused(outcome: Outcome, answer: OwnAnswer): void
+
+  get isWaiting(): boolean {
+    return this.place !== null
+  }
 
   /** Picks an instance from the table now current and counts the request on it, in one synchronous step. */
   choose(): void {
@@ -53,28 +66,45 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
     const route = site === undefined ? null : routeFor(site, this.hostName)
     if (route === null) {
       if (site !== undefined) this.account.vip = site.first.listener.key
-      this.#arrive(null)
+      this.account.chosen(null, 0)
       const detail =
         site === undefined ? 'this address is served no more' : `no service here is called ${this.hostName}`
       this.onRefused('refused', { status: site === undefined ? 503 : 421, error: 'destination_not_found', detail })
       return
     }
-    this.route = route
     this.account.vip = route.listener.key
-    const now = performance.now()
-    const target = route.pool === null ? null : chooseTarget(route.pool.ready, this.tried, now)
-    if (target === null) {
-      this.#nothingReady(route, now)
+    if (site !== undefined && site.tls !== null && this.misdirected(site.tls, route)) {
+      this.account.chosen(null, 0)
+      const detail = 'this connection was made for another name'
+      this.onRefused('refused', { status: 421, error: 'destination_not_found', detail })
       return
     }
-    if (this.heldSince > 0) {
-      plane.hold.remove(this)
+    this.route = route
+    const { pool } = route
+    const { maxBodyBytes } = route.listener.options
+    if (maxBodyBytes !== null && this.bodyBytes > maxBodyBytes) {
+      this.account.chosen(null, 0)
+      this.refuseBody(maxBodyBytes)
+      return
+    }
+    const now = performance.now()
+    const target = pool !== null && this.#mayPass(pool) ? chooseTarget(pool, this, now) : null
+    if (target === null) {
+      this.#noneNow(route, now)
+      return
+    }
+    if (this.place !== null) {
+      plane.hold.leave(this)
       this.account.heldFor(now - this.heldSince)
     }
     target.inFlight++
     target.open.add(this)
     this.target = target
-    this.#arrive(target)
+    if (target.avoidUntil !== 0) {
+      this.#onTrial = true
+      target.trials++
+    }
+    if (this.account.chosen(target, now)) target.pool.budget.requests++
     this.onChosen(target, now)
   }
 
@@ -87,56 +117,89 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
   }
 
   expire(): void {
+    const pool = this.place?.pool
+    if (pool !== undefined) pool.counts.waitExpired++
     this.account.heldFor(performance.now() - this.heldSince)
-    const detail = 'nothing became ready in time'
-    this.onRefused('hold-expired', { status: 503, error: 'destination_unavailable', detail })
+    const isBusy = pool !== undefined && pool.ready.length > 0 && !pool.pacing
+    this.onRefused(
+      'hold-expired',
+      isBusy
+        ? { status: 503, error: 'connection_limit_reached', detail: 'every instance was busy for too long' }
+        : { status: 503, error: 'destination_unavailable', detail: 'nothing became ready in time' },
+    )
+  }
+
+  protected refuseBody(maxBodyBytes: number): void {
+    const detail = `the body is longer than ${maxBodyBytes} bytes`
+    this.onRefused('refused', { status: 413, error: 'http_request_error', detail })
   }
 
   /** A connection to the instance was made: whoever waits for it may follow. */
   protected connected(): void {
-    if (this.target !== null) this.target.suspectUntil = 0
+    const { target } = this
+    if (target === null || target.avoidUntil === 0) return
+    noteConnection(target)
+    this.plane.onRoom(target)
+  }
+
+  /** The instance has begun to answer, or tunnels. */
+  protected answers(): void {
+    const { target } = this
+    if (target === null) return
+    if (this.#onTrial) noteTrialAnswered(target, performance.now())
+    if (target.cap < target.limit) {
+      growByAnswer(target)
+      this.plane.onRoom(target)
+    }
+  }
+
+  /** The instance has answered whole, or tunnels. */
+  protected answeredWell(): void {
+    if (this.target !== null && this.target.failures !== 0) this.target.failures = 0
+  }
+
+  /** The instance took the request and failed on it. */
+  protected failed(): void {
+    const now = performance.now()
+    if (this.target !== null && !this.plane.stoodStill(now)) noteFailure(this.target, now, this.#onTrial)
   }
 
   /**
    * The instance took no connection: tries another one, or waits until one takes connections again if something is expected
    * to become ready. False: there is no way left.
    */
-  protected seekAfterRefusal(): boolean {
+  protected seekAfterRefusal(error: Error): boolean {
     const { target } = this
     if (target === null) return false
+    this.plane.metrics.add('connectFailures')
     const now = performance.now()
-    target.suspectUntil = now + SUSPECT_MS
+    if (!isOwnLimit(error)) noteNoConnection(target, now, this.#onTrial)
     const tried = (this.tried ??= new Set())
     tried.add(target)
     const pool = this.route?.pool ?? null
-    if (pool?.ready.some(other => !tried.has(other)) ?? false) return this.seekElsewhere()
+    if ((pool?.ready.some(other => !tried.has(other)) ?? false) && this.seekElsewhere()) return true
     if (pool === null || !pool.pool.expecting) return false
     this.account.replayed()
     this.release()
     tried.clear()
-    this.hold(pool, now)
+    this.#wait(pool, now, true)
     return true
   }
 
-  /** Gives the instance up and chooses again, as far as the budget for replays goes. */
+  /** Gives the instance up and chooses again, as far as the pool's budget for replays goes. */
   protected seekElsewhere(): boolean {
-    if (!this.plane.budget.take(performance.now())) return false
+    const pool = this.target?.pool
+    if (pool === undefined) return false
+    if (!pool.budget.take()) {
+      pool.counts.retriesDenied++
+      this.plane.metrics.add('replaysDenied')
+      return false
+    }
+    pool.counts.retries++
     this.account.replayed()
     this.release()
     this.choose()
     return true
-  }
-
-  protected hold(pool: CompiledPool, now: number): void {
-    this.onWaiting()
-    if (this.heldSince === 0) {
-      this.heldSince = now
-      this.account.held()
-    }
-    if (!this.plane.hold.add(this, pool, this.plane.snapshot.limits)) {
-      const detail = 'too many requests wait for an instance'
-      this.onRefused('hold-full', { status: 503, error: 'destination_unavailable', detail })
-    }
   }
 
   protected release(): void {
@@ -145,32 +208,65 @@ export abstract class Seeker implements InFlight, Held, GateWaiter {
     this.target = null
     target.open.delete(this)
     target.inFlight--
+    if (this.#onTrial) {
+      this.#onTrial = false
+      target.trials--
+    }
     this.plane.onReleased(target)
   }
 
   /** It is over: nothing of it waits or is counted as open any more. */
   protected conclude(outcome: Outcome): void {
-    if (this.heldSince > 0) this.plane.hold.remove(this)
+    this.plane.hold.leave(this)
     this.plane.leaveGate(this)
     this.account.ended(outcome)
     this.release()
   }
 
-  #nothingReady({ listener, pool }: Route, now: number): void {
-    this.#arrive(null)
+  /** Nobody came before it. */
+  #mayPass({ state }: CompiledPool): boolean {
+    const { place } = this
+    // A line that was held for want of any instance is let go little by little, also where a swap has sent it elsewhere.
+    if (place !== null && place.pool !== state && place.pool.pacing) beginPacing(state)
+    return state.line.first === null || state.line.first === place
+  }
+
+  #noneNow({ listener, pool }: Route, now: number): void {
+    this.account.chosen(null, 0)
     const { reason } = listener
     if (pool === null) {
       const detail = reason ?? 'nothing is deployed here'
       this.onRefused('refused', { status: 503, error: 'destination_unavailable', detail })
-    } else if (pool.pool.expecting) {
-      this.hold(pool, now)
+    } else if (pool.ready.length > 0 || pool.pool.expecting) {
+      this.#wait(pool, now, pool.ready.length === 0 || pool.state.pacing)
     } else {
       const detail = reason ?? 'no instance is ready'
       this.onRefused('no-instance', { status: 503, error: 'destination_unavailable', detail })
     }
   }
 
-  #arrive(target: TargetState | null): void {
-    if (this.account.chosen(target)) this.plane.budget.onRequest()
+  /** `isOutage`: no instance takes requests, rather than all being busy. */
+  #wait({ state, pool }: CompiledPool, now: number, isOutage: boolean): void {
+    if (this.place?.pool === state) return
+    this.onWaiting()
+    const { plane } = this
+    const { limits } = plane.snapshot
+    const isFirst = this.heldSince === 0
+    if (isFirst) this.heldSince = now
+    if (isOutage) beginPacing(state)
+    const max = plane.shareOf(isOutage ? limits.holdMax : pool.policy.maxQueue)
+    if (plane.hold.join(this, state, max, plane.shareOf(limits.holdBytes))) {
+      if (isOutage) state.counts.held++
+      else state.counts.queued++
+      if (isFirst) this.account.held()
+    } else if (isOutage) {
+      state.counts.holdFull++
+      const detail = 'too many requests wait for an instance'
+      this.onRefused('hold-full', { status: 503, error: 'destination_unavailable', detail })
+    } else {
+      state.counts.queueFull++
+      const detail = 'every instance is busy and too many requests wait'
+      this.onRefused('hold-full', { status: 503, error: 'connection_limit_reached', detail })
+    }
   }
 }

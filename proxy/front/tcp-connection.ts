@@ -1,7 +1,8 @@
-import type { Socket } from 'node:net'
+import { entryOf, TCP } from '../access-log/request-entry.ts'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { dial } from '../connections/dial.ts'
-import { SocketStream } from '../connections/socket-stream.ts'
+import type { Peer } from '../connections/peer.ts'
+import { hashText } from '../balancing/hashing.ts'
 import type { Outcome } from '../ledger/account.ts'
 import type { TargetState } from '../routing/target.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
@@ -14,8 +15,12 @@ const KEPT = 64 * 1024
 export class TcpConnection extends Seeker implements ByteHandler {
   readonly stream: ByteStream
   readonly address: string
+  readonly peer: Peer
   readonly hostName = ''
   readonly heldBytes = KEPT
+  readonly bodyBytes = 0
+  readonly wanted = ''
+  #toldToEnd = false
   readonly #onClosed: (connection: TcpConnection) => void
   #early: Buffer[] = []
   #earlyBytes = 0
@@ -25,14 +30,30 @@ export class TcpConnection extends Seeker implements ByteHandler {
   #dialledAt = Infinity
   #tunnel: Tunnel | null = null
 
-  constructor(plane: Plane, address: string, accepted: Socket, onClosed: (connection: TcpConnection) => void) {
+  constructor(
+    plane: Plane,
+    address: string,
+    peer: Peer,
+    stream: ByteStream,
+    onClosed: (connection: TcpConnection) => void,
+  ) {
     super(plane)
     this.address = address
+    this.peer = peer
     this.#onClosed = onClosed
-    this.stream = SocketStream.accepted(accepted, this)
+    this.stream = stream
+    stream.handler = this
+  }
+
+  /** A tunnel is never idle. */
+  closeIfIdle(): void {}
+
+  get clientHash(): number {
+    return hashText(this.peer.address)
   }
 
   endOrderly(): void {
+    this.#toldToEnd = this.#tunnel !== null
     this.#tunnel?.endOrderly()
   }
 
@@ -69,11 +90,15 @@ export class TcpConnection extends Seeker implements ByteHandler {
     this.#end('client-gone')
   }
 
+  protected misdirected(): boolean {
+    return false
+  }
+
   protected onChosen(target: TargetState, now: number): void {
     this.#dialledAt = now
     this.#upstream = dial(target.host, target.port, NOT_YET, {
       onOpen: () => this.#open(),
-      onFail: () => this.#dialFailed(),
+      onFail: error => this.#dialFailed(error),
     })
   }
 
@@ -95,16 +120,19 @@ export class TcpConnection extends Seeker implements ByteHandler {
       return
     }
     this.#tunnel = new Tunnel(this.stream, upstream, false, outcome => this.#end(outcome))
+    this.answers()
+    this.answeredWell()
+    this.plane.metrics.add('tunnels')
     this.#tunnel.start()
     for (const bytes of this.#early) this.#tunnel.fromClient(bytes, 0, bytes.length)
     this.#early = []
     if (this.#halfClosed) this.#tunnel.clientEnded()
   }
 
-  #dialFailed(): void {
+  #dialFailed(error: Error): void {
     this.#dialledAt = Infinity
     this.#upstream = null
-    if (!this.#over && !this.seekAfterRefusal()) this.#end('connect-failed')
+    if (!this.#over && !this.seekAfterRefusal(error)) this.#end('connect-failed')
   }
 
   #end(outcome: Outcome): void {
@@ -114,8 +142,20 @@ export class TcpConnection extends Seeker implements ByteHandler {
       this.#upstream?.destroy()
       if (outcome !== 'client-gone') this.stream.reset()
     }
+    this.account.bytesIn = this.#tunnel?.bytesFromClient ?? 0
+    this.account.bytesOut = this.#tunnel?.bytesToClient ?? 0
+    if (this.#tunnel !== null) this.plane.metrics.add('tunnels', -1)
+    if (this.plane.accessLog !== null) this.#log(outcome)
     this.conclude(outcome)
     this.#onClosed(this)
+  }
+
+  #log(outcome: Outcome): void {
+    const { account, route, target } = this
+    const phase = this.#tunnel !== null ? 'tunnel' : target === null ? 'waiting' : 'connecting'
+    const endedBy = this.#toldToEnd ? 'drain' : (this.#tunnel?.endedBy ?? null)
+    const peer = this.peer
+    this.plane.accessLog?.write(entryOf(TCP, { account, peer, route, target, outcome, phase, endedBy }))
   }
 }
 

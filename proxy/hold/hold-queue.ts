@@ -1,101 +1,93 @@
 import type { DataPlaneLimits } from '../../src/contracts/routing.ts'
-import type { CompiledPool } from '../routing/snapshot.ts'
+import { endPacing, growByTime } from '../balancing/pacing.ts'
+import type { PoolState } from '../routing/pool-state.ts'
+import { Place, type Waiting } from './waiting-line.ts'
 
-/** A request that waits for an instance to become ready. */
-export interface Held {
-  /** Monotonic milliseconds; stays when it is held again. */
-  readonly heldSince: number
-  /** Bytes kept for it. */
-  readonly heldBytes: number
-  /** Choose again from the table now current. Removes itself from the queue if it need not wait any longer. */
-  tryAgain(): void
-  /** It waited for holdTimeout. */
-  expire(): void
-}
-
-interface Load {
-  count: number
-  bytes: number
-}
-
-interface Place {
-  readonly pool: CompiledPool
-  readonly load: Load
-  bytes: number
-}
-
-/** Requests held because nothing is ready but something is expected to be; bounded per pool in count and bytes, each in time. */
+/**
+ * Requests that wait: because nothing is ready but something is expected to be, or because every instance has as many as it
+ * may. One line per pool, first come first served; bounded in count and bytes, each request in time.
+ */
 export class HoldQueue {
-  readonly #held = new Map<Held, Place>()
-  readonly #loads = new Map<string, Load>()
+  readonly #pools: ReadonlyMap<string, PoolState>
 
-  get size(): number {
-    return this.#held.size
+  /** `pools`: all there are, as they come and go. */
+  constructor(pools: ReadonlyMap<string, PoolState>) {
+    this.#pools = pools
   }
 
-  /** False if the pool's share is full: the request is answered 503. */
-  add(held: Held, pool: CompiledPool, limits: DataPlaneLimits): boolean {
-    const { key } = pool.pool
-    const known = this.#held.get(held)
-    if (known !== undefined && known.pool === pool) return true
-    this.remove(held)
-    const load = this.#loads.get(key) ?? { count: 0, bytes: 0 }
-    const bytes = held.heldBytes
-    if (load.count >= limits.holdMax || load.bytes + bytes > limits.holdBytes) return false
-    this.#loads.set(key, load)
-    load.count++
-    load.bytes += bytes
-    this.#held.set(held, { pool, load, bytes })
+  get size(): number {
+    let size = 0
+    for (const pool of this.#pools.values()) size += pool.line.count
+    return size
+  }
+
+  /** Gives `waiting` a place in the pool's line, if it has none. False if the line is full: the request is answered 503. */
+  join(waiting: Waiting, pool: PoolState, maxCount: number, maxBytes: number): boolean {
+    if (waiting.place?.pool === pool) return true
+    this.leave(waiting)
+    const place = new Place(waiting, pool)
+    if (pool.line.count >= maxCount || pool.line.bytes + place.bytes > maxBytes) return false
+    pool.line.add(place)
+    waiting.place = place
     return true
   }
 
-  /** More of a held request's body came in. False: stop reading it. */
-  grow(held: Held, bytes: number, limits: DataPlaneLimits): boolean {
-    const place = this.#held.get(held)
-    if (place === undefined) return true
+  leave(waiting: Waiting): void {
+    const { place } = waiting
+    if (place === null) return
+    waiting.place = null
+    const { pool } = place
+    pool.line.remove(place)
+    if (pool.pacing && pool.line.count === 0) endPacing(pool)
+  }
+
+  /** More of a waiting request's body came in. False: stop reading it. */
+  grow(waiting: Waiting, bytes: number, maxBytes: number): boolean {
+    const { place } = waiting
+    if (place === null) return true
     place.bytes += bytes
-    place.load.bytes += bytes
-    return place.load.bytes <= limits.holdBytes
+    place.pool.line.bytes += bytes
+    return place.pool.line.bytes <= maxBytes
   }
 
-  remove(held: Held): void {
-    const place = this.#held.get(held)
-    if (place === undefined) return
-    this.#held.delete(held)
-    place.load.count--
-    place.load.bytes -= place.bytes
-    if (place.load.count === 0) this.#loads.delete(place.pool.pool.key)
+  /** An instance of the pool has become ready or free: lets go who may go, the first first. */
+  letGo({ line }: PoolState): void {
+    if (line.moving) return
+    line.moving = true
+    for (let first = line.first; first !== null; first = line.first) {
+      first.waiting.tryAgain()
+      if (line.first === first) break
+    }
+    line.moving = false
   }
 
-  /** A new table is current: everybody chooses again, in order of arrival. */
+  /** A new table is current: everybody chooses again, in order. */
   releaseInOrder(): void {
-    for (const held of inOrder(this.#held.keys())) held.tryAgain()
+    const all: Waiting[] = []
+    for (const { line } of this.#pools.values()) {
+      for (let place = line.first; place !== null; place = place.after) all.push(place.waiting)
+    }
+    all.sort((a, b) => a.heldSince - b.heldSince)
+    for (const waiting of all) if (waiting.place !== null) waiting.tryAgain()
+    for (const pool of this.#pools.values()) if (pool.pacing && pool.line.count === 0) endPacing(pool)
   }
 
-  /**
-   * Looks again at instances that refused a connection: the first that waits for such a pool tries one whose suspicion is
-   * over, the others follow once a connection was made (`suspectUntil` is 0 again).
-   */
-  probeAt(now: number): void {
-    if (this.#held.size === 0) return
-    const probed = new Set<CompiledPool>()
-    for (const held of inOrder(this.#held.keys())) {
-      const pool = this.#held.get(held)?.pool
-      if (pool === undefined) continue
-      if (pool.ready.some(target => target.suspectUntil === 0)) held.tryAgain()
-      else if (!probed.has(pool) && pool.ready.some(target => target.suspectUntil <= now)) {
-        probed.add(pool)
-        held.tryAgain()
-      }
+  /** Looks again, also at instances that refused a connection a while ago. Called often. */
+  tryAgain(): void {
+    for (const pool of this.#pools.values()) {
+      if (pool.line.count === 0) continue
+      if (pool.pacing) growByTime(pool)
+      this.letGo(pool)
     }
   }
 
   expireAt(now: number, limits: DataPlaneLimits): void {
-    for (const held of Array.from(this.#held.keys())) if (now - held.heldSince >= limits.holdTimeoutMs) held.expire()
+    for (const { line } of this.#pools.values()) {
+      for (let first = line.first; first !== null; first = line.first) {
+        if (now - first.waiting.heldSince < limits.holdTimeoutMs) break
+        first.waiting.expire()
+        if (line.first === first) break
+      }
+    }
   }
-}
-
-/** One that was held, tried and is held again stands behind younger ones in the map. */
-function inOrder(held: Iterable<Held>): Held[] {
-  return [...held].toSorted((a, b) => a.heldSince - b.heldSince)
 }

@@ -4,6 +4,7 @@ import type { ListenerStatus } from '../../src/contracts/link.ts'
 import type { Listener, RoutingTable } from '../../src/contracts/routing.ts'
 import { addressOf } from '../routing/snapshot.ts'
 import { bindErrorText, bindFailure, bindTcp, type BoundHandle } from './bind.ts'
+import { CertificateFaults } from './certificate-faults.ts'
 import type { RetriedWrites } from './retried-writes.ts'
 
 const RETRY_MS = 1000
@@ -27,6 +28,7 @@ export class BoundListeners {
   readonly #writes: RetriedWrites
   readonly #onChange: (opened: string) => void
   readonly #retry: NodeJS.Timeout
+  readonly #certificates = new CertificateFaults()
   #retrying = false
 
   /** `portsPath` keeps the ports that were found for port 0; `onChange`: a bind that had failed has succeeded now. */
@@ -40,6 +42,7 @@ export class BoundListeners {
 
   /** Binds what is new and closes what is gone. Answers which addresses are to be listened on and which no more. */
   async follow(table: RoutingTable): Promise<{ opened: string[]; closed: string[] }> {
+    this.#certificates.follow(table)
     const wanted = new Map<string, Listener[]>()
     for (const listener of table.listeners) {
       const address = addressOf(listener)
@@ -58,7 +61,7 @@ export class BoundListeners {
       if (first === undefined) continue
       const known = this.#places.get(address)
       const clash =
-        listeners.length > 1 && listeners.some(one => one.protocol === 'tcp')
+        listeners.length > 1 && listeners.some(one => one.protocol === 'tcp' || one.protocol !== first.protocol)
           ? `EADDRINUSE: ${first.host}:${first.port} belongs to ${first.key}`
           : null
       const keys = listeners.map(listener => listener.key)
@@ -100,7 +103,7 @@ export class BoundListeners {
     const statuses: ListenerStatus[] = []
     for (const place of this.#places.values()) {
       for (const [index, key] of place.keys.entries()) {
-        const error = place.error ?? (index === 0 ? null : place.clash)
+        const error = place.error ?? (index === 0 ? null : place.clash) ?? this.#certificates.of(key)
         statuses.push({ key, port: error === null ? (place.bound?.port ?? null) : null, error })
       }
     }

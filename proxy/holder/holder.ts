@@ -6,6 +6,7 @@ import { readBootId } from '../../src/core/clock.ts'
 import { errorMessage } from '../../src/core/errors.ts'
 import { createId } from '../../src/core/ids.ts'
 import type { Logger } from '../../src/core/logger.ts'
+import { rotateAccessLog } from '../access-log/rotation.ts'
 import { BoundListeners } from './bound-listeners.ts'
 import { ControllerLink } from './controller-link.ts'
 import { Lives } from './lives.ts'
@@ -18,6 +19,9 @@ const WAIT_FOR_CONTROLLER_MS = 1000
 const STATUS_MS = 250
 /** How often predecessors are looked for and failed writes tried again. */
 const TICK_MS = 250
+const TIDY_MS = 10_000
+const METRICS_MS = 2000
+const ROTATE_MS = 1000
 /** Shorter than `vipswap up` waits before it kills. */
 const STOP_DEADLINE_MS = 8_000
 
@@ -43,6 +47,7 @@ export class Holder {
   readonly #listeners: BoundListeners
   readonly #workers: WorkerPool
   readonly #link: ControllerLink
+  readonly #accessLog: string
   readonly #timers: NodeJS.Timeout[] = []
   #newest: RoutingTable | null = null
   /** What table.json holds, once this life has read or written it. */
@@ -57,6 +62,7 @@ export class Holder {
     this.#options = options
     this.#log = options.log
     const folder = join(options.data, 'proxy', options.id)
+    this.#accessLog = join(folder, 'access.log')
     this.#writes = new RetriedWrites(this.#log)
     this.#file = new TableFile(join(folder, 'table.json'))
     this.#lives = new Lives(join(folder, 'state.json'), this.incarnation, this.#writes)
@@ -75,6 +81,7 @@ export class Holder {
         },
         onProcesses: pids => this.#lives.record(pids),
       },
+      this.#accessLog,
       this.#log,
     )
     this.#link = new ControllerLink(join(options.run, 'controller.sock'), {
@@ -99,6 +106,9 @@ export class Holder {
         void this.#applyNewest()
       }, WAIT_FOR_CONTROLLER_MS),
       setInterval(() => this.#tick(), TICK_MS),
+      setInterval(() => this.#workers.tidyLedger(), TIDY_MS),
+      setInterval(() => this.#link.send({ type: 'metrics', readings: this.#workers.metrics() }), METRICS_MS),
+      setInterval(() => this.#rotateAccessLog(), ROTATE_MS),
     )
   }
 
@@ -215,6 +225,15 @@ export class Holder {
     if (this.#applied === null) return
     this.#statusSentAt = performance.now()
     this.#link.send({ type: 'status', status: this.#status(this.#applied.revision) })
+  }
+
+  #rotateAccessLog(): void {
+    if (this.#newest?.limits.accessLog == null) return
+    try {
+      if (rotateAccessLog(this.#accessLog)) this.#log.info('access log rotated')
+    } catch (error) {
+      this.#log.error({ error: errorMessage(error) }, 'the access log cannot be rotated')
+    }
   }
 
   #tick(): void {

@@ -1,10 +1,16 @@
 import type { LedgerRow } from '../../src/contracts/ledger.ts'
+import type { PlaneReadings } from '../../src/contracts/plane-metrics.ts'
 import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { backoffDelay } from '../../src/core/backoff.ts'
 import { errorMessage } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
-import { closeRows, sumRows } from '../ledger/merge.ts'
+import { sumRows } from '../../src/model/ledger-row.ts'
+import { KeptRows } from '../ledger/kept-rows.ts'
+import { NamedRows } from '../ledger/named-rows.ts'
+import { PlaneMetrics } from '../metrics/plane-metrics.ts'
+import { ProxyMetrics } from '../metrics/proxy-metrics.ts'
 import type { FromWorker } from '../worker/protocol.ts'
+import { TicketKeys } from './ticket-keys.ts'
 import { WorkerProcess, type WorkerEvents } from './worker-process.ts'
 
 /** A worker that lived shorter than this died quickly: the next one waits. */
@@ -26,23 +32,33 @@ export interface PoolEvents {
 export class WorkerPool implements WorkerEvents {
   readonly #events: PoolEvents
   readonly #log: Logger
-  readonly #workers = new Set<WorkerProcess>()
+  readonly #accessLog: string
+  /** With the number that metrics tell it by: the lowest that is free. */
+  readonly #workers = new Map<WorkerProcess, number>()
+  readonly #own = new PlaneMetrics()
+  readonly #metrics = new ProxyMetrics()
+  readonly #ticketKeys = new TicketKeys(() => {
+    for (const worker of this.#workers.keys()) this.#sendTicketKeys(worker)
+  })
   #table: RoutingTable | null = null
-  /** Rows of workers that are gone. */
-  #dead: LedgerRow[] = []
+  readonly #kept = new KeptRows()
+  #named = new NamedRows({ listeners: [], pools: {} })
   #quickDeaths = 0
+  #count = 1
   #stopping = false
   /** One change at a time: a worker that starts in the middle of one waits for its end. */
   #turn: Promise<void> | null = null
   #ready: WorkerProcess[] = []
   #firstReady: (() => void) | null = null
 
-  constructor(events: PoolEvents, log: Logger) {
+  constructor(events: PoolEvents, accessLog: string, log: Logger) {
     this.#events = events
+    this.#accessLog = accessLog
     this.#log = log
   }
 
   start(count: number): void {
+    this.#count = count
     for (let index = 0; index < count; index++) this.#spawn()
   }
 
@@ -50,6 +66,7 @@ export class WorkerPool implements WorkerEvents {
   async apply(table: RoutingTable, opened: readonly string[], closed: readonly string[]): Promise<void> {
     await this.#inTurn(async () => {
       this.#table = table
+      this.#named = new NamedRows(table)
       const workers = this.#serving()
       // Before the first worker is up nobody listens, and an acknowledgement would promise too much.
       if (workers.length === 0 && this.#ready.length === 0) {
@@ -90,24 +107,37 @@ export class WorkerPool implements WorkerEvents {
   /** In flight and counts, over all workers there are and were. */
   totals(): { inFlight: Record<string, number>; rows: LedgerRow[] } {
     const inFlight: Record<string, number> = {}
-    for (const worker of this.#workers) {
+    for (const worker of this.#workers.keys()) {
       for (const [key, count] of Object.entries(worker.inFlight)) inFlight[key] = (inFlight[key] ?? 0) + count
     }
-    return { inFlight, rows: sumRows([this.#dead, ...[...this.#workers].map(worker => worker.rows)]) }
+    return { inFlight, rows: sumRows([this.#kept.rows, ...this.#liveRows()]) }
+  }
+
+  /** Counters over all workers there are and were, gauges over those there are. */
+  metrics(): PlaneReadings {
+    const workers = Array.from(this.#workers, ([{ readings }, worker]) => ({ worker, readings }))
+    return this.#metrics.total(workers, this.#own.read())
+  }
+
+  /** Keeps the counts of what is long gone from growing without end. */
+  tidyLedger(): void {
+    if (this.#table !== null) this.#kept.tidy(this.#named, this.#liveRows().flat(), performance.now())
   }
 
   /** Lets workers finish what they have, at most `deadlineMs`, then ends them. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
-    for (const worker of this.#workers) worker.send({ type: 'stop', deadlineMs })
+    this.#ticketKeys.close()
+    for (const worker of this.#workers.keys()) worker.send({ type: 'stop', deadlineMs })
     const deadline = performance.now() + deadlineMs + 500
     while (this.#workers.size > 0 && performance.now() < deadline) await pause(20)
-    for (const worker of this.#workers) worker.kill()
+    for (const worker of this.#workers.keys()) worker.kill()
   }
 
   // WorkerEvents
 
   onReady(worker: WorkerProcess): void {
+    this.#sendTicketKeys(worker)
     this.#ready.push(worker)
     this.#firstReady?.()
     this.#firstReady = null
@@ -120,19 +150,29 @@ export class WorkerPool implements WorkerEvents {
     else if (message.type === 'listen-failed') this.#events.onListenFailed(message.address, message.code)
   }
 
+  onForgotten(rows: readonly LedgerRow[]): void {
+    this.#kept.add(rows)
+  }
+
   onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void {
     this.#workers.delete(worker)
     this.#ready = this.#ready.filter(other => other !== worker)
-    this.#dead = sumRows([this.#dead, closeRows(worker.rows)])
+    this.#kept.add(worker.ledger.close())
+    this.#metrics.keep(worker.readings)
     this.#events.onProcesses(this.#pids())
     this.#events.onStatus(true)
     if (this.#stopping) return
+    this.#own.add('workerRestarts')
     this.#log.warn({ worker: worker.pid, code, signal }, 'a worker died')
     if (performance.now() - worker.startedAt > QUICK_MS) this.#quickDeaths = 0
     this.#spawnAgain()
   }
 
   // Private
+
+  #sendTicketKeys(worker: WorkerProcess): void {
+    worker.send({ type: 'ticket-keys', keys: this.#ticketKeys.current })
+  }
 
   #spawnAgain(): void {
     const delay = this.#quickDeaths === 0 ? 0 : backoffDelay(this.#quickDeaths - 1, BACKOFF)
@@ -144,7 +184,10 @@ export class WorkerPool implements WorkerEvents {
   #spawn(): void {
     if (this.#stopping) return
     try {
-      this.#workers.add(new WorkerProcess(this))
+      const taken = new Set(this.#workers.values())
+      let number = 0
+      while (taken.has(number)) number++
+      this.#workers.set(new WorkerProcess(this, this.#count, this.#accessLog), number)
     } catch (error) {
       // Node tells most of what the system refuses by an event, but not a want of memory.
       this.#log.error({ error: errorMessage(error) }, 'a worker cannot be started')
@@ -154,12 +197,16 @@ export class WorkerPool implements WorkerEvents {
     this.#events.onProcesses(this.#pids())
   }
 
+  #liveRows(): LedgerRow[][] {
+    return Array.from(this.#workers.keys(), worker => worker.ledger.rows)
+  }
+
   #pids(): number[] {
-    return [...this.#workers].flatMap(worker => worker.pid ?? [])
+    return [...this.#workers.keys()].flatMap(worker => worker.pid ?? [])
   }
 
   #serving(): WorkerProcess[] {
-    return [...this.#workers].filter(worker => worker.serving)
+    return [...this.#workers.keys()].filter(worker => worker.serving)
   }
 
   async #bringUpReady(): Promise<void> {

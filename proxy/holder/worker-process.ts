@@ -1,6 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import type { PlaneReadings } from '../../src/contracts/plane-metrics.ts'
 import type { LedgerRow } from '../../src/contracts/ledger.ts'
+import { LedgerCopy } from '../ledger/ledger-copy.ts'
 import type { FromWorker, ToWorker, WorkerStatus } from '../worker/protocol.ts'
 
 // Compiled files sit beside each other as the sources do.
@@ -10,6 +12,8 @@ const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'VIPSWAP_LOG']
 export interface WorkerEvents {
   onReady(worker: WorkerProcess): void
   onMessage(worker: WorkerProcess, message: FromWorker): void
+  /** Counts that the worker keeps no more. */
+  onForgotten(rows: readonly LedgerRow[]): void
   onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void
 }
 
@@ -17,21 +21,31 @@ export interface WorkerEvents {
 export class WorkerProcess {
   readonly startedAt = performance.now()
   inFlight: Readonly<Record<string, number>> = {}
-  rows: readonly LedgerRow[] = []
+  readonly ledger = new LedgerCopy()
+  readings: PlaneReadings = {}
   /** It has the current table and all listeners. */
   serving = false
   gone = false
+  readonly #events: WorkerEvents
   readonly #child: ChildProcess
   readonly #waiting = new Map<string, () => void>()
   #syncs = 0
 
-  constructor(events: WorkerEvents, execPath = process.execPath) {
+  /** `workers`: how many there are to be; `accessLog`: the file its lines go to when a table wants them. */
+  constructor(events: WorkerEvents, workers: number, accessLog: string, execPath = process.execPath) {
+    this.#events = events
     const env: NodeJS.ProcessEnv = {}
     for (const name of PASSED_ON) if (process.env[name] !== undefined) env[name] = process.env[name]
-    this.#child = fork(MAIN, [], { execPath, execArgv: [], env, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    this.#child = fork(MAIN, [String(workers), accessLog], {
+      execPath,
+      execArgv: [],
+      env,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
     this.#child.on('message', (message: FromWorker) => {
       if (message.type === 'synced') this.#settle(`sync ${message.id}`, message.status)
       else if (message.type === 'status') this.#settle(null, message.status)
+      else if (message.type === 'metrics') this.readings = message.readings
       else if (message.type === 'prepared') this.#settle('prepared', null)
       else if (message.type === 'ready') events.onReady(this)
       events.onMessage(this, message)
@@ -88,7 +102,8 @@ export class WorkerProcess {
   #settle(what: string | null, status: WorkerStatus | null): void {
     if (status !== null) {
       this.inFlight = status.inFlight
-      this.rows = status.rows
+      const forgotten = this.ledger.hear(status.ledger)
+      if (forgotten.length > 0) this.#events.onForgotten(forgotten)
     }
     if (what === null) return
     this.#waiting.get(what)?.()

@@ -1,8 +1,12 @@
-import { FORBIDDEN_TRAILER, TRAILERS } from './grammar.ts'
+import './octets.ts'
+import { CHUNK_EXTENSIONS, FORBIDDEN_TRAILER, LINE_PART, TRAILER_LINE } from './grammar.ts'
 
-/** Longest line of a chunk's size with its extensions, and of a trailer section, in octets. */
-const MAX_CHUNK_LINE = 4096
+/** Longest extensions of one chunk, and of a trailer section, in octets. */
+const MAX_EXTENSIONS = 4096
 const MAX_TRAILERS = 16 * 1024
+/** Extensions beyond what their chunks make up for, over a whole body: each chunk allows 16 octets and twice its size. */
+const MAX_EXCESS = 16 * 1024
+const CHUNK_ALLOWANCE = 16
 
 // States of the chunked walk.
 const SIZE = 0
@@ -24,6 +28,8 @@ export class BodyWalker {
   done = true
   /** The framing is broken at the index that `walk` returned; nothing from there on may be forwarded. */
   failed = false
+  /** Bytes of payload walked so far, of a chunked body. */
+  chunked = 0
   /** Ranges of payload within the last walked bytes, start and end in turn; null unless asked for. */
   payload: number[] | null = null
   /** The trailer section, each line with its CRLF, once it is `done`; kept only where payload is asked for. */
@@ -32,24 +38,28 @@ export class BodyWalker {
   #left = 0
   #state = SIZE
   #digits = 0
-  #line = 0
-  #trailers = ''
+  /** Extensions or a trailer line that have come in so far. */
+  #line = ''
+  #trailerOctets = 0
+  #excess = 0
 
   start(kind: 'none' | 'length' | 'chunked' | 'close', length: number): void {
     this.#kind = kind
     this.#left = kind === 'length' ? length : 0
     this.#state = SIZE
     this.#digits = 0
-    this.#line = 0
-    this.#trailers = ''
+    this.#line = ''
     this.trailers = ''
+    this.#trailerOctets = 0
+    this.#excess = 0
     this.failed = false
+    this.chunked = 0
     this.payload = null
     this.done = kind === 'none'
   }
 
   /** How far in `bytes[start, end)` the body reaches: `end`, less if it is `done` or `failed` there. */
-  walk(bytes: Uint8Array, start: number, end: number): number {
+  walk(bytes: Buffer, start: number, end: number): number {
     if (this.payload !== null) this.payload = []
     if (this.done) return start
     if (this.#kind === 'chunked') return this.#walkChunks(bytes, start, end)
@@ -69,15 +79,29 @@ export class BodyWalker {
     return at
   }
 
-  #walkChunks(bytes: Uint8Array, start: number, end: number): number {
+  #walkChunks(bytes: Buffer, start: number, end: number): number {
     let at = start
     while (at < end) {
       if (this.#state === DATA) {
         const stop = Math.min(end, at + this.#left)
         this.payload?.push(at, stop)
         this.#left -= stop - at
+        this.chunked += stop - at
         at = stop
         if (this.#left === 0) this.#state = DATA_CR
+        continue
+      }
+      if (this.#state === EXTENSION) {
+        const stop = this.#walkExtensions(bytes, at, end)
+        if (this.failed) return at
+        at = stop
+        continue
+      }
+      if (this.#state === TRAILER) {
+        const stop = this.#walkTrailer(bytes, at, end)
+        if (this.failed) return at
+        at = stop
+        if (this.done) return at
         continue
       }
       const octet = bytes[at] ?? 0
@@ -90,49 +114,66 @@ export class BodyWalker {
             this.#left = this.#left * 16 + digit
           } else if (this.#digits === 0) return this.#fail(at)
           else if (octet === CR) this.#state = SIZE_LF
-          else if (octet === 0x3b) {
-            this.#line = 0
+          else if (octet === 0x3b || octet === 0x20 || octet === 0x09) {
+            this.#line = ''
             this.#state = EXTENSION
+            continue
           } else return this.#fail(at)
           break
         }
-        case EXTENSION:
-          if (octet === CR) this.#state = SIZE_LF
-          else if ((octet < 0x20 && octet !== 0x09) || octet === 0x7f || ++this.#line > MAX_CHUNK_LINE) {
-            return this.#fail(at)
-          }
-          break
         case SIZE_LF:
           if (octet !== LF) return this.#fail(at)
+          this.#line = ''
           this.#state = this.#left === 0 ? TRAILER : DATA
           break
         case DATA_CR:
           if (octet !== CR) return this.#fail(at)
           this.#state = DATA_LF
           break
-        case DATA_LF:
+        default:
           if (octet !== LF) return this.#fail(at)
           this.#state = SIZE
           this.#digits = 0
-          break
-        default: {
-          this.#trailers += String.fromCharCode(octet)
-          if (octet !== LF) {
-            if (this.#trailers.length > MAX_TRAILERS) return this.#fail(at)
-            break
-          }
-          if (!this.#trailers.endsWith('\r\n')) return this.#fail(at)
-          if (this.#trailers !== '\r\n' && !this.#trailers.endsWith('\r\n\r\n')) break
-          const lines = this.#trailers.slice(0, -2)
-          if (!TRAILERS.test(lines) || FORBIDDEN_TRAILER.test(lines)) return this.#fail(at)
-          this.done = true
-          if (this.payload !== null) this.trailers = lines
-          return at + 1
-        }
       }
       at++
     }
     return at
+  }
+
+  /** Extensions up to their CR. Parts are looked at as they come, so that no odd octet is ever sent on. */
+  #walkExtensions(bytes: Buffer, start: number, end: number): number {
+    const found = bytes.indexOf(CR, start)
+    const stop = found === -1 || found >= end ? end : found
+    const part = bytes.latin1Slice(start, Math.min(stop, start + MAX_EXTENSIONS + 1))
+    this.#line += part
+    if (!LINE_PART.test(part) || this.#line.length > MAX_EXTENSIONS) return this.#fail(start)
+    if (stop === end) return end
+    if (!CHUNK_EXTENSIONS.test(this.#line)) return this.#fail(start)
+    this.#excess = Math.max(0, this.#excess + this.#line.length - CHUNK_ALLOWANCE - 2 * this.#left)
+    if (this.#excess > MAX_EXCESS) return this.#fail(start)
+    this.#state = SIZE_LF
+    return stop + 1
+  }
+
+  /** One line of the trailer section, or what there is of it. */
+  #walkTrailer(bytes: Buffer, start: number, end: number): number {
+    const found = bytes.indexOf(LF, start)
+    const whole = found !== -1 && found < end
+    const stop = whole ? found + 1 : end
+    this.#trailerOctets += stop - start
+    if (this.#trailerOctets > MAX_TRAILERS) return this.#fail(start)
+    const part = bytes.latin1Slice(start, stop)
+    if (!whole) {
+      if (this.#line.endsWith('\r') || !LINE_PART.test(part)) return this.#fail(start)
+      this.#line += part
+      return stop
+    }
+    const line = this.#line + part
+    if (line === '\r\n') this.done = true
+    else if (!TRAILER_LINE.test(line) || FORBIDDEN_TRAILER.test(line)) return this.#fail(start)
+    else if (this.payload !== null) this.trailers += line
+    this.#line = ''
+    return stop
   }
 }
 

@@ -26,11 +26,24 @@ const PROTECTED: ReadonlySet<string> = new Set([
   'x-vipswap-version',
 ])
 
-/** The elements of a comma-separated list, lower-case, trimmed, empty ones left out. */
+/** `text[start, end)` without blanks around it (RFC 9110 section 5.6.3): SP and HTAB only, unlike `trim()`. */
+export function withoutBlanks(text: string, start: number, end: number): string {
+  let from = start
+  let to = end
+  while (from < to && isBlank(text.charCodeAt(from))) from++
+  while (to > from && isBlank(text.charCodeAt(to - 1))) to--
+  return text.slice(from, to)
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
+}
+
+/** The elements of a comma-separated list, lower-case, without blanks around them, empty ones left out. */
 export function listElements(value: string): string[] {
   const elements: string[] = []
   for (const element of value.split(',')) {
-    const trimmed = element.trim().toLowerCase()
+    const trimmed = withoutBlanks(element, 0, element.length).toLowerCase()
     if (trimmed !== '') elements.push(trimmed)
   }
   return elements
@@ -58,7 +71,13 @@ export function withoutFields(lines: string, names: ReadonlySet<string>): string
   return kept
 }
 
-/** A set of lower-case names with a cheap first test by length and first letter, for the scan of a head. */
+/** What a filter calls a name that is one of its own but for `_` in place of `-`. */
+export const UNDERSCORED = '_'
+
+/**
+ * A set of lower-case names with a cheap first test by length and first letter, for the scan of a head. An instance that
+ * makes variables of field names (CGI, WSGI, Rack) cannot tell `X_Forwarded_For` from `X-Forwarded-For`: see UNDERSCORED.
+ */
 export function nameFilter(names: readonly string[]): (text: string, start: number, end: number) => string | null {
   // Bit n of starts[length]: some name of this length starts with letter n.
   const starts = new Uint32Array(64)
@@ -70,6 +89,7 @@ export function nameFilter(names: readonly string[]): (text: string, start: numb
     const length = end - start
     if (length > 63 || (((starts[length] ?? 0) >>> (text.charCodeAt(start) & 31)) & 1) === 0) return null
     const name = text.slice(start, end).toLowerCase()
-    return known.has(name) ? name : null
+    if (known.has(name)) return name
+    return name.includes('_') && known.has(name.replaceAll('_', '-')) ? UNDERSCORED : null
   }
 }

@@ -3,8 +3,12 @@ import { STATUS_CODES } from 'node:http'
 import { randomFillSync } from 'node:crypto'
 import type { Peer } from '../connections/peer.ts'
 import { dateText } from './date.ts'
+import { appendedForwardingFields, ownForwardingFields } from './forwarding-fields.ts'
 import type { RequestHead } from './request-head.ts'
 import type { ResponseHead } from './response-head.ts'
+
+/** W3C Trace Context: version, trace, span, flags; of a later version perhaps more. One that is broken starts a new trace. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?$/
 
 const ID_BYTES = 24
 const idPool = Buffer.allocUnsafeSlow(ID_BYTES * 256)
@@ -29,34 +33,35 @@ export interface Origin {
   readonly trusted: boolean
   /** `Forwarded` (RFC 7239) is wanted too. */
   readonly forwarded: boolean
+  /** What the request is called, once it has been sent: kept when it is sent again. */
+  requestId?: string
 }
 
 /** The head to send to an instance, with its closing empty line. Without a line for the body's framing: `fields` has it. */
 export function requestHeadText(head: RequestHead, origin: Origin): string {
-  const host = head.host === '' ? origin.peer.localHost : head.host
+  const { peer } = origin
+  const host = head.host === '' ? peer.localHost : head.host
   const digits = randomDigits()
-  let forwardedFor = origin.peer.address
-  let proto = origin.peer.secure ? 'https' : 'http'
-  let forwardedHost = host
-  let requestId = digits.slice(0, 32)
+  const before = origin.trusted ? head.before : null
+  let requestId = origin.requestId !== undefined && origin.requestId !== '' ? origin.requestId : digits.slice(0, 32)
   let trace = `traceparent: 00-${requestId}-${digits.slice(32)}-00\r\n`
-  const before = head.before
-  if (origin.trusted && before !== null) {
-    const earlier = before['x-forwarded-for']
-    if (earlier !== undefined) forwardedFor = `${earlier}, ${forwardedFor}`
-    proto = before['x-forwarded-proto'] ?? proto
-    forwardedHost = before['x-forwarded-host'] ?? forwardedHost
-    requestId = before['x-request-id'] ?? requestId
+  let forwarding: string
+  if (before === null) {
+    forwarding = ownForwardingFields(peer, host, origin.forwarded)
+  } else {
+    forwarding = appendedForwardingFields(peer, host, origin.forwarded, before)
+    const id = before['x-request-id']
+    if (id !== undefined && id !== '') requestId = id
     const parent = before['traceparent']
-    if (parent !== undefined) {
+    if (parent !== undefined && TRACEPARENT.test(parent)) {
       const state = before['tracestate']
       trace = `traceparent: ${parent}\r\n${state === undefined ? '' : `tracestate: ${state}\r\n`}`
     }
   }
+  origin.requestId = requestId
   return (
-    `${head.method} ${head.target} HTTP/1.1\r\nHost: ${host}\r\n${head.fields}` +
-    `X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${forwardedHost}\r\n` +
-    `X-Request-ID: ${requestId}\r\n${trace}Via: 1.1 vipswap\r\n` +
+    `${head.method} ${head.target} HTTP/1.1\r\nHost: ${host}\r\n${head.fields}${forwarding}` +
+    `X-Request-ID: ${requestId}\r\n${trace}Via: 1.${head.minorVersion} vipswap\r\n` +
     (head.expectContinue ? 'Expect: 100-continue\r\n' : '') +
     (head.upgrade === null ? '\r\n' : `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n\r\n`)
   )
@@ -84,6 +89,8 @@ export function responseHeadText(
     text += `X-Vipswap-Deployment: ${exposed.deployment}\r\nX-Vipswap-Instance: ${exposed.instance}\r\n`
     text += `X-Vipswap-Version: ${exposed.version}\r\n`
   }
+  // RFC 9110 section 15.5.22: a 426 says which protocol would do.
+  if (head.status === 426 && head.upgrade !== null) text += `Upgrade: ${head.upgrade}\r\nConnection: Upgrade\r\n`
   if (options.close) text += 'Connection: close\r\n'
   else if (options.http10) text += 'Connection: keep-alive\r\n'
   return `${text}\r\n`

@@ -3,6 +3,7 @@ declare global {
   interface Buffer {
     latin1Slice(start: number, end: number): string
     hexSlice(start: number, end: number): string
+    latin1Write(text: string, at: number): number
   }
 }
 

@@ -1,5 +1,13 @@
-import { listElements, nameFilter, namedByConnection, withoutFields } from './field-lines.ts'
-import { ABSOLUTE_FORM, CONTENT_LENGTH, HOST, ORIGIN_FORM, REQUEST_HEAD } from './grammar.ts'
+import { isIPv6 } from 'node:net'
+import {
+  listElements,
+  nameFilter,
+  namedByConnection,
+  UNDERSCORED,
+  withoutBlanks,
+  withoutFields,
+} from './field-lines.ts'
+import { ABSOLUTE_FORM, DIGITS, HOST, ORIGIN_FORM, REQUEST_HEAD } from './grammar.ts'
 
 /** A request head that keeps to RFC 9112, taken apart as far as forwarding needs. */
 export interface RequestHead {
@@ -11,6 +19,8 @@ export interface RequestHead {
   /** Lower-case, without port and trailing dot. */
   readonly hostName: string
   readonly http10: boolean
+  /** Of the version it came in, as `Via` tells it. */
+  readonly minorVersion: string
   /** The client lets the connection stay open after the answer. */
   readonly keepAlive: boolean
   readonly body: 'none' | 'length' | 'chunked'
@@ -44,6 +54,7 @@ const SPECIAL = nameFilter([
   'proxy-authenticate',
   'proxy-authorization',
   'http2-settings',
+  'max-forwards',
   'forwarded',
   'x-forwarded-for',
   'x-forwarded-proto',
@@ -51,11 +62,15 @@ const SPECIAL = nameFilter([
   'x-forwarded-port',
   'x-forwarded-server',
   'x-forwarded-by',
+  'x-forwarded-client-cert',
   'x-real-ip',
   'x-request-id',
   'traceparent',
   'tracestate',
 ])
+
+/** One protocol, perhaps with a version; never HTTP/2 or TLS, within which requests could hide (RFC 9110 section 7.8). */
+const UPGRADE = /^(?!h2|http|tls)[\w.-]+(?:\/[\w.-]+)?$/i
 
 function refuse(status: number, detail: string): Refusal {
   return { status, detail, close: true }
@@ -66,7 +81,8 @@ export function parseRequestHead(text: string, maxHeaders: number): RequestHead 
   const match = REQUEST_HEAD.exec(text)
   if (match === null) return refuse(400, 'malformed request')
   const method = match[1] ?? ''
-  const http10 = match[3] === '0'
+  const minorVersion = match[3] ?? ''
+  const http10 = minorVersion === '0'
 
   let fields = ''
   let kept = text.indexOf('\r\n') + 2
@@ -76,6 +92,7 @@ export function parseRequestHead(text: string, maxHeaders: number): RequestHead 
   let coding: string | null = null
   let expect: string | null = null
   let upgrade: string | null = null
+  let maxForwards: string | null = null
   let before: Record<string, string> | null = null
   let count = 0
 
@@ -85,21 +102,22 @@ export function parseRequestHead(text: string, maxHeaders: number): RequestHead 
     const lineEnd = text.indexOf('\r\n', colon)
     const end = lineEnd === -1 ? text.length : lineEnd
     const name = SPECIAL(text, at, colon)
-    if (name !== null) {
+    // RFC 9110 section 7.6.2: no other method has to heed it.
+    if (name !== null && (name !== 'max-forwards' || method === 'OPTIONS')) {
       fields += text.slice(kept, at)
       kept = end + 2
-      const value = text.slice(colon + 1, end).trim()
+      const value = withoutBlanks(text, colon + 1, end)
       switch (name) {
         case 'host':
           if (host !== null) return refuse(400, 'more than one Host')
           host = value
           break
         case 'connection':
-          connection += `,${value}`
+          connection = connection === '' ? value : `${connection},${value}`
           break
         case 'content-length':
           if (length !== null) return refuse(400, 'more than one Content-Length')
-          if (!CONTENT_LENGTH.test(value)) return refuse(400, 'invalid Content-Length')
+          if (!DIGITS.test(value)) return refuse(400, 'invalid Content-Length')
           length = value
           break
         case 'transfer-encoding':
@@ -113,6 +131,11 @@ export function parseRequestHead(text: string, maxHeaders: number): RequestHead 
         case 'upgrade':
           upgrade = upgrade === null ? value : `${upgrade}, ${value}`
           break
+        case 'max-forwards':
+          if (maxForwards !== null || !DIGITS.test(value)) return refuse(400, 'invalid Max-Forwards')
+          maxForwards = value
+          break
+        case UNDERSCORED:
         case 'te':
         case 'keep-alive':
         case 'proxy-connection':
@@ -157,20 +180,21 @@ export function parseRequestHead(text: string, maxHeaders: number): RequestHead 
       return refuse(400, 'invalid target')
     }
   }
-  let hostName = ''
-  if (host !== null) {
-    const parts = HOST.exec(host)
-    if (parts === null) return refuse(400, 'invalid Host')
-    hostName = (parts[1] ?? '').toLowerCase()
-    if (hostName.endsWith('.')) hostName = hostName.slice(0, -1)
-  }
+  const hostName = host === null ? '' : hostNameOf(host)
+  if (hostName === null) return refuse(400, 'invalid Host')
   const body = coding !== null ? 'chunked' : length !== null && Number(length) > 0 ? 'length' : 'none'
-  // Its body is known, so the connection stays usable after these; the body's bytes are skipped by the caller.
-  if (method === 'TRACE') return { status: 405, detail: 'TRACE is not served here', close: true }
-  if (expect !== null && expect !== '100-continue') return { status: 417, detail: 'unknown expectation', close: true }
+  if (method === 'TRACE') return refuse(405, 'TRACE is not served here')
+  if (expect !== null && expect !== '100-continue') return refuse(417, 'unknown expectation')
+  if (maxForwards !== null && Number(maxForwards) === 0) {
+    return refuse(200, 'this proxy is the last to answer, by Max-Forwards')
+  }
 
   let keepAlive = !http10
-  if (connection !== '') {
+  if (connection === 'keep-alive') {
+    // What browsers send: nothing to look up.
+    keepAlive = true
+    upgrade = null
+  } else if (connection !== '') {
     const elements = listElements(connection)
     if (elements.includes('close')) keepAlive = false
     else if (http10) keepAlive = elements.includes('keep-alive')
@@ -180,11 +204,11 @@ export function parseRequestHead(text: string, maxHeaders: number): RequestHead 
   } else {
     upgrade = null
   }
-  // A body before the switch would have to be framed inside the tunnel; h2c is never relayed. Both go on as plain requests.
-  if (upgrade !== null && (http10 || body !== 'none' || !/^[\w./-]+$/.test(upgrade) || /^h2c?$/i.test(upgrade))) {
-    upgrade = null
-  }
-  if (length !== null) fields += `Content-Length: ${length}\r\n`
+  // A body before the switch would have to be framed inside the tunnel. Both go on as plain requests.
+  if (upgrade !== null && (http10 || body !== 'none' || !UPGRADE.test(upgrade))) upgrade = null
+  // What Connection may not remove.
+  if (maxForwards !== null) fields += `Max-Forwards: ${Number(maxForwards) - 1}\r\n`
+  if (length !== null) fields += `Content-Length: ${Number(length)}\r\n`
   else if (coding !== null) fields += 'Transfer-Encoding: chunked\r\n'
 
   return {
@@ -193,6 +217,7 @@ export function parseRequestHead(text: string, maxHeaders: number): RequestHead 
     host: host ?? '',
     hostName,
     http10,
+    minorVersion,
     keepAlive,
     body,
     length: length === null ? 0 : Number(length),
@@ -201,4 +226,21 @@ export function parseRequestHead(text: string, maxHeaders: number): RequestHead 
     fields,
     before,
   }
+}
+
+let lastHost = ''
+let lastHostName = ''
+
+/** The name in a `Host`, lower-case, without port and trailing dot; null if it is no valid one. */
+function hostNameOf(host: string): string | null {
+  // Most requests ask for the host of the one before.
+  if (host === lastHost && host !== '') return lastHostName
+  const parts = HOST.exec(host)
+  if (parts === null || Number(parts[2] ?? 0) > 65_535) return null
+  let name = (parts[1] ?? '').toLowerCase()
+  if (name.startsWith('[') && !isIPv6(name.slice(1, -1))) return null
+  if (name.endsWith('.')) name = name.slice(0, -1)
+  lastHost = host
+  lastHostName = name
+  return name
 }

@@ -1,5 +1,5 @@
-import { listElements, nameFilter, namedByConnection, withoutFields } from './field-lines.ts'
-import { CONTENT_LENGTH, RESPONSE_HEAD } from './grammar.ts'
+import { listElements, nameFilter, namedByConnection, withoutBlanks, withoutFields } from './field-lines.ts'
+import { DIGITS, RESPONSE_HEAD } from './grammar.ts'
 
 /** An answer's head that keeps to RFC 9112, taken apart as far as forwarding needs. */
 export interface ResponseHead {
@@ -31,6 +31,8 @@ const SPECIAL = nameFilter([
   'proxy-connection',
   'proxy-authenticate',
 ])
+/** An instance is trusted with more fields than a client, but not without end. */
+const MAX_FIELDS = 1000
 const KEEP_ALIVE_TIMEOUT = /(?:^|[,\s])timeout=(\d{1,6})/i
 
 /** What an answer's head says, or in words which rule it broke. `text` has no closing empty line. */
@@ -48,8 +50,10 @@ export function parseResponseHead(text: string, method: string): ResponseHead | 
   let coding: string | null = null
   let keepAliveMs: number | null = null
   let upgrade: string | null = null
+  let count = 0
 
   for (let at = kept; at > 1 && at < text.length;) {
+    if (++count > MAX_FIELDS) return 'too many fields'
     const colon = text.indexOf(':', at)
     const lineEnd = text.indexOf('\r\n', colon)
     const end = lineEnd === -1 ? text.length : lineEnd
@@ -58,14 +62,14 @@ export function parseResponseHead(text: string, method: string): ResponseHead | 
     else if (name !== null) {
       fields += text.slice(kept, at)
       kept = end + 2
-      const value = text.slice(colon + 1, end).trim()
+      const value = withoutBlanks(text, colon + 1, end)
       switch (name) {
         case 'connection':
-          connection += `,${value}`
+          connection = connection === '' ? value : `${connection},${value}`
           break
         case 'content-length':
           if (length !== null) return 'more than one Content-Length'
-          if (!CONTENT_LENGTH.test(value)) return 'invalid Content-Length'
+          if (!DIGITS.test(value)) return 'invalid Content-Length'
           length = value
           break
         case 'transfer-encoding':
@@ -91,7 +95,9 @@ export function parseResponseHead(text: string, method: string): ResponseHead | 
   if (coding !== null && http10) return 'Transfer-Encoding in HTTP/1.0'
 
   let keepAlive = !http10
-  if (connection !== '') {
+  if (connection === 'keep-alive') keepAlive = true
+  else if (connection === 'close') keepAlive = false
+  else if (connection !== '') {
     const elements = listElements(connection)
     if (elements.includes('close')) keepAlive = false
     else if (http10) keepAlive = elements.includes('keep-alive')
@@ -106,7 +112,7 @@ export function parseResponseHead(text: string, method: string): ResponseHead | 
   else if (length !== null) body = Number(length) > 0 ? 'length' : 'none'
   else body = 'close'
   if (body === 'close') keepAlive = false
-  if (length !== null && status >= 200 && status !== 204) fields += `Content-Length: ${length}\r\n`
+  if (length !== null && status >= 200 && status !== 204) fields += `Content-Length: ${Number(length)}\r\n`
 
   return {
     status,

@@ -1,18 +1,26 @@
 import { BlockList, isIP } from 'node:net'
+import { cookieName } from '../balancing/affinity-cookie.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
 import type { DataPlaneLimits, Listener, Pool, RoutingTable } from '../../src/contracts/routing.ts'
+import { TlsSite } from '../tls/tls-site.ts'
+import type { PoolState } from './pool-state.ts'
 import type { TargetState } from './target.ts'
 
 /** One listener's way to its instances under one table. */
 export interface Route {
   readonly listener: Listener
   readonly pool: CompiledPool | null
+  /** Name of the cookie by which a client stays with its instance; null without such affinity. */
+  readonly cookie: string | null
 }
 
 export interface CompiledPool {
   readonly pool: Pool
+  readonly state: PoolState
   /** Targets in state `in`. */
   readonly ready: readonly TargetState[]
+  /** All of them have the same weight. */
+  readonly isEven: boolean
 }
 
 /** All listeners of one bound address. */
@@ -23,6 +31,8 @@ export interface Site {
   readonly first: Route
   /** Null where one listener has the address alone: any host is its. */
   readonly byHost: ReadonlyMap<string, Route> | null
+  /** Only with https. */
+  readonly tls: TlsSite | null
 }
 
 /** A routing table made ready for choosing from. Never changes; a new table is a new snapshot. */
@@ -30,8 +40,9 @@ export interface Snapshot {
   readonly revision: Revision
   readonly limits: DataPlaneLimits
   readonly sites: ReadonlyMap<string, Site>
-  readonly targets: ReadonlyMap<string, TargetState>
+  readonly pools: ReadonlyMap<string, CompiledPool>
   readonly trusted: BlockList | null
+  readonly tlsSites: readonly TlsSite[]
 }
 
 /** Names what is bound: listeners of one host and port share it; a free port (0) is never shared. */
@@ -39,26 +50,16 @@ export function addressOf(listener: Pick<Listener, 'host' | 'port' | 'key'>): st
   return listener.port === 0 ? `${listener.host}:0 ${listener.key}` : `${listener.host}:${listener.port}`
 }
 
-/** Compiles a table. `targetFor` gives the lasting state of a target: the known one or a new one. */
-export function compileTable(
-  table: RoutingTable,
-  targetFor: (target: Pool['targets'][number], pool: Pool) => TargetState,
-): Snapshot {
-  const targets = new Map<string, TargetState>()
+/** Compiles a table. `stateFor` gives the lasting state of a pool: the known one or a new one. */
+export function compileTable(table: RoutingTable, stateFor: (pool: Pool) => PoolState): Snapshot {
   const pools = new Map<string, CompiledPool>()
-  for (const [key, pool] of Object.entries(table.pools)) {
-    const ready: TargetState[] = []
-    for (const target of pool.targets) {
-      const state = targetFor(target, pool)
-      targets.set(target.key, state)
-      if (target.state === 'in') ready.push(state)
-    }
-    pools.set(key, { pool, ready })
-  }
+  for (const [key, pool] of Object.entries(table.pools)) pools.set(key, compilePool(pool, stateFor(pool)))
 
   const routes = new Map<string, Route[]>()
   for (const listener of table.listeners) {
-    const route = { listener, pool: listener.pool === null ? null : (pools.get(listener.pool) ?? null) }
+    const pool = listener.pool === null ? null : (pools.get(listener.pool) ?? null)
+    const byCookie = pool?.pool.policy.affinity === 'cookie' && listener.protocol !== 'tcp'
+    const route = { listener, pool, cookie: byCookie ? cookieName(listener.key) : null }
     const address = addressOf(listener)
     const shared = routes.get(address)
     if (shared === undefined) routes.set(address, [route])
@@ -68,7 +69,7 @@ export function compileTable(
   for (const [address, [first, ...others]] of routes) {
     if (first === undefined) continue
     let byHost: Map<string, Route> | null = null
-    if (others.length > 0 && first.listener.protocol === 'http') {
+    if (others.length > 0 && first.listener.protocol !== 'tcp') {
       byHost = new Map()
       for (const route of [first, ...others]) {
         for (const name of route.listener.hostNames) {
@@ -77,15 +78,25 @@ export function compileTable(
         }
       }
     }
-    sites.set(address, { address, protocol: first.listener.protocol, first, byHost })
+    const { protocol } = first.listener
+    const listeners = [first, ...others].map(route => route.listener)
+    const tls = protocol === 'https' ? new TlsSite(listeners, table.certificates) : null
+    sites.set(address, { address, protocol, first, byHost, tls })
   }
   return {
     revision: table.revision,
     limits: table.limits,
     sites,
-    targets,
+    pools,
     trusted: compileTrusted(table.limits.trustedProxies),
+    tlsSites: [...sites.values()].flatMap(site => site.tls ?? []),
   }
+}
+
+export function compilePool(pool: Pool, state: PoolState): CompiledPool {
+  const entered = pool.targets.filter(target => target.state === 'in')
+  const ready = entered.map(target => state.targetFor(target))
+  return { pool, state, ready, isEven: entered.every(target => target.weight === entered[0]?.weight) }
 }
 
 /** The listener of a request by its host name; null: none has that name (421). */

@@ -14,6 +14,8 @@ class Side implements ByteHandler {
   closeWanted = false
   /** What still comes in is read and dropped: the other side has been told that it is over. */
   muted = false
+  /** Bytes passed on from here. */
+  bytes = 0
   readonly #tunnel: Tunnel
   readonly #closeFrame: Buffer
 
@@ -29,6 +31,7 @@ class Side implements ByteHandler {
     const to = this.#tunnel.peerOf(this).stream
     const stop = this.walker === null ? end : this.walker.walk(bytes, start, end, this.closeWanted)
     if (stop > start) {
+      this.bytes += stop - start
       const part = bytes.subarray(start, stop)
       to.write(this.stream.volatile ? Buffer.from(part) : part)
     }
@@ -48,6 +51,7 @@ class Side implements ByteHandler {
 
   onEnd(): void {
     this.ended = true
+    this.#tunnel.noteEnd(this)
     this.#tunnel.peerOf(this).stream.end()
   }
 
@@ -57,6 +61,7 @@ class Side implements ByteHandler {
 
   onClose(): void {
     this.closed = true
+    this.#tunnel.noteEnd(this)
     this.#tunnel.onSideClosed(this)
   }
 }
@@ -66,6 +71,8 @@ export class Tunnel {
   readonly #client: Side
   readonly #instance: Side
   readonly #onEnd: (outcome: TunnelOutcome) => void
+  /** The side that ended first. */
+  #firstEnd: Side | null = null
   #over = false
   #endingOrderly = false
   /** Once a side has ended: what waits to be taken, and since when that has not changed. */
@@ -87,6 +94,24 @@ export class Tunnel {
       side.stream.resume()
     }
     if (this.#client.stream.destroyed) this.#client.onClose()
+  }
+
+  /** Who ended first. */
+  get endedBy(): 'client' | 'instance' | null {
+    return this.#firstEnd === null ? null : this.#firstEnd === this.#client ? 'client' : 'instance'
+  }
+
+  noteEnd(side: Side): void {
+    this.#firstEnd ??= side
+  }
+
+  /** Bytes passed on, by direction. */
+  get bytesFromClient(): number {
+    return this.#client.bytes
+  }
+
+  get bytesToClient(): number {
+    return this.#instance.bytes
   }
 
   /** Bytes that were read before the tunnel began. */

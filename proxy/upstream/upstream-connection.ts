@@ -2,7 +2,7 @@ import '../http1/octets.ts'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { dial } from '../connections/dial.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
-import { BARE_CONTROL, HEAD_END } from '../http1/grammar.ts'
+import { BARE_CONTROL, HEAD_END, RESPONSE_START } from '../http1/grammar.ts'
 import { requestHeadText, type Origin } from '../http1/forwarded-head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -59,7 +59,10 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     this.#state = 'head'
     this.#text = ''
     this.#interim = 0
+    // What was said before the request was taken is no answer; what is said while its body is on its way is one.
+    this.#stream.readsAfterCut = false
     this.#stream.write(requestHeadText(head, origin) + initial)
+    this.#stream.readsAfterCut = true
   }
 
   get pending(): number {
@@ -167,7 +170,7 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     const before = this.#text.length
     if (before === 0 && end - start > LONG_READ) {
       const found = bytes.indexOf(HEAD_END, start, 'latin1')
-      this.#text = bytes.latin1Slice(start, found === -1 || found > end ? end : found + 4)
+      this.#text = bytes.latin1Slice(start, found === -1 || found + 4 > end ? end : found + 4)
     } else {
       this.#text += bytes.latin1Slice(start, end)
     }
@@ -176,10 +179,13 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     let from = Math.max(0, before - 3)
     for (;;) {
       const headEnd = this.#text.indexOf(HEAD_END, from)
-      if (headEnd === -1) {
+      if (headEnd === -1 || headEnd > sink.maxHeadBytes) {
         if (this.#text.length > sink.maxHeadBytes) {
           this.#fail('bad-response', 'http_protocol_error', 'the head of the answer is too long')
-        } else if (BARE_CONTROL.test(this.#text.endsWith('\r') ? this.#text.slice(0, -1) : this.#text)) {
+        } else if (
+          !RESPONSE_START.test(this.#text) ||
+          BARE_CONTROL.test(this.#text.endsWith('\r') ? this.#text.slice(0, -1) : this.#text)
+        ) {
           this.#fail('bad-response', 'http_protocol_error', 'malformed answer')
         }
         return

@@ -1,20 +1,29 @@
 import type { Socket } from 'node:net'
-import type { LedgerRow } from '../../src/contracts/ledger.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
-import { DEFAULT_LIMITS, type Pool, type RoutingTable, type Target } from '../../src/contracts/routing.ts'
-import { RetryBudget } from '../balancing/retry-budget.ts'
+import { DEFAULT_LIMITS, type Pool, type RoutingTable } from '../../src/contracts/routing.ts'
+import { AccessLog, type AccessLogFormat } from '../access-log/access-log.ts'
+import { shareOf } from '../balancing/share.ts'
+import type { ByteStream } from '../connections/byte-stream.ts'
+import type { Peer } from '../connections/peer.ts'
+import type { TcpHandle } from '../connections/tcp-handle.ts'
 import { ClientConnection } from '../front/client-connection.ts'
 import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
-import { Ledger } from '../ledger/ledger.ts'
+import type { Doors, OpenConnection } from '../intake/doors.ts'
+import { Intake } from '../intake/intake.ts'
+import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
+import { NamedRows } from '../ledger/named-rows.ts'
+import { PlaneMetrics } from '../metrics/plane-metrics.ts'
+import { PoolState, type PoolReport } from '../routing/pool-state.ts'
 import { compileTable, type Snapshot } from '../routing/snapshot.ts'
-import { TargetState } from '../routing/target.ts'
+import type { TargetState } from '../routing/target.ts'
 import { retireStale } from '../upstream/connect.ts'
 
 const SWEEP_MS = 100
 /** After the deadline of a drain, how long an orderly end may take. */
 const CUT_AFTER_MS = 2000
+const CLOSED_MS = 5
 /** A sweep this late means that this process stood still: what waits is not to blame. */
 const STALL_MS = 1000
 
@@ -22,37 +31,63 @@ const NOTHING: Snapshot = {
   revision: { term: 0, n: 0 },
   limits: DEFAULT_LIMITS,
   sites: new Map(),
-  targets: new Map(),
+  pools: new Map(),
   trusted: null,
+  tlsSites: [],
 }
 
-/** What a data plane reports; `urgent`: a draining target has just reached zero. */
+export interface AccessLogPlace {
+  readonly path: string
+  /** Told in words what is wrong with the file; traffic goes on. */
+  readonly onTrouble: (problem: string) => void
+}
+
+/** What a data plane reports. */
 export interface PlaneStatus {
   readonly revision: Revision
   readonly inFlight: Readonly<Record<string, number>>
-  readonly rows: readonly LedgerRow[]
 }
 
 /** One worker's whole data plane: the current table, the connections, what is held, what is counted. */
-export class DataPlane implements Plane {
+export class DataPlane implements Plane, Doors {
   snapshot: Snapshot = NOTHING
   readonly ledger = new Ledger()
-  readonly budget = new RetryBudget()
-  readonly hold = new HoldQueue()
+  readonly metrics = new PlaneMetrics()
+  accessLog: AccessLog | null = null
+  readonly hold: HoldQueue
+  readonly intake = new Intake(this)
+  /** See Doors. */
+  readonly serveHttp2: Doors['serveHttp2'] = null
   /** In-flight counts changed since this was last set to false. */
   inFlightChanged = false
-  readonly #targets = new Map<string, TargetState>()
-  readonly #connections = new Set<ClientConnection | TcpConnection>()
+  readonly #pools = new Map<string, PoolState>()
+  readonly #connections = new Set<OpenConnection>()
   readonly #gate = new Set<GateWaiter>()
   readonly #onTargetDrained: () => void
+  readonly #workers: number
   readonly #sweep: NodeJS.Timeout
+  #named = new NamedRows({ listeners: [], pools: {} })
+  readonly #accessLogTo: AccessLogPlace | null
+  #linesDropped = 0
   #prepared: RoutingTable | null = null
   #stopping = false
   #lastSweep = performance.now()
+  #stoodStillUntil = 0
   #drained: (() => void) | null = null
 
-  constructor(onTargetDrained: () => void) {
+  /**
+   * `workers`: how many data planes there are of this proxy, which keep the bounds of a table together. `accessLogTo`: where
+   * lines go when a table wants them; null: nowhere.
+   */
+  constructor(onTargetDrained: () => void, workers = 1, accessLogTo: AccessLogPlace | null = null) {
     this.#onTargetDrained = onTargetDrained
+    this.#workers = workers
+    this.hold = new HoldQueue(this.#pools)
+    this.#accessLogTo = accessLogTo
+    this.metrics.report('connections', () => this.#connections.size)
+    this.metrics.report('heldRequests', () => this.hold.size)
+    this.metrics.report('upstreamIdle', () => this.#idleUpstreams())
+    this.metrics.report('accessLogDropped', () => this.#linesDropped + (this.accessLog?.dropped ?? 0))
     this.#sweep = setInterval(() => this.#watch(), SWEEP_MS)
     this.#sweep.unref()
   }
@@ -68,34 +103,29 @@ export class DataPlane implements Plane {
 
   /** Descriptors in use or soon to be: each client may need an instance's connection of its own. */
   get descriptors(): number {
-    let count = 2 * this.#connections.size
-    for (const target of this.#targets.values()) count += target.idle.length
-    return count
+    return 2 * this.#connections.size + this.#idleUpstreams()
   }
 
   /** Makes `table` the current one: one assignment, then what follows from it. */
   apply(table: RoutingTable): void {
-    const known = this.#targets
     const now = performance.now()
-    const snapshot = compileTable(table, (target, pool) => this.#targetFor(target, pool))
+    const snapshot = compileTable(table, pool => this.#poolFor(pool))
     this.snapshot = snapshot
+    this.#named = new NamedRows(table)
     this.#prepared = null
+    this.#logAs(table.limits.accessLog)
 
-    for (const pool of Object.values(table.pools)) {
-      for (const target of pool.targets) this.#setMembership(target, pool, now)
+    for (const compiled of snapshot.pools.values()) compiled.state.follow(compiled, now)
+    for (const [key, state] of this.#pools) {
+      const named = new Set(table.pools[key]?.targets.map(target => target.key))
+      for (const target of state.targets.values()) if (!named.has(target.key)) this.#forgetTarget(target)
     }
-    for (const [key, state] of known) {
-      if (snapshot.targets.has(key)) continue
-      known.delete(key)
-      const cause = state.state === 'draining' ? 'drain-deadline' : 'upstream-closed'
-      state.state = 'gone'
-      state.retireIdle()
-      for (const open of state.open) open.cut(cause)
-    }
+    this.intake.terminators.keepOnly(snapshot.tlsSites)
+    this.hold.releaseInOrder()
     const waiting = [...this.#gate]
     this.#gate.clear()
     for (const waiter of waiting) waiter.onGateOpen()
-    this.hold.releaseInOrder()
+    for (const key of this.#pools.keys()) if (!snapshot.pools.has(key)) this.#pools.delete(key)
   }
 
   /** First level of a commit over several workers: from here on arriving requests wait, until `commit`. */
@@ -109,18 +139,25 @@ export class DataPlane implements Plane {
   }
 
   /** Serves an accepted connection of the listener at `address`. */
-  accept(address: string, socket: Socket): void {
-    if (this.snapshot.sites.get(address)?.protocol === 'tcp') {
-      const connection = new TcpConnection(this, address, socket, ended => this.#forget(ended))
-      this.#connections.add(connection)
-      connection.choose()
-    } else this.#connections.add(new ClientConnection(this, this, address, socket))
+  accept(address: string, accepted: TcpHandle | Socket): void {
+    this.intake.accept(address, accepted)
   }
 
   status(): PlaneStatus {
     const inFlight: Record<string, number> = {}
-    for (const [key, target] of this.#targets) if (target.inFlight > 0) inFlight[key] = target.inFlight
-    return { revision: this.snapshot.revision, inFlight, rows: this.ledger.snapshot() }
+    // One instance has a target in each of its endpoints' pools.
+    for (const { key, inFlight: count } of this.#targets()) if (count > 0) inFlight[key] = (inFlight[key] ?? 0) + count
+    return { revision: this.snapshot.revision, inFlight }
+  }
+
+  /** What was counted since this was last asked. */
+  ledgerNews(): LedgerNews {
+    return this.ledger.tell(this.#named)
+  }
+
+  /** Counts and gauges of every pool. */
+  pools(): PoolReport[] {
+    return Array.from(this.#pools.values(), pool => pool.report())
   }
 
   /** Resolves when nothing is being served any more, or after `deadlineMs`, when the rest is cut. */
@@ -133,9 +170,37 @@ export class DataPlane implements Plane {
         setTimeout(resolve, deadlineMs).unref()
       })
     }
-    for (const connection of this.#connections) connection.destroy()
-    for (const target of this.#targets.values()) target.retireIdle()
+    if (this.#connections.size > 0) {
+      for (const connection of this.#connections) connection.destroy()
+      // Their ends are counted, and logged, once they are closed.
+      await new Promise(resolve => {
+        setTimeout(resolve, CLOSED_MS)
+      })
+    }
+    for (const target of this.#targets()) target.retireIdle()
     clearInterval(this.#sweep)
+    await this.accessLog?.close()
+  }
+
+  // Doors
+
+  serveHttp1(address: string, peer: Peer, stream: ByteStream): void {
+    this.add(new ClientConnection(this, this, address, peer, stream))
+  }
+
+  serveTcp(address: string, peer: Peer, stream: ByteStream): void {
+    const connection = new TcpConnection(this, address, peer, stream, ended => this.remove(ended))
+    this.add(connection)
+    connection.choose()
+  }
+
+  add(connection: OpenConnection): void {
+    this.#connections.add(connection)
+  }
+
+  remove(connection: OpenConnection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size === 0) this.#drained?.()
   }
 
   // Plane
@@ -155,44 +220,68 @@ export class DataPlane implements Plane {
   onReleased(target: TargetState): void {
     this.inFlightChanged = true
     if (target.inFlight === 0 && target.state !== 'in') this.#onTargetDrained()
+    this.onRoom(target)
+  }
+
+  onRoom({ pool }: TargetState): void {
+    if (pool.line.count > 0 && !this.gateClosed) this.hold.letGo(pool)
+  }
+
+  shareOf(bound: number): number {
+    return shareOf(bound, this.#workers)
+  }
+
+  stoodStill(now: number): boolean {
+    return now - this.#lastSweep > STALL_MS || now < this.#stoodStillUntil
   }
 
   onConnectionClosed(connection: ClientConnection): void {
-    this.#forget(connection)
+    this.remove(connection)
   }
 
   // Private
 
-  #forget(connection: ClientConnection | TcpConnection): void {
-    this.#connections.delete(connection)
-    if (this.#connections.size === 0) this.#drained?.()
+  *#targets(): Iterable<TargetState> {
+    for (const pool of this.#pools.values()) yield* pool.targets.values()
   }
 
-  #targetFor(target: Target, pool: Pool): TargetState {
-    let state = this.#targets.get(target.key)
+  #poolFor(pool: Pool): PoolState {
+    let state = this.#pools.get(pool.key)
     if (state === undefined) {
-      state = new TargetState(target, pool)
-      this.#targets.set(target.key, state)
+      state = new PoolState(pool, this.#workers)
+      this.#pools.set(pool.key, state)
     }
     return state
   }
 
-  #setMembership(target: Target, pool: Pool, now: number): void {
-    const state = this.#targetFor(target, pool)
-    const known = state.state === 'draining'
-    state.state = target.state
-    if (target.state === 'in') {
-      state.drainDeadline = Infinity
-      state.orderlyEndBegun = false
-      return
+  /** No table names it any more. */
+  #forgetTarget(target: TargetState): void {
+    target.pool.targets.delete(target.key)
+    const cause = target.state === 'draining' ? 'drain-deadline' : 'upstream-closed'
+    target.state = 'gone'
+    target.retireIdle()
+    for (const open of target.open) open.cut(cause)
+  }
+
+  #idleUpstreams(): number {
+    let count = 0
+    for (const target of this.#targets()) count += target.idle.length
+    return count
+  }
+
+  #logAs(format: AccessLogFormat | null): void {
+    if (this.accessLog !== null && format !== null) this.accessLog.format = format
+    else if (format === null) {
+      this.#linesDropped += this.accessLog?.dropped ?? 0
+      void this.accessLog?.close()
+      this.accessLog = null
+    } else if (this.#accessLogTo !== null) {
+      this.accessLog = new AccessLog(this.#accessLogTo.path, format, this.#accessLogTo.onTrouble)
     }
-    const deadline = now + (target.drainMs ?? pool.drainTimeoutMs)
-    state.drainDeadline = known ? Math.min(state.drainDeadline, deadline) : deadline
-    state.retireIdle()
   }
 
   #closeIdle(): void {
-    for (const connection of this.#connections) if (connection instanceof ClientConnection) connection.closeIfIdle()
+    for (const connection of this.#connections) connection.closeIfIdle()
   }
 
   #watch(): void {
@@ -200,8 +289,11 @@ export class DataPlane implements Plane {
     const stalled = now - this.#lastSweep > STALL_MS
     this.#lastSweep = now
     // Answers may be waiting to be read: look again at the next sweep.
-    if (stalled) return
-    for (const target of this.#targets.values()) {
+    if (stalled) {
+      this.#stoodStillUntil = now + STALL_MS
+      return
+    }
+    for (const target of this.#targets()) {
       retireStale(target, now)
       if (now < target.drainDeadline || target.open.size === 0) continue
       if (!target.orderlyEndBegun) {
@@ -211,7 +303,8 @@ export class DataPlane implements Plane {
       if (now >= target.drainDeadline + CUT_AFTER_MS) for (const open of target.open) open.cut('drain-deadline')
     }
     this.hold.expireAt(now, this.snapshot.limits)
-    this.hold.probeAt(now)
+    if (!this.gateClosed) this.hold.tryAgain()
+    for (const pool of this.#pools.values()) pool.budget.turn(now)
     for (const connection of this.#connections) connection.watch(now)
     if (this.#stopping) this.#closeIdle()
   }

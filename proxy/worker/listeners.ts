@@ -1,5 +1,6 @@
-import { createServer, type AddressInfo, type Server } from 'node:net'
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { systemCode } from '../../src/core/errors.ts'
+import { acceptHandles, type TcpHandle } from '../connections/tcp-handle.ts'
 import type { DataPlane } from './data-plane.ts'
 
 const ROOM_AGAIN_MS = 50
@@ -72,10 +73,12 @@ export class Listeners {
 
   #server(address: string): Server {
     this.close(address)
-    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, socket => {
-      this.#plane.accept(address, socket)
+    const accept = (accepted: TcpHandle | Socket): void => {
+      this.#plane.accept(address, accepted)
       if (this.#plane.descriptors >= this.#room) this.#rest()
-    })
+    }
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true }, accept)
+    server.on('listening', () => acceptHandles(server, accept))
     this.#servers.set(address, server)
     return server
   }

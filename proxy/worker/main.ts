@@ -1,10 +1,14 @@
 import { createLogger } from '../../src/core/logger.ts'
+import { reportProcess } from '../metrics/process-metrics.ts'
 import { DataPlane } from './data-plane.ts'
 import { descriptorRoom } from './descriptors.ts'
 import { Listeners } from './listeners.ts'
-import type { FromWorker, ToWorker } from './protocol.ts'
+import type { FromWorker, ToWorker, WorkerStatus } from './protocol.ts'
 
 const SPOOL_MS = 50
+/** A port that is scanned or spoken to in the wrong protocol gives one line in this time. */
+const INTAKE_LOG_MS = 10_000
+const METRICS_MS = 2000
 /** Without a holder: finish what is open within this. */
 const ORPHAN_DEADLINE_MS = 10_000
 
@@ -18,19 +22,26 @@ function send(message: FromWorker): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => {})
 }
 
-function sendStatus(urgent: boolean): void {
-  plane.ledger.changed = false
+function status(): WorkerStatus {
   plane.inFlightChanged = false
-  send({ type: 'status', status: plane.status(), urgent })
+  return { ...plane.status(), ledger: plane.ledgerNews() }
+}
+
+function sendStatus(urgent: boolean): void {
+  send({ type: 'status', status: status(), urgent })
 }
 
 function sendSynced(id: number): void {
-  plane.ledger.changed = false
-  plane.inFlightChanged = false
-  send({ type: 'synced', id, status: plane.status() })
+  send({ type: 'synced', id, status: status() })
 }
 
-const plane = new DataPlane(() => sendStatus(true))
+/** How many workers there are: they keep bounds together. */
+const workers = Number(process.argv[2] ?? 1)
+const accessLogPath = process.argv[3] ?? ''
+const plane = new DataPlane(() => sendStatus(true), workers, {
+  path: accessLogPath,
+  onTrouble: problem => log.warn({ path: accessLogPath, problem }, 'access log'),
+})
 const listeners = new Listeners(
   plane,
   {
@@ -54,6 +65,9 @@ async function stop(deadlineMs: number, reason: string): Promise<void> {
 
 process.on('message', (message: ToWorker, handle: unknown) => {
   switch (message.type) {
+    case 'ticket-keys':
+      plane.intake.terminators.useTicketKeys(Buffer.from(message.keys, 'base64'))
+      break
     case 'apply':
       plane.apply(message.table)
       break
@@ -95,5 +109,12 @@ process.on('uncaughtException', error => {
 setInterval(() => {
   if (plane.ledger.changed || plane.inFlightChanged) sendStatus(false)
 }, SPOOL_MS).unref()
+
+setInterval(() => {
+  const news = plane.intake.failures.news()
+  if (news !== null) log.warn(news, 'connections that came to nothing before a request')
+}, INTAKE_LOG_MS).unref()
+reportProcess(plane.metrics)
+setInterval(() => send({ type: 'metrics', readings: plane.metrics.read() }), METRICS_MS).unref()
 
 send({ type: 'ready' })

@@ -1,10 +1,13 @@
-import type { LedgerRow } from '../../src/contracts/ledger.ts'
+import type { PlaneReadings } from '../../src/contracts/plane-metrics.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
 import type { RoutingTable } from '../../src/contracts/routing.ts'
+import type { LedgerNews } from '../ledger/ledger.ts'
 
 // What holder and worker say to each other over the IPC channel; it keeps their order.
 
 export type ToWorker =
+  /** Keys of TLS session tickets, base64; the first come before the first table. */
+  | { readonly type: 'ticket-keys'; readonly keys: string }
   /** One worker: the table becomes current. */
   | { readonly type: 'apply'; readonly table: RoutingTable }
   /** Several workers, first level: hold what arrives, answer `prepared`. */
@@ -21,7 +24,8 @@ export type ToWorker =
 export interface WorkerStatus {
   readonly revision: Revision
   readonly inFlight: Readonly<Record<string, number>>
-  readonly rows: readonly LedgerRow[]
+  /** Since the last status: the channel loses nothing. */
+  readonly ledger: LedgerNews
 }
 
 export type FromWorker =
@@ -31,5 +35,6 @@ export type FromWorker =
   /** It had stopped listening for want of descriptors, and asks for every handle again. */
   | { readonly type: 'listen-again' }
   | { readonly type: 'synced'; readonly id: number; readonly status: WorkerStatus }
+  | { readonly type: 'metrics'; readonly readings: PlaneReadings }
   /** `urgent`: a draining target has just reached zero. */
   | { readonly type: 'status'; readonly status: WorkerStatus; readonly urgent: boolean }

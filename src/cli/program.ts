@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { Command, CommanderError, Option } from 'commander'
 import { ERRORS, VipswapError, errorMessage } from '../core/errors.ts'
+import { ownVersion } from '../core/version.ts'
 import { SLOTS } from '../model/common.ts'
 import { configureVerbs } from './commands/configure.ts'
 import { deployVerb } from './commands/deploy.ts'
@@ -64,14 +64,6 @@ function createProgram(context: VerbContext): Command {
   historyVerbs(program, context)
   packageVerbs(program, context)
   return program
-}
-
-/** Of the package.json above `dist/`; run from the sources there is none at that place. */
-function ownVersion(): string {
-  const file = new URL('../../../package.json', import.meta.url)
-  if (!existsSync(file)) return 'unknown'
-  const value: unknown = JSON.parse(readFileSync(file, 'utf8'))
-  return typeof value === 'object' && value !== null && 'version' in value ? String(value.version) : 'unknown'
 }
 
 /** One line that says what was wrong and what to do; what else blocks, a line each. */

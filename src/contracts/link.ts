@@ -1,5 +1,6 @@
 import type { Assignment, InstanceObservation } from './assignment.ts'
 import type { LedgerSnapshot } from './ledger.ts'
+import type { PlaneReadings } from './plane-metrics.ts'
 import type { Revision } from './revision.ts'
 import type { RoutingTable } from './routing.ts'
 
@@ -63,6 +64,8 @@ export type FromProxy =
       readonly status: ProxyStatus
     }
   | { readonly type: 'status'; readonly status: ProxyStatus }
+  /** Every 2 s. */
+  | { readonly type: 'metrics'; readonly readings: PlaneReadings }
   | { readonly type: 'predecessor'; readonly incarnation: string; readonly exited: boolean }
   | { readonly type: 'refused'; readonly revision: Revision; readonly applied: Revision }
 

@@ -86,7 +86,10 @@ export interface PoolPolicy {
   readonly affinity: 'none' | 'cookie' | 'source'
   /** An instance that comes into the pool gets a growing share for this long; 0: its full share at once. */
   readonly slowStartMs: number
-  /** Requests at once on one instance; null: no bound. Beyond it they wait, at most `maxQueue` per pool. */
+  /**
+   * Requests at once on one instance, tunnels included; null: no bound. Beyond it they wait, at most `maxQueue` per pool.
+   * Both, as `holdMax` and `holdBytes`, are shared out evenly over a proxy's workers, at least one to each.
+   */
   readonly maxConcurrent: number | null
   readonly maxQueue: number
   /** Passive ejection; null: none. */

@@ -10,7 +10,7 @@ import { SLOTS, type Slot } from '../model/common.ts'
 import type { PackageStore } from '../packages/package-store.ts'
 import type { ControllerApi, EventFeed, LogOptions, OperationFilter } from './controller-api.ts'
 import type { Peers } from './links/peers.ts'
-import { createControllerMetrics } from './metrics.ts'
+import { createControllerMetrics } from './metrics/metrics.ts'
 import { planOf } from './plan.ts'
 import type { Reconciler } from './reconciler.ts'
 import { releasesInUse } from '../fabric/releases.ts'
@@ -30,7 +30,10 @@ interface Parts {
 
 /** The controller's verbs, over the reconciler and what is connected to it. */
 export function createController({ reconciler, peers, packages, clock, keepPackages }: Parts): ControllerApi {
-  const metrics = createControllerMetrics(() => reconciler.state)
+  const metrics = createControllerMetrics(
+    () => reconciler.state,
+    () => peers.readings,
+  )
   const now = (): FabricState => reconciler.state
 
   return {

@@ -1,4 +1,15 @@
 import type { LedgerRow } from '../contracts/ledger.ts'
+import {
+  brokenOf,
+  earlierVips,
+  foldedRow,
+  isEmptyRow,
+  openOf,
+  rowKey,
+  serviceOf,
+  subtractRows,
+  sumRows,
+} from '../model/ledger-row.ts'
 import type { Draft } from './draft.ts'
 import type { FabricState, Observed, OperationRecord, ReceiptRecord } from './state.ts'
 
@@ -61,22 +72,16 @@ export function receiptSoFar(state: FabricState, operation: OperationRecord): Re
  * Requests still open are told once a VIP: one that was held arrives in another row than it ends in.
  */
 function trafficBetween(start: Readonly<Counts>, end: Readonly<Counts>): (LedgerRow & { open: number })[] {
-  const sums = new Map<string, LedgerRow & { open: number }>()
+  const parts: LedgerRow[][] = []
   const open = new Map<string, number>()
   for (const [incarnation, rows] of Object.entries(end)) {
-    if (rows === null || start[incarnation] === null) continue
-    const before = new Map((start[incarnation] ?? []).map(row => [rowKey(row), row]))
-    for (const row of rows) {
-      const sum = sums.get(rowKey(row))
-      const difference = subtract(row, before.get(rowKey(row)))
-      sums.set(rowKey(row), sum === undefined ? difference : add(sum, difference))
-      open.set(row.vip, (open.get(row.vip) ?? 0) + openOf(row))
-    }
+    const before = incarnation in start ? start[incarnation] : []
+    if (rows === null || before == null) continue
+    parts.push(difference(before, rows))
+    for (const row of rows) open.set(row.vip, (open.get(row.vip) ?? 0) + openOf(row))
   }
-  const rows = [...sums.values()]
-  const counted = rows.filter(
-    row => row.arrived + row.answered + row.refused + row.clientGone + row.held + brokenOf(row) > 0,
-  )
+  const rows = sumRows(parts)
+  const counted = rows.filter(row => !isEmptyRow(row)).map(row => ({ ...row, open: 0 }))
   for (const [vip, count] of open) {
     if (count === 0) continue
     const teller = counted.find(row => row.vip === vip)
@@ -87,54 +92,31 @@ function trafficBetween(start: Readonly<Counts>, end: Readonly<Counts>): (Ledger
   return counted
 }
 
-function rowKey(row: LedgerRow): string {
-  return `${row.vip} ${row.deployment} ${row.version}`
-}
-
-/** All broken requests of a row. */
-export function brokenOf(row: LedgerRow): number {
-  return Object.values(row.broken).reduce((sum, count) => sum + count, 0)
-}
-
-/** What a row adds to the open requests of its VIP; less than nothing where requests ended that arrived in another row. */
-function openOf(row: LedgerRow): number {
-  return row.arrived - row.answered - row.refused - row.clientGone - brokenOf(row)
-}
-
-function subtract(row: LedgerRow, before: LedgerRow | undefined): LedgerRow & { open: number } {
-  if (before === undefined) return { ...row, open: 0 }
-  const broken: Record<string, number> = {}
-  for (const [cause, count] of Object.entries(row.broken)) {
-    const difference = count - (before.broken[cause as keyof typeof before.broken] ?? 0) // keys come from the same union
-    if (difference > 0) broken[cause] = difference
+/**
+ * What one incarnation counted in between. A row of the start that is there no more (or has begun anew) was folded into that
+ * of its VIP's earlier deployments, or of its service's earlier VIPs: there it is taken off again.
+ */
+function difference(start: readonly LedgerRow[], end: readonly LedgerRow[]): LedgerRow[] {
+  const rows = new Map(end.map(row => [rowKey(row), row]))
+  for (const row of start) {
+    for (const place of [row, foldedRow(row.vip), foldedRow(earlierVips(serviceOf(row.vip)))]) {
+      const after = rows.get(rowKey(place))
+      if (after === undefined || !contains(after, row)) continue
+      rows.set(rowKey(place), subtractRows(after, row))
+      break
+    }
   }
-  return {
-    ...row,
-    arrived: row.arrived - before.arrived,
-    answered: row.answered - before.answered,
-    refused: row.refused - before.refused,
-    clientGone: row.clientGone - before.clientGone,
-    held: row.held - before.held,
-    heldMaxMs: row.heldMaxMs > before.heldMaxMs ? row.heldMaxMs : 0,
-    replayed: row.replayed - before.replayed,
-    broken,
-    open: 0,
-  }
+  return [...rows.values()]
 }
 
-function add(a: LedgerRow & { open: number }, b: LedgerRow & { open: number }): LedgerRow & { open: number } {
-  const broken: Record<string, number> = { ...a.broken }
-  for (const [cause, count] of Object.entries(b.broken)) broken[cause] = (broken[cause] ?? 0) + count
-  return {
-    ...a,
-    arrived: a.arrived + b.arrived,
-    answered: a.answered + b.answered,
-    refused: a.refused + b.refused,
-    clientGone: a.clientGone + b.clientGone,
-    held: a.held + b.held,
-    heldMaxMs: Math.max(a.heldMaxMs, b.heldMaxMs),
-    replayed: a.replayed + b.replayed,
-    broken,
-    open: 0,
-  }
+/** Counts only grow: a row that has less of anything was counted from zero again. */
+function contains(row: LedgerRow, part: LedgerRow): boolean {
+  return (
+    row.arrived >= part.arrived &&
+    row.answered >= part.answered &&
+    row.refused >= part.refused &&
+    row.clientGone >= part.clientGone &&
+    row.held >= part.held &&
+    brokenOf(row) >= brokenOf(part)
+  )
 }

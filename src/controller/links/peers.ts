@@ -1,5 +1,6 @@
 import type { AgentHello, FromAgent, FromProxy, ProxyHello } from '../../contracts/link.ts'
 import type { Assignment } from '../../contracts/assignment.ts'
+import type { PlaneReadings } from '../../contracts/plane-metrics.ts'
 import type { RoutingTable } from '../../contracts/routing.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
@@ -13,6 +14,7 @@ interface ProxyPeer {
   hello: ProxyHello
   connection: Connection
   push: LatestPush<RoutingTable>
+  readings: PlaneReadings
 }
 
 interface AgentPeer {
@@ -64,6 +66,11 @@ export class Peers {
     return { proxies: this.#proxies.size, agents: this.#agents.size }
   }
 
+  /** What each connected proxy measured last. */
+  get readings(): { proxy: string; readings: PlaneReadings }[] {
+    return Array.from(this.#proxies.values(), ({ hello, readings }) => ({ proxy: hello.id, readings }))
+  }
+
   #proxyJoined(hello: ProxyHello, connection: Connection): ReturnType<LinkHandlers['onHello']> {
     const { incarnation } = hello
     this.#proxies.get(incarnation)?.connection.close()
@@ -71,6 +78,7 @@ export class Peers {
       hello,
       connection,
       push: new LatestPush(table => connection.send({ type: 'table', table })),
+      readings: {},
     }
     this.#proxies.set(incarnation, peer)
     this.#log.info({ proxy: hello.id, incarnation }, 'proxy connected')
@@ -107,6 +115,10 @@ export class Peers {
         this.#reconciler.enqueue({ kind: 'proxy-status', incarnation, status })
         break
       }
+      case 'metrics':
+        // No rule looks at them: they are not part of the state.
+        peer.readings = message.readings
+        break
       case 'predecessor':
         if (message.exited) this.#reconciler.enqueue({ kind: 'proxy-exited', incarnation: message.incarnation })
         break

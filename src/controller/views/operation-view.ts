@@ -4,8 +4,9 @@ import { own } from '../../core/own.ts'
 import { missingAcknowledgements } from '../../fabric/acknowledgements.ts'
 import { isReady } from '../../fabric/instances.ts'
 import { rolesOf } from '../../fabric/project.ts'
-import { brokenOf, receiptSoFar } from '../../fabric/receipts.ts'
+import { receiptSoFar } from '../../fabric/receipts.ts'
 import type { FabricState, OperationRecord, UpgradeRecord } from '../../fabric/state.ts'
+import { brokenOf } from '../../model/ledger-row.ts'
 
 /** An operation with its progress in words and percent. */
 export function viewOperation(state: FabricState, operation: OperationRecord): OperationView {

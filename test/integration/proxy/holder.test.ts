@@ -5,8 +5,9 @@ import { createServer as createTcpServer, type AddressInfo, type Server } from '
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
+import type { PlaneMetricName } from '../../../src/contracts/plane-metrics.ts'
 import { LINK_PROTOCOL, type FromProxy, type ProxyHello, type ToProxy } from '../../../src/contracts/link.ts'
-import type { RoutingTable } from '../../../src/contracts/routing.ts'
+import { DEFAULT_POLICY, type RoutingTable } from '../../../src/contracts/routing.ts'
 import { jsonLines, type JsonLines } from '../../../src/core/json-lines.ts'
 import { identify } from '../../../src/core/process-identity.ts'
 import { WorkerProcess } from '../../../proxy/holder/worker-process.ts'
@@ -215,8 +216,13 @@ void t.test('a disk that refuses ends nobody: served on, acknowledged once writt
 
 void t.test('a worker that cannot be started counts as one that died', async t => {
   const exits: (number | null)[] = []
-  const events = { onReady: () => {}, onMessage: () => {}, onExit: (worker: WorkerProcess) => exits.push(worker.pid) }
-  const worker = new WorkerProcess(events, '/nowhere/node')
+  const events = {
+    onReady: () => {},
+    onMessage: () => {},
+    onForgotten: () => {},
+    onExit: (worker: WorkerProcess) => exits.push(worker.pid),
+  }
+  const worker = new WorkerProcess(events, 1, '/nowhere/access.log', '/nowhere/node')
   await until('it is told', () => exits.length > 0)
   t.same(exits, [null])
   await worker.sync()
@@ -414,6 +420,29 @@ void t.test('with several workers a swap shows no old answer after a new one', a
   t.same(violations, [])
 })
 
+void t.test('several workers together give an instance no more at once than it may have', async t => {
+  const dirs = folders(t)
+  let now = 0
+  let most = 0
+  const origin = await startOrigin(t, (text, socket, clear) => {
+    if (!text.endsWith('\r\n\r\n')) return
+    clear()
+    most = Math.max(most, ++now)
+    setTimeout(() => {
+      now--
+      socket.write(ok('x'))
+    }, 5)
+  })
+  const policy = { ...DEFAULT_POLICY, maxConcurrent: 2 }
+  const first = table([pool([target(origin)], { policy })], { listeners: [free()] })
+  const controller = await startController(t, dirs.run, first)
+  startProxy(t, dirs, 2)
+  const port = portIn(await controller.acked(first))
+  const clients = await Promise.all(Array.from({ length: 40 }, async () => rawClient(t, port, GET)))
+  for (const client of clients) t.equal(statusOf(await client.until(isWhole)), 200)
+  t.ok(most >= 1 && most <= 2, `${most} at once`)
+})
+
 void t.test(
   'without a controller it serves with the table on disk, on the same port, and knows its predecessor',
   async t => {
@@ -554,4 +583,33 @@ void t.test('workers end within 10 s of a holder that was told to leave at once'
   t.equal(await proxy.exited, 1)
   t.not(identify(worker), null, 'it still has a request')
   await until('its worker is gone', () => identify(worker) === null, { timeoutMs: 11_000 })
+})
+
+void t.test('two workers write one access log, and what they measure reaches the controller', async t => {
+  const dirs = folders(t)
+  const origin = await answering(t, ok('x'))
+  const first = table([pool([target(origin)])], { listeners: [free()], limits: { accessLog: 'json' } })
+  const controller = await startController(t, dirs.run, first)
+  const proxy = startProxy(t, dirs, 2)
+  const port = portIn(await controller.acked(first))
+  for (let n = 0; n < 40; n++) await ask(t, port, GET.replace('/ ', `/${n} `))
+  const path = join(dirs.data, 'proxy', 'proxy-0', 'access.log')
+  const lines = await until('all are logged', () => {
+    const all = existsSync(path) ? readFileSync(path, 'utf8').split('\n').slice(0, -1) : []
+    return all.length === 40 ? all.map(line => JSON.parse(line) as { target: string }) : null
+  })
+  t.equal(new Set(lines.map(line => line.target)).size, 40)
+  const read = (name: PlaneMetricName): Readonly<Record<string, number>> => {
+    const last = controller.messages.findLast(message => message.type === 'metrics')
+    return (last?.type === 'metrics' && last.readings[name]) || {}
+  }
+  await until('both are measured', () => Object.keys(read('workerMemory')).length === 2)
+  for (const bytes of Object.values(read('workerMemory'))) t.ok(bytes > 10e6)
+  for (const seconds of Object.values(read('workerCpu'))) t.ok(seconds > 0 && seconds < 100)
+  t.ok((read('workerDescriptors')['0'] ?? 0) > 5)
+
+  const [worker = 0] = proxy.workers()
+  process.kill(worker, 'SIGKILL')
+  await until('its end is counted', () => read('workerRestarts')[''] === 1)
+  await until('another has its number', () => Object.keys(read('workerMemory')).length === 2)
 })

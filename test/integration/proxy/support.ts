@@ -11,9 +11,9 @@ import {
   type Target,
 } from '../../../src/contracts/routing.ts'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
-import { DataPlane } from '../../../proxy/worker/data-plane.ts'
+import { DataPlane, type AccessLogPlace } from '../../../proxy/worker/data-plane.ts'
 import { Listeners } from '../../../proxy/worker/listeners.ts'
-import { openIn, sumRows } from '../../../proxy/ledger/merge.ts'
+import { emptyRow, openOf, sumRows } from '../../../src/model/ledger-row.ts'
 
 interface Test {
   teardown(fn: () => unknown): void
@@ -158,9 +158,14 @@ export interface TestPlane {
 }
 
 /** A data plane in this process, listening as `127.0.0.1:1` of the tables on a free port. */
-export async function startPlane(t: Test, first: RoutingTable, address = '127.0.0.1:1'): Promise<TestPlane> {
+export async function startPlane(
+  t: Test,
+  first: RoutingTable,
+  address = '127.0.0.1:1',
+  accessLogTo: AccessLogPlace | null = null,
+): Promise<TestPlane> {
   let drained = 0
-  const plane = new DataPlane(() => drained++)
+  const plane = new DataPlane(() => drained++, 1, accessLogTo)
   const listeners = new Listeners(plane)
   plane.apply(first)
   const port = await listeners.listenPort(address, '127.0.0.1', 0)
@@ -181,25 +186,13 @@ export async function startPlane(t: Test, first: RoutingTable, address = '127.0.
 }
 
 function sum(rows: readonly LedgerRow[]): LedgerRow {
-  const empty = {
-    vip: '',
-    deployment: '',
-    version: '',
-    arrived: 0,
-    answered: 0,
-    refused: 0,
-    clientGone: 0,
-    held: 0,
-    heldMaxMs: 0,
-    replayed: 0,
-    broken: {},
-  }
+  const empty = emptyRow('', '', '')
   return sumRows([[empty], rows.map(row => ({ ...row, vip: '', deployment: '', version: '' }))])[0] ?? empty
 }
 
 /** Requests that arrived and have not ended, by the ledger. */
 export function open(plane: DataPlane): number {
-  return openIn(plane.ledger.snapshot())
+  return plane.ledger.snapshot().reduce((count, row) => count + openOf(row), 0)
 }
 
 export interface RawClient {

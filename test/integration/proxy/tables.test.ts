@@ -14,6 +14,7 @@ import {
   table,
   target,
 } from './support.ts'
+import { countOf } from '../../../src/core/histogram.ts'
 import { until } from '../../support/until.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
@@ -295,4 +296,8 @@ void t.test('the ledger adds up whatever happens', async t => {
   t.equal(row.arrived, row.answered + row.refused + row.clientGone + broken)
   t.ok(row.arrived <= asked && row.arrived > asked * 0.8)
   t.ok(row.answered > 0 && row.refused > 0 && broken > 0)
+  const { statuses = [], own = [], duration } = row.answers ?? {}
+  t.equal(countOf(duration?.buckets ?? []), row.answered, 'each whole answer has a duration')
+  const sent = [...statuses, ...own].reduce((sum, count) => sum + count, 0)
+  t.ok(sent <= row.arrived && sent >= row.answered + row.refused, 'each was answered by an instance, or by the proxy')
 })

@@ -82,3 +82,59 @@ t.test('what a proxy counted before this controller heard of it is not an operat
   t.match(lab.operation(operation).receipt, { complete: true })
   t.strictSame(lab.operation(operation).receipt?.traffic, [{ ...row({ arrived: 4, answered: 4 }), open: 0 }])
 })
+
+t.test('rows that were folded since the start are taken off where they went', async t => {
+  const lab = deployed()
+  const folded = { deployment: '*', version: '' }
+  const gone = { vip: 'shop/d0/api/internal' }
+  lab.rows = [
+    row({ deployment: 'd0', arrived: 100, answered: 100 }),
+    row({ ...folded, arrived: 30, answered: 30 }),
+    row({ arrived: 7, answered: 7 }),
+    row({ ...gone, deployment: 'd0', arrived: 40, answered: 40 }),
+  ]
+  lab.acknowledge()
+  const operation = lab.accept(reboot)
+  lab.rows = [
+    row({ ...folded, arrived: 132, answered: 132 }),
+    row({ arrived: 9, answered: 9 }),
+    row({ ...folded, vip: 'shop/*', arrived: 41, answered: 41 }),
+  ]
+  lab.settle()
+  t.strictSame(lab.operation(operation).receipt?.traffic, [
+    { ...row({ ...folded, arrived: 2, answered: 2 }), open: 0 },
+    { ...row({ arrived: 2, answered: 2 }), open: 0 },
+    { ...row({ ...folded, vip: 'shop/*', arrived: 1, answered: 1 }), open: 0 },
+  ])
+})
+
+t.test('a version that was folded and came back is counted right', async t => {
+  const lab = deployed()
+  lab.rows = [row({ arrived: 100, answered: 100 })]
+  lab.acknowledge()
+  const operation = lab.accept(reboot)
+  lab.rows = [row({ arrived: 3, answered: 3 }), row({ deployment: '*', version: '', arrived: 101, answered: 101 })]
+  lab.settle()
+  t.strictSame(lab.operation(operation).receipt?.traffic, [
+    { ...row({ arrived: 3, answered: 3 }), open: 0 },
+    { ...row({ deployment: '*', version: '', arrived: 1, answered: 1 }), open: 0 },
+  ])
+})
+
+t.test('a receipt has the durations and statuses of its own time', async t => {
+  const lab = deployed()
+  const answers = (n: number): NonNullable<LedgerRow['answers']> => ({
+    statuses: [0, n, 0, 0, 0],
+    own: [0, 0, 0, 0, 0],
+    bytesIn: 0,
+    bytesOut: 10 * n,
+    duration: { sumUs: 1000 * n, buckets: [48, n] },
+    firstByte: { sumUs: 500 * n, buckets: [40, n] },
+  })
+  lab.rows = [row({ arrived: 5, answered: 5, answers: answers(5) })]
+  lab.acknowledge()
+  const operation = lab.accept(reboot)
+  lab.rows = [row({ arrived: 7, answered: 7, answers: answers(7) })]
+  lab.settle()
+  t.strictSame(lab.operation(operation).receipt?.traffic[0]?.answers, answers(2))
+})

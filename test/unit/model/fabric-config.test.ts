@@ -40,7 +40,7 @@ exposeInstance: true
 sizes: { small: { cores: 0.5, memory: 256MiB } }
 quota: { cores: 20 }
 nodeTimeout: 1m
-accessLog: true
+accessLog: json
 `,
     { 'pages/Sorry.HTML': '<p>Sorry' },
   )
@@ -59,10 +59,10 @@ accessLog: true
         holdBytes: 1024 * 1024,
         maxHeaders: 20,
         tunnelIdleTimeoutMs: 7_200_000,
-        accessLog: 'json',
         maintenancePage: { contentType: 'text/html; charset=utf-8', body: '<p>Sorry' },
         trustedProxies: ['10.0.0.0/8', '::1'],
         exposeInstance: true,
+        accessLog: 'json',
       },
       sizes: { small: { cores: 0.5, memoryBytes: 256 * 1024 * 1024 } },
       quota: { cores: 20 },

@@ -1,0 +1,68 @@
+import { serviceOf } from '../../src/model/ledger-row.ts'
+import type { Peer } from '../connections/peer.ts'
+import type { Account, Outcome } from '../ledger/account.ts'
+import type { Route } from '../routing/snapshot.ts'
+import type { TargetState } from '../routing/target.ts'
+import { endingOf, type Phase } from './endings.ts'
+import type { AccessEntry } from './entry.ts'
+
+/** What the request itself says. */
+type Asked = Pick<AccessEntry, 'protocol' | 'method' | 'host' | 'target' | 'fields' | 'forwardedFor' | 'requestId'>
+
+export const TCP: Asked = {
+  protocol: 'TCP',
+  method: '',
+  host: '',
+  target: '',
+  fields: '',
+  forwardedFor: null,
+  requestId: '',
+}
+
+/** The log's entry of what ends now. */
+export function entryOf(
+  asked: Asked,
+  {
+    account,
+    peer,
+    route,
+    target,
+    outcome,
+    phase,
+    endedBy,
+  }: {
+    account: Account
+    peer: Peer
+    route: Route | null
+    target: TargetState | null
+    outcome: Outcome
+    phase: Phase
+    endedBy: 'client' | 'instance' | 'drain' | null
+  },
+): AccessEntry {
+  const now = performance.now()
+  return {
+    vip: account.vip,
+    service: account.vip === '' ? '' : serviceOf(account.vip),
+    slot: route?.listener.slot ?? null,
+    peer,
+    protocol: asked.protocol,
+    method: asked.method,
+    host: asked.host,
+    target: asked.target,
+    fields: asked.fields,
+    forwardedFor: asked.forwardedFor,
+    status: account.status,
+    outcome,
+    ending: endingOf(outcome, phase, account.status, endedBy),
+    bytesIn: account.bytesIn,
+    bytesOut: account.bytesOut,
+    durationMs: now - account.arrivedAt,
+    firstByteMs: account.headAt === 0 ? null : account.headAt - account.arrivedAt,
+    upstreamMs: account.chosenAt === 0 ? null : now - account.chosenAt,
+    heldMs: account.heldMs,
+    replays: account.replays,
+    instance: target,
+    requestId: asked.requestId,
+  }
+}

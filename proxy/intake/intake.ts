@@ -1,0 +1,70 @@
+import { Socket } from 'node:net'
+import type { ByteHandler } from '../connections/byte-stream.ts'
+import { Peer, type Ends } from '../connections/peer.ts'
+import { HandleStream } from '../connections/handle-stream.ts'
+import { SocketStream } from '../connections/socket-stream.ts'
+import { endsOfHandle, socketAround, type TcpHandle } from '../connections/tcp-handle.ts'
+import { Terminators } from '../tls/terminators.ts'
+import type { Doors } from './doors.ts'
+import { IntakeFailures } from './intake-failures.ts'
+import { Opening } from './opening.ts'
+
+/** At once, per worker. One holds at most 80 KiB, and TLS its own state of about as much. */
+const MAX_OPENINGS = 4096
+
+/**
+ * Finds out what an accepted connection is and hands it on: at once where its address speaks plain HTTP or anything (tcp),
+ * else after its PROXY protocol header and its TLS handshake.
+ */
+export class Intake {
+  readonly failures = new IntakeFailures()
+  readonly terminators = new Terminators()
+  readonly #doors: Doors
+  #openings = 0
+
+  constructor(doors: Doors) {
+    this.#doors = doors
+  }
+
+  /** A socket (where a Node has no such handles) must be paused, with half-open connections allowed. */
+  accept(address: string, accepted: TcpHandle | Socket): void {
+    const site = this.#doors.snapshot.sites.get(address)
+    const ends = accepted instanceof Socket ? endsOfSocket(accepted) : endsOfHandle(accepted)
+    if (site === undefined || (site.protocol !== 'https' && !site.first.listener.options.proxyProtocol)) {
+      const peer = new Peer(ends, null)
+      const stream =
+        accepted instanceof Socket ? SocketStream.accepted(accepted, NOBODY) : HandleStream.accepted(accepted, NOBODY)
+      if (site?.protocol === 'tcp') this.#doors.serveTcp(address, peer, stream)
+      else this.#doors.serveHttp1(address, peer, stream)
+      return
+    }
+    const socket = accepted instanceof Socket ? accepted : socketAround(accepted)
+    if (this.#openings >= MAX_OPENINGS) {
+      this.failures.add('too-many', address, `${MAX_OPENINGS} connections are not past their handshake`)
+      socket.resetAndDestroy()
+      return
+    }
+    const stream = SocketStream.accepted(socket, NOBODY)
+    this.#openings++
+    const opening = new Opening(this.#doors, this, address, ends, stream, site.first.listener.options.proxyProtocol)
+    this.#doors.add(opening)
+  }
+
+  /** It was handed on, or is gone. */
+  over(opening: Opening): void {
+    this.#openings--
+    this.#doors.remove(opening)
+  }
+}
+
+function endsOfSocket(socket: Socket): Ends {
+  // Undefined where the client has gone again already.
+  const { remoteAddress = '', remotePort = 0, localAddress = '', localPort = 0 } = socket
+  return { address: remoteAddress, port: remotePort, localAddress, localPort }
+}
+
+const NOBODY: ByteHandler = { onBytes: nothing, onEnd: nothing, onDrain: nothing, onClose: nothing }
+
+function nothing(): void {
+  // Whoever it is handed on to becomes its handler in the same step.
+}
