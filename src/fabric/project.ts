@@ -16,7 +16,8 @@ import {
   type ListenerRecord,
   type RoleRecord,
 } from './state.ts'
-import { upgradeDueInMs } from './upgrade/gate.ts'
+import { reportDueInMs } from './health/report.ts'
+import { upgradeDueInMs } from './upgrade/clocks.ts'
 
 /** The whole routing table of a committed state. */
 export function projectRouting(state: FabricState, now: Moment): RoutingTable {
@@ -277,7 +278,8 @@ export function projectWakeIn(state: FabricState, now: Moment): number | null {
     for (const instance of role.instances) consider(dueInMs({ now }, role, instance))
   }
   for (const deployment of Object.values(state.deployments)) {
-    if (deployment.upgrade !== null) consider(upgradeDueInMs(deployment.upgrade, now))
+    consider(upgradeDueInMs(deployment, now))
   }
+  for (const record of Object.values(state.health)) consider(reportDueInMs(record, now))
   return due
 }

@@ -136,7 +136,7 @@ function waitingOf(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): string
     case 'preparing':
       return 'the package on every node'
     case 'waiting':
-      return upgrade.walk === null && waitsForWalk(upgrade.mode, upgrade.position)
+      return upgrade.walk === null && waitsForWalk(upgrade)
         ? `\`vipswap walk\` of domain ${upgrade.domains[upgrade.position] ?? 0}`
         : null
     case 'walking':

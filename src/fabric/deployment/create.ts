@@ -19,6 +19,7 @@ import { facesOf } from './faces.ts'
 import { addressesOf, bindingError, internalListeners, listenersFor } from './listeners.ts'
 import type { Slot } from '../../model/common.ts'
 import type { Release } from '../../model/release.ts'
+import { DEFAULT_UPGRADE_POLICY } from '../../model/upgrade-policy.ts'
 import type { Configuration } from '../../model/definition.ts'
 
 /** Accepts a new deployment into an empty slot (or, with `replace`, into one that is emptied first). */
@@ -126,6 +127,7 @@ function createDeployment(
     configuration,
     internal: internalListeners(id, command.service, definition),
     upgrade: null,
+    policy: DEFAULT_UPGRADE_POLICY,
   })
 }
 

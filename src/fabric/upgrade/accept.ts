@@ -2,17 +2,22 @@ import type { UpgradeCommand } from '../../contracts/command.ts'
 import { own } from '../../core/own.ts'
 import type { Configuration } from '../../model/definition.ts'
 import type { Release } from '../../model/release.ts'
+import type { UpgradePolicySource } from '../../model/upgrade-policy-schema.ts'
+import { DEFAULT_UPGRADE_POLICY, resolvePolicy } from '../../model/upgrade-policy.ts'
 import type { UpgradeMode } from '../../model/states.ts'
-import { startAnchor } from '../anchor.ts'
 import type { Draft } from '../draft.ts'
 import { beginOperation, requireFree } from '../operations.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { canonicalSettings, checkConfiguration, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
-import { roleKey, type DeploymentRecord, type RoleRecord, type RoleSpec, type UpgradeRecord } from '../state.ts'
+import { roleKey, type DeploymentRecord, type RoleRecord, type RoleSpec } from '../state.ts'
 import { forbiddenChanges } from './changes.ts'
 import { applyCertificates, shownConflicts } from '../deployment/renew.ts'
 import { changedCertificates, missingCertificates } from '../certificates.ts'
+import { unhealthyNow } from '../health/evaluate.ts'
+import { healthOf } from '../health/report.ts'
+import { requirePolicy } from './accept-policy.ts'
+import { freshClocks } from './clocks.ts'
 import { describeWalk } from './gate.ts'
 
 /** The mode of an upgrade that names none. */
@@ -54,6 +59,7 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
     restartUnchanged: command.restartUnchanged,
     ownPackages: false,
     label: command.label ?? release.definition.version,
+    policy: command.policy ?? {},
   }
   const certificates = changedCertificates(deployment.configuration, configuration)
   if (certificates.length > 0 && changedRoles(draft, deployment.id, release, configuration, wish).length === 0) {
@@ -88,6 +94,8 @@ export interface Wish {
   /** Each role stays on the package it runs, which need not be the deployment's after an upgrade of one role. */
   ownPackages: boolean
   label: string
+  /** Over the default policy. */
+  policy?: UpgradePolicySource
 }
 
 /** Roles that `release` under `configuration` would have run otherwise than they do, and how. */
@@ -118,6 +126,10 @@ export function beginUpgrade(
 ): string {
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${id}`)
+  const policy = resolvePolicy(wish.policy ?? {}, DEFAULT_UPGRADE_POLICY)
+  requirePolicy(policy, Object.keys(release.definition.roles))
+  deployment.policy = policy
+  const baseline = policy.baseline ? unhealthyNow(healthOf(draft), id, draft.rolesOf(id), policy) : []
   const changed: Record<string, { from: string; to: string }> = {}
   const domains = new Set<number>()
   for (const { role: seen, spec } of changedRoles(draft, id, release, configuration, wish)) {
@@ -170,15 +182,15 @@ export function beginUpgrade(
     position: 0,
     phase: 'preparing',
     walk: null,
-    clocks: freshClocks(draft),
+    clocks: freshClocks(draft.now),
     walked: [],
+    verified: [],
+    failure: null,
+    stuck: [],
+    baseline,
   }
   refuseIfAny(shownConflicts(draft, deployment.service))
   return operation.id
-}
-
-export function freshClocks(draft: Draft): UpgradeRecord['clocks'] {
-  return { upgrade: startAnchor(draft.now), domain: null, wait: null, stable: null, retry: null }
 }
 
 function isUnchanged(current: RoleSpec, next: RoleSpec): boolean {

@@ -4,8 +4,8 @@ import type { Draft } from '../draft.ts'
 import { isReady, pruneSpecs, specOf, takeDown } from '../instances.ts'
 import { endOperation, enterStep } from '../operations.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
-import { judge, waitsForWalk } from './gate.ts'
-import { beginRollback } from './rollback.ts'
+import { failUpgrade } from './failure.ts'
+import { judge, judgeTime, waitsForWalk } from './gate.ts'
 
 /** Moves a deployment's upgrade or rollback as far as what is known allows. */
 export function advanceUpgrade(draft: Draft, id: string): void {
@@ -21,6 +21,11 @@ export function advanceUpgrade(draft: Draft, id: string): void {
 
 /** One phase forward; false when something must be waited for. */
 function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  const time = judgeTime(draft, deployment, upgrade)
+  if (time.kind === 'fail') {
+    failUpgrade(draft, deployment, upgrade, time.reason, time.message)
+    return true
+  }
   switch (upgrade.phase) {
     case 'preparing':
       return prepare(draft, deployment, upgrade)
@@ -29,7 +34,7 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
         complete(draft, deployment, upgrade)
         return true
       }
-      if (upgrade.walk === null && waitsForWalk(upgrade.mode, upgrade.position)) return false
+      if (upgrade.walk === null && waitsForWalk(upgrade)) return false
       beginDomain(draft, deployment, upgrade)
       return true
     case 'walking':
@@ -62,7 +67,7 @@ function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRec
   if (!ready) return false
   upgrade.phase = 'waiting'
   enterStep(draft, upgrade.operation, 'walking')
-  if (waitsForWalk(upgrade.mode, 0)) endOperation(draft, upgrade.operation, 'Succeeded')
+  if (waitsForWalk(upgrade)) endOperation(draft, upgrade.operation, 'Succeeded')
   return true
 }
 
@@ -86,7 +91,7 @@ function domainsAt(upgrade: UpgradeRecord): readonly number[] {
 function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
   const domains = domainsAt(upgrade)
   upgrade.phase = 'walking'
-  upgrade.clocks = { ...upgrade.clocks, domain: startAnchor(draft.now), wait: null, stable: null, retry: null }
+  upgrade.clocks = { ...upgrade.clocks, domain: startAnchor(draft.now), health: null }
   let count = 0
   for (const [name, { from, to }] of Object.entries(upgrade.roles)) {
     const spec = upgrade.direction === 'forward' ? to : from
@@ -128,13 +133,15 @@ function hasArrived(instance: Readonly<InstanceRecord>, spec: string): boolean {
 }
 
 function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
-  const verdict = judge(draft, upgrade, draft.rolesOf(deployment.id))
+  const verdict = judge(draft, deployment, upgrade)
   if (verdict.kind === 'wait') return false
   if (verdict.kind === 'fail') {
-    draft.event('upgrade-unhealthy', verdict.reason, { service: deployment.service, deployment: deployment.id })
-    beginRollback(draft, deployment, 'auto', verdict.reason)
+    failUpgrade(draft, deployment, upgrade, verdict.reason, verdict.message)
     return true
   }
+  upgrade.clocks = { ...upgrade.clocks, domain: null, health: null }
+  upgrade.stuck = []
+  if (upgrade.mode === 'monitored') upgrade.verified.push(...domainsAt(upgrade))
   for (const domain of domainsAt(upgrade)) {
     const record = upgrade.walked.findLast(walked => walked.domain === domain)
     if (record !== undefined) record.endedAt = draft.now.wall
