@@ -16,6 +16,7 @@ import { instanceRoutes } from './routes/instances.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { packageRoutes } from './routes/packages.ts'
 import { serviceRoutes } from './routes/services.ts'
+import { healthRoutes } from './routes/health.ts'
 import { slotRoutes } from './routes/slots.ts'
 import { systemRoutes } from './routes/system.ts'
 import { compileValidator } from './validation.ts'
@@ -133,6 +134,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   systemRoutes(app, context)
   serviceRoutes(app, context)
   slotRoutes(app, context)
+  healthRoutes(app, context)
   operationRoutes(app, context)
   eventRoutes(app, context)
   instanceRoutes(app, context)

@@ -9,6 +9,8 @@ import type {
   DeploymentView,
   EventView,
   GcAnswer,
+  HealthBody,
+  HealthView,
   NodeView,
   OperationView,
   PackageAnswer,
@@ -82,6 +84,9 @@ export function createClient(options: ClientOptions) {
     services: async () => (await get<{ services: readonly ServiceView[] }>('/v1/services')).services,
     service: async (name: string) => get<ServiceView>(`/v1/services/${encode(name)}`),
     deployment: async (service: string, slot: Slot) => get<DeploymentView>(slotPath(service, slot)),
+    health: async (service: string, slot: Slot) => get<HealthView>(`${slotPath(service, slot)}/health`),
+    reportHealth: async (service: string, slot: Slot, body: HealthBody) =>
+      send<HealthView>('POST', `${slotPath(service, slot)}/health`, body),
     nodes: async () => (await get<{ nodes: readonly NodeView[] }>('/v1/nodes')).nodes,
     metrics: async () => transport.text({ method: 'GET', path: '/metrics' }),
     gc: async () => send<GcAnswer>('POST', '/v1/gc', undefined),

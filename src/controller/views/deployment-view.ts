@@ -4,6 +4,7 @@ import type { Moment } from '../../core/clock.ts'
 import { rehearse } from '../../fabric/apply.ts'
 import { certificateNotes, knownIn } from '../../fabric/certificates.ts'
 import { Draft } from '../../fabric/draft.ts'
+import { instanceHealth } from '../../fabric/health/instance-health.ts'
 import { isReady, specOf } from '../../fabric/instances.ts'
 import { rolesOf } from '../../fabric/project.ts'
 import { Refused } from '../../fabric/refusal.ts'
@@ -37,7 +38,8 @@ export function viewDeployment(
     locked: isLocked(state, deployment),
     rollbackAllowed: blocked === null,
     ...(blocked === null ? {} : { rollbackBlockedBy: blocked }),
-    ...(deployment.upgrade === null ? {} : { upgradeStatus: viewUpgrade(deployment.upgrade, roles) }),
+    ...(deployment.upgrade === null ? {} : { upgradeStatus: viewUpgrade(state, deployment.upgrade, roles) }),
+    policy: deployment.policy,
     actions: actionsOf(state, deployment, slot, now),
     roles: roles.map(role => viewRole(state, deployment, role, now)),
     instances: roles.flatMap(role => role.instances.map(instance => viewInstance(state, role, instance))),
@@ -102,7 +104,7 @@ function viewRole(state: FabricState, deployment: DeploymentRecord, role: RoleRe
   }
 }
 
-function viewUpgrade(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): UpgradeStatusView {
+function viewUpgrade(state: FabricState, upgrade: UpgradeRecord, roles: readonly RoleRecord[]): UpgradeStatusView {
   const type = upgrade.mode === 'simultaneous' ? 'Simultaneous' : upgrade.mode.endsWith('manual') ? 'Manual' : 'Auto'
   const during = upgrade.phase === 'walking' || upgrade.phase === 'verifying'
   const waitingFor = waitingOf(upgrade, roles)
@@ -128,7 +130,23 @@ function viewUpgrade(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): Upgr
     })),
     operationId: upgrade.operation,
     waitingFor,
+    verified: upgrade.verified,
+    ...(upgrade.failure === null
+      ? {}
+      : { failure: { ...upgrade.failure, at: new Date(upgrade.failure.at).toISOString() } }),
+    ...(upgrade.stuck.length === 0 ? {} : { stuck: stuckOf(state, upgrade, roles) }),
   }
+}
+
+function stuckOf(state: FabricState, { stuck }: UpgradeRecord, roles: readonly RoleRecord[]) {
+  return roles.flatMap(role =>
+    role.instances
+      .filter(({ id }) => stuck.includes(id))
+      .map(instance => ({
+        instance: instance.id,
+        reason: instanceHealth(state.observed, role.deployment, instance).description,
+      })),
+  )
 }
 
 function waitingOf(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): string | null {

@@ -6,7 +6,10 @@ import type { Draft } from '../draft.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse } from '../refusal.ts'
 import type { DeploymentRecord, UpgradeRecord } from '../state.ts'
+import { beginOperation, endOperation } from '../operations.ts'
 import { requirePolicy } from './accept-policy.ts'
+import { slotOf } from './accept.ts'
+import { waitsForWalk } from './gate.ts'
 
 /** What a policy says that the modes of Cloud Services look at. */
 const SHARE_FIELDS: ReadonlySet<string> = new Set(['minReadyPercent', 'onStartTimeout'])
@@ -31,7 +34,26 @@ export function acceptChange(draft: Draft, command: ChangeUpgradeCommand): strin
     ...(command.policy === undefined ? [] : [`policy changed: ${Object.keys(command.policy).join(', ')}`]),
   ]
   draft.event('upgrade-changed', said.join('; '), { service: seen.service, deployment: seen.id })
+  if (draft.operations.get(upgrade.operation)?.status !== 'InProgress') takeUpAgain(draft, deployment, upgrade)
   return upgrade.operation
+}
+
+/** The operation that began it has ended (it failed, or was done when accepted): what follows is one of its own. */
+function takeUpAgain(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
+  const back = upgrade.direction === 'back'
+  const [start, end] = back ? [upgrade.to, upgrade.from] : [upgrade.from, upgrade.to]
+  const operation = beginOperation(draft, {
+    kind: back ? 'rollback' : 'upgrade',
+    service: deployment.service,
+    slot: slotOf(draft, deployment),
+    deployments: [deployment.id],
+    step: upgrade.phase === 'preparing' ? 'preparing' : 'walking',
+    message: `${deployment.id} goes on to ${end.version} (${upgrade.mode})`,
+  })
+  operation.from = { version: start.version, package: start.package }
+  operation.to = { version: end.version, package: end.package }
+  upgrade.operation = operation.id
+  if (waitsForWalk(upgrade)) endOperation(draft, operation.id, 'Succeeded')
 }
 
 function requireRollback({ mode, policy }: ChangeUpgradeCommand): void {

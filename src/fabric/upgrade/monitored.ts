@@ -74,7 +74,7 @@ export function completedDomains({ domains, position, phase }: UpgradeRecord): n
 
 type Step =
   | { readonly ask: string; readonly is: (turn: Turn) => boolean; readonly yes: string; readonly no: string }
-  | { readonly act: string; readonly run: (turn: Turn) => void; readonly then: string }
+  | { readonly act: string; readonly run: (turn: Turn) => void; readonly next: string }
   | { readonly end: string; readonly fails?: FailureReason }
 
 /**
@@ -119,7 +119,7 @@ export const MONITORED_LOOP = {
     run: turn => {
       turn.clock.at = null
     },
-    then: 'again',
+    next: 'again',
   },
   stopwatch: {
     act: 'the stopwatch goes on',
@@ -127,7 +127,7 @@ export const MONITORED_LOOP = {
       clock.elapsedMs += clock.at === null ? 0 : elapsedMs(clock.at, draft.now)
       clock.at = startAnchor(draft.now)
     },
-    then: 'waited',
+    next: 'waited',
   },
   waited: {
     ask: 'is healthCheckWaitDuration over?',
@@ -147,7 +147,7 @@ export const MONITORED_LOOP = {
       turn.clock.elapsedMs = turn.policy.healthCheckWaitDurationMs
       turn.clock.healthy = turn.healthy
     },
-    then: 'healthy',
+    next: 'healthy',
   },
   healthy: { ask: 'is it healthy?', is: ({ healthy }) => healthy, yes: 'stable', no: 'retry' },
   stable: {
@@ -180,7 +180,7 @@ function run(turn: Turn): Verdict {
     if ('ask' in step) name = step.is(turn) ? step.yes : step.no
     else if ('act' in step) {
       step.run(turn)
-      name = step.then
+      name = step.next
     } else if (step.fails !== undefined) {
       return { kind: 'fail', reason: step.fails, message: describeFailure(turn, step.fails) }
     } else return { kind: name === 'verified' ? 'go' : 'wait' }
