@@ -280,6 +280,7 @@ t.test('what may not be changed on the way', async t => {
   t.match(lab.deployment().policy, { minReadyPercent: 50, failureAction: 'manual' })
   t.strictSame(lab.refused(change({ policy: { upgradeTimeout: '60s' } })), ['invalid_policy'])
   t.strictSame(lab.refused(change({ policy: { roles: { wob: { maxPercentUnhealthy: 1 } } } })), ['invalid_policy'])
+  lab.settle()
   lab.accept({ kind: 'rollback', ...AT, mode: 'manual' })
   // … during rollback only mode.
   t.strictSame(lab.refused(change({ policy: { failureAction: 'manual' } })), ['change_not_allowed'])
