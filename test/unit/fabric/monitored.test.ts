@@ -4,7 +4,7 @@ import { MONITORED_LOOP } from '../../../src/fabric/upgrade/monitored.ts'
 import type { HealthState } from '../../../src/model/states.ts'
 import type { UpgradePolicySource } from '../../../src/model/upgrade-policy-schema.ts'
 import { NAMED_POLICIES } from '../../../src/model/upgrade-policy.ts'
-import { Lab } from './lab.ts'
+import type { Lab } from './lab.ts'
 import { AT, change, deployed, report, running, upgradeTo } from './upgrade-lab.ts'
 
 type Script = readonly (readonly [atMs: number, state: HealthState])[]
