@@ -134,7 +134,12 @@ export class Operator {
       const roll = random.next()
       if (roll < 0.4) return { kind: 'walk', service, slot }
       if (roll < 0.75) return { kind: 'rollback', service, slot, mode: random.chance(0.7) ? 'auto' : 'manual' }
-      return { kind: 'changeUpgrade', service, slot, mode: random.pick(UPGRADE_MODES) }
+      return {
+        kind: 'changeUpgrade',
+        service,
+        slot,
+        ...(random.chance(0.6) ? { mode: random.pick(UPGRADE_MODES) } : { policy: this.#policy() }),
+      }
     }
     if (state.services[service]?.prepared && random.chance(0.6)) {
       return { kind: 'swap', service, phase: random.chance(0.6) ? 'commit' : 'cancel' }
@@ -150,6 +155,7 @@ export class Operator {
         force: false,
         overlap: false,
         restartUnchanged: random.chance(0.2),
+        policy: this.#policy(),
         ...(service === 'shop' && random.chance(0.2) ? { role: random.pick(['web', 'crunch']) } : {}),
       }
     }
@@ -167,6 +173,25 @@ export class Operator {
     if (roll < 0.88) return { kind: 'create', service, slot, package: release, replace: true }
     const kind = random.chance(0.6) ? 'reboot' : 'reimage'
     return { kind, service, slot, instance: `${random.chance(0.8) ? 'web' : 'crunch'}_IN_${random.between(0, 4)}` }
+  }
+
+  #policy() {
+    const { random } = this.#world
+    return {
+      failureAction: random.pick(['rollback', 'manual'] as const),
+      healthCheckStableDuration: random.pick(['0s', '3s', '10s']),
+      healthCheckRetryTimeout: random.pick(['0s', '5s', '20s']),
+      healthCheckWaitDuration: random.pick(['0s', '0s', '2s']),
+      healthCheckInterval: random.pick(['500ms', '1s', '5s']),
+      upgradeDomainTimeout: random.pick(['none', '30s', '120s']),
+      upgradeTimeout: random.pick(['none', '120s', '300s']),
+      considerWarningAsError: random.chance(0.2),
+      maxPercentUnhealthy: 0,
+      minReadyPercent: 100,
+      onStartTimeout: 'unhealthy' as const,
+      baseline: false,
+      ...(random.chance(0.5) ? { gates: { minRequests: 1, maxErrorPercent: 10, maxP99Ratio: 2 } } : {}),
+    }
   }
 
   #configure(service: string, slot: Slot): Command {

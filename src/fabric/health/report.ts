@@ -107,17 +107,17 @@ export function isExpired(report: Readonly<HealthReport>, now: Moment): boolean 
 
 /** Forgets reports that asked for it when they expire, and those about what is no longer there. */
 export function pruneReports(draft: Draft): void {
+  let there: ReadonlySet<string> | null = null
   for (const key of draft.health.keys()) {
     const record = draft.health.get(key)
     if (record === undefined) continue
-    if (!isThere(draft, record)) {
-      draft.health.delete(key)
-      continue
+    there ??= subjects(draft)
+    if (!there.has(key)) draft.health.delete(key)
+    else if (record.reports.some(report => isOver(report, draft.now))) {
+      const reports = record.reports.filter(report => !isOver(report, draft.now))
+      if (reports.length === 0) draft.health.delete(key)
+      else draft.health.put(key, { ...record, reports })
     }
-    if (!record.reports.some(report => isOver(report, draft.now))) continue
-    const left = record.reports.filter(report => !isOver(report, draft.now))
-    if (left.length === 0) draft.health.delete(key)
-    else draft.health.put(key, { ...record, reports: left })
   }
 }
 
@@ -125,9 +125,13 @@ function isOver(report: Readonly<HealthReport>, now: Moment): boolean {
   return report.removeWhenExpired && isExpired(report, now)
 }
 
-function isThere(draft: Draft, { deployment, instance }: Readonly<HealthRecord>): boolean {
-  if (draft.deployments.get(deployment) === undefined) return false
-  return instance === null || draft.rolesOf(deployment).some(role => role.instances.some(one => one.id === instance))
+/** Keys of everything that can be reported on. */
+function subjects(draft: Draft): Set<string> {
+  const keys = new Set(draft.deployments.keys())
+  for (const role of draft.roles.values()) {
+    for (const instance of role.instances) keys.add(instanceKey(role.deployment, instance.id))
+  }
+  return keys
 }
 
 /** Milliseconds until a report expires, or null. */
