@@ -2,6 +2,7 @@ import type { Command } from '../../src/contracts/command.ts'
 import type { Certificate } from '../../src/model/certificate.ts'
 import type { Slot } from '../../src/model/common.ts'
 import type { Release } from '../../src/model/release.ts'
+import type { UpgradePolicySource } from '../../src/model/upgrade-policy-schema.ts'
 import { UPGRADE_MODES } from '../../src/model/states.ts'
 import { certificate, digest, endpoint, makeRelease, role } from './releases.ts'
 import type { SimController } from './sim-controller.ts'
@@ -175,10 +176,11 @@ export class Operator {
     return { kind, service, slot, instance: `${random.chance(0.8) ? 'web' : 'crunch'}_IN_${random.between(0, 4)}` }
   }
 
-  #policy() {
+  /** Any clocks; nothing unready is tolerated, as the invariant on gates asks. */
+  #policy(): UpgradePolicySource {
     const { random } = this.#world
     return {
-      failureAction: random.pick(['rollback', 'manual'] as const),
+      failureAction: random.pick(['rollback', 'manual']),
       healthCheckStableDuration: random.pick(['0s', '3s', '10s']),
       healthCheckRetryTimeout: random.pick(['0s', '5s', '20s']),
       healthCheckWaitDuration: random.pick(['0s', '0s', '2s']),
@@ -188,7 +190,7 @@ export class Operator {
       considerWarningAsError: random.chance(0.2),
       maxPercentUnhealthy: 0,
       minReadyPercent: 100,
-      onStartTimeout: 'unhealthy' as const,
+      onStartTimeout: 'unhealthy',
       baseline: false,
       ...(random.chance(0.5) ? { gates: { minRequests: 1, maxErrorPercent: 10, maxP99Ratio: 2 } } : {}),
     }
