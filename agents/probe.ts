@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { Client } from 'undici'
+import { Client, H2CClient } from 'undici'
 import type { Probe } from '../src/model/definition.ts'
 import { formatAddress } from '../src/core/address.ts'
 import { errorMessage } from '../src/core/errors.ts'
@@ -12,18 +12,19 @@ export interface ProbeResult {
 
 const BODY_SHOWN = 120
 
-/** Asks once. Never throws: an error is a failed probe. */
+/** Asks once. Never throws: an error is a failed probe. `backend`: what the probed endpoint speaks. */
 export async function probeOnce(
   probe: Probe,
   host: string,
   ports: Readonly<Record<string, number>>,
+  backend: 'h1' | 'h2c' = 'h1',
 ): Promise<ProbeResult> {
   if (probe.kind === 'process') return { ok: true, detail: 'the process is up' }
   const port = ports[probe.endpoint]
   if (port === undefined) return { ok: false, detail: `there is no endpoint ${probe.endpoint} to probe` }
   try {
     return probe.kind === 'http'
-      ? await probeHttp(host, port, probe.path, probe.timeoutMs)
+      ? await probeHttp(host, port, probe.path, probe.timeoutMs, backend)
       : await probeTcp(host, port, probe.timeoutMs)
   } catch (error) {
     const late = error instanceof Error && error.name === 'TimeoutError'
@@ -32,8 +33,15 @@ export async function probeOnce(
 }
 
 /** A connection of its own each time: that the instance still accepts is part of the question. */
-async function probeHttp(host: string, port: number, path: string, timeoutMs: number): Promise<ProbeResult> {
-  const client = new Client(`http://${formatAddress({ host, port })}`, { pipelining: 0 })
+async function probeHttp(
+  host: string,
+  port: number,
+  path: string,
+  timeoutMs: number,
+  backend: 'h1' | 'h2c',
+): Promise<ProbeResult> {
+  const origin = `http://${formatAddress({ host, port })}`
+  const client = backend === 'h2c' ? new H2CClient(origin) : new Client(origin, { pipelining: 0 })
   try {
     const { statusCode, body } = await client.request({
       method: 'GET',

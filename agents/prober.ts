@@ -26,6 +26,8 @@ export interface ProberOptions {
   readonly probe: Probe
   readonly host: string
   readonly ports: Readonly<Record<string, number>>
+  /** What the probed endpoint speaks. */
+  readonly backend?: 'h1' | 'h2c' | undefined
   readonly initial: Health
   /** Asked before an instance becomes ready: is the answer the instance's own? null is yes, a text says why not. */
   readonly vouch: () => string | null
@@ -34,7 +36,7 @@ export interface ProberOptions {
 
 /** Probes until stopped: every min(interval, 100 ms) while starting, every interval afterwards, never two at once. */
 export function startProber(options: ProberOptions): { stop(): void } {
-  const { probe, host, ports, vouch, onResult } = options
+  const { probe, host, ports, backend, vouch, onResult } = options
   let track: ProbeTrack = { health: options.initial, against: 0 }
   let stopped = false
   let timer: NodeJS.Timeout
@@ -42,7 +44,7 @@ export function startProber(options: ProberOptions): { stop(): void } {
   const eager = Math.min(probe.intervalMs, EAGER_MS)
   const turn = async (): Promise<void> => {
     const begun = performance.now()
-    let result = await probeOnce(probe, host, ports)
+    let result = await probeOnce(probe, host, ports, backend)
     if (stopped) return
     // Not at every success: it reads a good part of /proc.
     if (result.ok && track.health !== 'ready') {

@@ -34,7 +34,8 @@ export class Watch {
 
   constructor(options: WatchOptions) {
     const { process, assigned, host, ports, health } = options
-    const { probe } = assigned.spec
+    const { probe, endpoints } = assigned.spec
+    const probed = probe.kind === 'process' ? null : probe.endpoint
     this.process = process
     if (health === 'starting') {
       this.#expiry = setTimeout(() => {
@@ -46,8 +47,9 @@ export class Watch {
       probe,
       host,
       ports,
+      backend: endpoints.find(endpoint => endpoint.name === probed)?.backend,
       initial: health,
-      vouch: () => vouchFor(process.pid, ports, probe.kind === 'process' ? null : probe.endpoint),
+      vouch: () => vouchFor(process.pid, ports, probed),
       onResult: (track, result) => {
         if (process.isEnding) return
         if (track.health === 'ready') clearTimeout(this.#expiry)

@@ -28,6 +28,8 @@ export interface ByteStream {
   /** `unsent` (the default): bytes of the private buffer may still be pending on the peer, so it is not used again. */
   useSharedBuffer(unsent?: boolean): void
   write(data: string | Uint8Array): void
+  /** Writes `text` (latin1) and `part` in one piece; the memory of `part` may be used again once this returns. */
+  writeJoined(text: string, part: Buffer): void
   pause(): void
   resume(): void
   /** Sends FIN after what was written. */

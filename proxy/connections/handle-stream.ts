@@ -1,9 +1,14 @@
+import '../http1/octets.ts'
 import type { ByteHandler, ByteStream } from './byte-stream.ts'
 import { giveBuffer, sharedBuffer, takeBuffer } from './read-buffers.ts'
 import { readLength, shutDown, writeTo, type WriteListener } from './stream-handle.ts'
 import { dialHandle, type TcpHandle } from './tcp-handle.ts'
 
 const END_OF_STREAM = -4095
+
+/** Where heads and parts of bodies are put together; used up within one call unless a write of it does not end at once. */
+const STAGE = 192 * 1024
+let stage = Buffer.allocUnsafeSlow(STAGE)
 
 /** A TCP connection as a ByteStream, without a socket object: reads into reused memory, writes at once. */
 export class HandleStream implements ByteStream, WriteListener {
@@ -93,6 +98,25 @@ export class HandleStream implements ByteStream, WriteListener {
     const left = writeTo(this.#handle, data, this)
     if (left > 0) this.#unsent += left
     else if (left < 0) this.onWriteFailed()
+  }
+
+  writeJoined(text: string, part: Buffer): void {
+    if (this.#closed || this.#writeEnded) return
+    const size = text.length + part.length
+    if (size > stage.length) {
+      this.write(text)
+      this.write(Buffer.from(part))
+      return
+    }
+    stage.latin1Write(text, 0)
+    part.copy(stage, text.length)
+    const left = writeTo(this.#handle, stage.subarray(0, size), this)
+    if (left < 0) this.onWriteFailed()
+    else if (left > 0) {
+      this.#unsent += left
+      // The write under way keeps the memory.
+      stage = Buffer.allocUnsafeSlow(STAGE)
+    }
   }
 
   pause(): void {

@@ -30,10 +30,12 @@ export class Peer {
   readonly tls: TlsIdentity | null
   /** The forwarding fields that are the same for all of this connection's requests if nobody before it is trusted. */
   readonly fields: string
+  /** What it speaks; HTTP/1 tells its minor version with each request. */
+  readonly httpVersion: '1' | '2.0'
   #list: BlockList | null = null
   #trusted = false
 
-  constructor(ends: Ends, tls: TlsIdentity | null) {
+  constructor(ends: Ends, tls: TlsIdentity | null, httpVersion: '1' | '2.0' = '1') {
     const address = plainAddress(ends.address)
     const local = plainAddress(ends.localAddress)
     this.address = address
@@ -41,6 +43,7 @@ export class Peer {
     this.localHost = `${local.includes(':') ? `[${local}]` : local}:${ends.localPort}`
     this.localPort = ends.localPort
     this.tls = tls
+    this.httpVersion = httpVersion
     this.fields =
       `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${this.proto}\r\nX-Forwarded-Port: ${ends.localPort}\r\n` +
       this.certificateField

@@ -1,4 +1,4 @@
-const SIZE = 64 * 1024
+const SIZE = 128 * 1024
 const KEPT = 64
 
 /** The one buffer that every connection without a streaming body reads into. Used up within each read's callback. */

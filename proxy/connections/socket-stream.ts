@@ -74,6 +74,10 @@ export class SocketStream implements ByteStream {
     else this.#socket.write(data, this.#onWritten)
   }
 
+  writeJoined(text: string, part: Buffer): void {
+    this.write(Buffer.concat([Buffer.from(text, 'latin1'), part]))
+  }
+
   pause(): void {
     if (this.#paused) return
     this.#paused = true

@@ -69,6 +69,10 @@ export class TlsStream implements ByteStream, WriteListener {
     } else this.#send(data)
   }
 
+  writeJoined(text: string, part: Buffer): void {
+    this.write(Buffer.concat([Buffer.from(text, 'latin1'), part]))
+  }
+
   pause(): void {
     if (this.#paused) return
     this.#paused = true

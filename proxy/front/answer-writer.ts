@@ -5,8 +5,8 @@ import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { AnswerOptions } from './caller.ts'
 
-/** Bodies up to this size are written in one piece with their head. */
-const JOINED = 16 * 1024
+/** First parts of bodies up to this size become a part of the head's text. */
+const SMALL = 1024
 
 /** Writes instances' answers on to a client that speaks HTTP/1.1: heads made anew, bodies as they come. One per connection. */
 export class AnswerWriter {
@@ -43,13 +43,24 @@ export class AnswerWriter {
   ): void {
     const http10 = this.#http10
     this.close = options.last || !this.#keepAlive || head.body === 'close' || (http10 && head.body === 'chunked')
-    const text = responseHeadText(head, { http10, close: this.close, exposed: options.exposed })
-    if (payload === null && end - start <= JOINED) {
+    const text = this.#headText(head, options)
+    if (payload === null && end - start <= SMALL) {
       this.#client.write(start === end ? text : text + bytes.latin1Slice(start, end))
+    } else if (payload === null && volatile) {
+      this.#client.writeJoined(text, bytes.subarray(start, end))
     } else {
       this.#client.write(text)
       this.body(bytes, start, end, payload, volatile)
     }
+  }
+
+  /** An answer remembered from the one before it has its text already. */
+  #headText(head: ResponseHead, { exposed }: AnswerOptions): string {
+    const usual = !this.#http10 && !this.close && exposed === null && head.dated
+    if (usual && head.text !== '') return head.text
+    const text = responseHeadText(head, { http10: this.#http10, close: this.close, exposed })
+    if (usual) head.text = text
+    return text
   }
 
   body(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {

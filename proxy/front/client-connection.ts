@@ -1,4 +1,5 @@
 import '../http1/octets.ts'
+import { performance } from 'node:perf_hooks'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
 import type { Peer } from '../connections/peer.ts'
@@ -10,13 +11,15 @@ import type { Refusal } from '../http1/request-head.ts'
 import { RequestMemo } from '../http1/request-memo.ts'
 import type { AnswerOptions, Caller } from './caller.ts'
 import { AnswerWriter } from './answer-writer.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, isIdempotent } from './exchange.ts'
 import type { Plane } from './plane.ts'
 
 /** Pipelined bytes kept while a request is being served; beyond that the client is not read. */
 const MAX_PIPELINED = 64 * 1024
-/** Bodies up to this size that came with their head are sent in one piece with it. */
-const JOINED = 16 * 1024
+/** Bodies up to this size that came with their head become a part of its text. */
+const SMALL = 1024
+/** And up to this size where the request may be sent again, for which its body must still be here. */
+const REPEATED = 16 * 1024
 /** After the last answer: how long what still comes is read and dropped, so that no RST overtakes the answer. */
 const LINGER_MS = 2000
 const LONG_READ = 4096
@@ -307,8 +310,9 @@ export class ClientConnection implements ByteHandler, Caller {
     body.complete = walker.done
     body.received = walker.chunked
     if (bodyEnd > bodyStart) {
-      if (bodyEnd - bodyStart <= JOINED) body.initial = bytes.latin1Slice(bodyStart, bodyEnd)
-      else body.queue(bytes, bodyStart, bodyEnd)
+      const size = bodyEnd - bodyStart
+      if (size <= (isIdempotent(head.method) ? REPEATED : SMALL)) body.initial = bytes.latin1Slice(bodyStart, bodyEnd)
+      else body.lend(bytes, bodyStart, bodyEnd)
     }
     this.#keep(bytes, bodyEnd, walker.failed ? bodyEnd : end)
     if (walker.failed) {
@@ -316,6 +320,7 @@ export class ClientConnection implements ByteHandler, Caller {
       return
     }
     exchange.choose()
+    body.settle()
     if (!walker.done && this.#exchange === exchange) this.stream.usePrivateBuffer()
   }
 

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { Phase } from '../access-log/endings.ts'
 import { entryOf } from '../access-log/request-entry.ts'
 import type { Origin } from '../http1/forwarded-head.ts'
@@ -16,6 +17,7 @@ import { dialUpstream, takeIdle } from '../upstream/connect.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Caller } from './caller.ts'
 import { clientAddress, clientIsSecure } from './client-origin.ts'
+import { EventAnswer } from './event-answer.ts'
 import type { Plane } from './plane.ts'
 import { RequestBody } from './request-body.ts'
 import { Seeker } from './seeker.ts'
@@ -29,6 +31,11 @@ const PHASES = {
 } as const satisfies Record<string, Phase>
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
+/** Asked twice it means the same as asked once (RFC 9110 section 9.2.2). */
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.has(method)
+}
+
 /** One request from its head to the end of its answer: given an instance, perhaps replayed, sent, answered, counted. */
 export class Exchange extends Seeker implements AnswerSink {
   readonly head: RequestHead
@@ -41,6 +48,7 @@ export class Exchange extends Seeker implements AnswerSink {
   #toldToEnd = false
   /** As which it was sent; null before. */
   #origin: Origin | null = null
+  #events: EventAnswer | null = null
   #heldBytes = 0
   /** Something of the request was written to the present instance. */
   #sent = false
@@ -102,17 +110,22 @@ export class Exchange extends Seeker implements AnswerSink {
 
   // InFlight
 
+  endEarly(): void {
+    if (this.#tunnel?.endEarly() === true) this.#toldToEnd = true
+    if (this.#events?.wantEnd() === true) this.#endEvents()
+  }
+
   endOrderly(): void {
     this.#toldToEnd = this.#tunnel !== null
     this.#tunnel?.endOrderly()
+    if (this.#events?.wantEnd() === true) this.#endEvents()
   }
 
   cut(cause: 'drain-deadline' | 'upstream-closed'): void {
-    if (this.#tunnel !== null) {
-      this.#tunnel.cut(cause)
-      return
-    }
-    this.#failed({ cause, error: 'connection_terminated', detail: 'the instance was stopped' })
+    const failure: UpstreamFailure = { cause, error: 'connection_terminated', detail: 'the instance was stopped' }
+    if (this.#tunnel !== null) this.#tunnel.cut(cause)
+    else if (this.hasElsewhere) this.onUpstreamFailure(failure)
+    else this.#failed(failure)
   }
 
   // The client
@@ -127,11 +140,7 @@ export class Exchange extends Seeker implements AnswerSink {
   /** The request's own framing broke in the middle of its body. */
   refuse(answer: OwnAnswer): void {
     if (this.#state === 'ended') return
-    // Before a choice nobody knows whose it is.
-    if (this.account.vip === '') {
-      const site = this.plane.snapshot.sites.get(this.address)
-      if (site !== undefined) this.account.vip = site.first.listener.key
-    }
+    this.nameVip()
     this.onRefused('refused', answer)
   }
 
@@ -183,6 +192,14 @@ export class Exchange extends Seeker implements AnswerSink {
         }
         break
       case 'answering':
+        if (this.#events !== null && this.#caller.pending === 0) {
+          // Between events silence is no fault.
+          if (waited <= this.plane.snapshot.limits.tunnelIdleTimeoutMs) break
+          if (this.#events.atBoundary) {
+            this.#endEvents()
+            break
+          }
+        }
         if (waited > policy.idleTimeoutMs) {
           if (this.#caller.pending === 0) this.failed()
           this.#upstream?.abort()
@@ -191,7 +208,7 @@ export class Exchange extends Seeker implements AnswerSink {
         }
         break
       case 'tunnel':
-        this.#tunnel?.watch(now, policy.idleTimeoutMs)
+        this.#tunnel?.watch(now, policy.idleTimeoutMs, this.plane.snapshot.limits.tunnelIdleTimeoutMs)
         break
       case 'waiting':
       case 'ended':
@@ -233,17 +250,24 @@ export class Exchange extends Seeker implements AnswerSink {
     this.account.answering(head.status, now)
     this.account.bytesOut = end - start
     this.answers()
+    this.body.forgetSent()
     // An answer before its request is whole is the last on this connection.
     const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
     const exposed = this.plane.snapshot.limits.exposeInstance ? this.target : null
     this.#caller.answer(this.#withCookie(head), { last, exposed }, bytes, start, end, payload, volatile)
+    this.#events = EventAnswer.of(head, this.#caller)
+    this.#events?.begun(bytes, start, end, payload)
     this.#pauseIfBehind()
   }
 
   onBody(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
     this.#since = performance.now()
     this.account.bytesOut += end - start
-    this.#caller.body(bytes, start, end, payload, volatile)
+    if (this.#events === null) this.#caller.body(bytes, start, end, payload, volatile)
+    else if (this.#events.pass(bytes, start, end, payload, volatile)) {
+      this.#endEvents()
+      return
+    }
     this.#pauseIfBehind()
   }
 
@@ -279,13 +303,11 @@ export class Exchange extends Seeker implements AnswerSink {
     this.account.answering(head.status, performance.now())
     this.answers()
     this.answeredWell()
-    const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', outcome => {
-      this.plane.metrics.add('tunnels', -1)
+    const tunnel = new Tunnel(client.stream, stream, head.upgrade === 'websocket', this.plane.tunnels, outcome => {
       this.#end(outcome)
       this.#caller.tunnelEnded()
     })
     this.#tunnel = tunnel
-    this.plane.metrics.add('tunnels')
     tunnel.start()
     if (end > start) tunnel.fromInstance(bytes, start, end)
     if (client.early !== null) tunnel.fromClient(client.early, 0, client.early.length)
@@ -355,26 +377,34 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#state = 'sent'
     this.#sent = true
     this.#since = performance.now()
+    if (this.target?.backend === 'h2c') this.body.keepSent()
     const requestId = this.#origin?.requestId ?? ''
     this.#origin = { peer, trusted, forwarded, requestId }
-    upstream.begin(this, this.head, this.#origin, this.body.initial)
+    upstream.begin(this, this.head, this.#origin, this.body.initial, this.body.takeLent())
     this.body.flush(upstream)
   }
 
   /**
    * The request may go to another instance (or by a fresh connection) if it was provably not processed: nothing of it was
-   * sent, or its method is idempotent, all of it is still here and no byte of an answer has gone out.
+   * sent, or the instance said so and what was sent is still here; or its method is idempotent, all of it is still here
+   * and no byte of an answer has gone out.
    */
   #mayReplay(failure: UpstreamFailure): boolean {
     if (this.target === null || this.#resent) return false
     if (this.#sent) {
-      if (!IDEMPOTENT.has(this.head.method) || !this.body.replayable || failure.cause === 'bad-response') return false
+      const { body } = this
+      if (failure.untouched === true ? !body.intact : !this.#mayRepeat(failure)) return false
+      body.rewind()
       this.#resent = true
       this.#sent = false
     }
     this.tried ??= new Set()
     this.tried.add(this.target)
     return true
+  }
+
+  #mayRepeat(failure: UpstreamFailure): boolean {
+    return isIdempotent(this.head.method) && this.body.replayable && failure.cause !== 'bad-response'
   }
 
   #failed(failure: UpstreamFailure): void {
@@ -389,7 +419,18 @@ export class Exchange extends Seeker implements AnswerSink {
     if (cookie === null || target === null || this.wanted === target.token) return head
     if (this.wanted !== '') target.pool.counts.affinityMoved++
     const secure = clientIsSecure(this.head, this.#caller.peer, this.plane.snapshot.trusted)
-    return { ...head, fields: head.fields + setCookieLine(cookie, target.token, secure) }
+    return { ...head, text: '', fields: head.fields + setCookieLine(cookie, target.token, secure) }
+  }
+
+  /** The events stop here, between two of them: to the client the answer is whole. */
+  #endEvents(): void {
+    this.#upstream?.abort()
+    this.#upstream = null
+    this.#events?.writeEnd()
+    this.account.answeredWhole(performance.now())
+    this.answeredWell()
+    this.#end('answered')
+    this.#caller.answered('')
   }
 
   #pauseIfBehind(): void {

@@ -4,6 +4,7 @@ import type { Ledger } from '../ledger/ledger.ts'
 import type { PlaneMetrics } from '../metrics/plane-metrics.ts'
 import type { Snapshot } from '../routing/snapshot.ts'
 import type { TargetState } from '../routing/target.ts'
+import type { TunnelCounts } from '../tunnel/tunnel-counts.ts'
 
 /** What requests share with the worker they run in. */
 export interface Plane {
@@ -14,6 +15,7 @@ export interface Plane {
   /** null: nothing is written. */
   readonly accessLog: AccessLog | null
   readonly hold: HoldQueue
+  readonly tunnels: TunnelCounts
   /** Between the two levels of a commit over several workers: arriving requests wait. */
   readonly gateClosed: boolean
   /** Calls back once the gate is open. */
@@ -33,4 +35,6 @@ export interface Plane {
 
 export interface GateWaiter {
   onGateOpen(): void
+  /** The gate stays closed: no more waiting. */
+  expire(): void
 }

@@ -19,13 +19,45 @@ export class RequestBody {
   /** Octets beyond `initial` that have come. */
   #later = 0
   readonly #caller: Caller
+  #lent: Buffer | null = null
   #queue: Buffer[] = []
   #queued = 0
   /** Something beyond `initial` was sent and is not here any more. */
   #consumed = false
+  /** What was sent beyond `initial` and is kept; null: nothing is kept. */
+  #sent: Buffer[] | null = null
+  #sentBytes = 0
 
   constructor(caller: Caller) {
     this.#caller = caller
+  }
+
+  /**
+   * What came with the head, where it was read: sent from there if the request goes on in this very step, else kept by
+   * `settle`.
+   */
+  lend(bytes: Buffer, start: number, end: number): void {
+    this.#lent = bytes.subarray(start, end)
+    this.#later += end - start
+  }
+
+  /** The step is over: its memory will be read into again. */
+  settle(): void {
+    const lent = this.#lent
+    if (lent === null) return
+    this.#lent = null
+    this.#later -= lent.length
+    this.queue(lent, 0, lent.length)
+  }
+
+  /** What was lent, to be sent with the head; or null. It may be used in this step only. */
+  takeLent(): Buffer | null {
+    const lent = this.#lent
+    if (lent === null) return null
+    this.#lent = null
+    if (this.#sent === null) this.#consumed = true
+    else this.#keep(Buffer.from(lent))
+    return lent
   }
 
   /** All of it is still here. */
@@ -38,8 +70,34 @@ export class RequestBody {
     return this.initial.length + this.#later
   }
 
+  /** Nothing that came of it is lost. */
+  get intact(): boolean {
+    return !this.#consumed
+  }
+
+  /** From here on what is sent is kept too, up to 64 KiB: an instance may say that it did nothing for the request. */
+  keepSent(): void {
+    if (!this.#consumed) this.#sent ??= []
+  }
+
+  /** No more replays: what was kept is let go. */
+  forgetSent(): void {
+    if (this.#sentBytes > 0) this.#consumed = true
+    this.#sent = null
+    this.#sentBytes = 0
+  }
+
+  /** All that was sent and kept is to be sent again. */
+  rewind(): void {
+    if (this.#sent === null) return
+    this.#queue.unshift(...this.#sent)
+    this.#queued += this.#sentBytes
+    this.#sent = []
+    this.#sentBytes = 0
+  }
+
   get size(): number {
-    return this.initial.length + this.#queued
+    return this.initial.length + (this.#lent?.length ?? 0) + this.#queued
   }
 
   /** Keeps bytes for later; stops reading at 64 KiB, and goes on once they are sent. */
@@ -52,9 +110,12 @@ export class RequestBody {
 
   /** The head is sent: sends what was kept after it. */
   flush(upstream: Upstream): void {
+    this.blocked = false
     if (this.#queued > 0) {
-      this.#consumed = true
-      for (const bytes of this.#queue) upstream.write(bytes)
+      for (const bytes of this.#queue) {
+        this.#keep(bytes)
+        upstream.write(bytes)
+      }
       this.#queue = []
       this.#queued = 0
     }
@@ -64,11 +125,15 @@ export class RequestBody {
 
   /** Writes bytes on as they come. */
   write(bytes: Buffer, start: number, end: number, upstream: Upstream | null): void {
-    this.#consumed = true
     this.#later += end - start
-    if (upstream === null) return
+    if (upstream === null) {
+      this.#consumed = true
+      return
+    }
     const part = bytes.subarray(start, end)
-    upstream.write(this.#caller.volatile ? Buffer.from(part) : part)
+    const own = this.#sent !== null || this.#caller.volatile ? Buffer.from(part) : part
+    this.#keep(own)
+    upstream.write(own)
     this.#afterWrite(upstream)
   }
 
@@ -76,6 +141,18 @@ export class RequestBody {
     if (!this.blocked) return
     this.blocked = false
     this.#caller.resume()
+  }
+
+  #keep(bytes: Buffer): void {
+    if (this.#sent === null) {
+      this.#consumed = true
+    } else if (this.#sentBytes + bytes.length > KEPT) {
+      this.#sentBytes += bytes.length
+      this.forgetSent()
+    } else {
+      this.#sent.push(bytes)
+      this.#sentBytes += bytes.length
+    }
   }
 
   #afterWrite(upstream: Upstream): void {

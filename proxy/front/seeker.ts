@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { type Asker, chooseTarget } from '../balancing/choose.ts'
 import { isOwnLimit, noteConnection, noteFailure, noteNoConnection, noteTrialAnswered } from '../balancing/outliers.ts'
 import { beginPacing, growByAnswer } from '../balancing/pacing.ts'
@@ -38,6 +39,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   abstract get bodyBytes(): number
   abstract get clientHash(): number
   abstract get wanted(): string
+  abstract endEarly(): void
   abstract endOrderly(): void
   abstract cut(cause: 'drain-deadline' | 'upstream-closed'): void
   /** By its server name, the TLS connection it came by is one on which `route` must not be served. */
@@ -117,9 +119,10 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   }
 
   expire(): void {
+    this.nameVip()
     const pool = this.place?.pool
     if (pool !== undefined) pool.counts.waitExpired++
-    this.account.heldFor(performance.now() - this.heldSince)
+    if (this.heldSince > 0) this.account.heldFor(performance.now() - this.heldSince)
     const isBusy = pool !== undefined && pool.ready.length > 0 && !pool.pacing
     this.onRefused(
       'hold-expired',
@@ -132,6 +135,20 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   protected refuseBody(maxBodyBytes: number): void {
     const detail = `the body is longer than ${maxBodyBytes} bytes`
     this.onRefused('refused', { status: 413, error: 'http_request_error', detail })
+  }
+
+  /** Before a choice nobody knows whose it is: then it is the address's first listener's. */
+  protected nameVip(): void {
+    if (this.account.vip !== '') return
+    const site = this.plane.snapshot.sites.get(this.address)
+    if (site !== undefined) this.account.vip = site.first.listener.key
+  }
+
+  /** By the table now current another instance serves this, or is expected to. */
+  protected get hasElsewhere(): boolean {
+    const site = this.plane.snapshot.sites.get(this.address)
+    const pool = (site === undefined ? null : routeFor(site, this.hostName))?.pool
+    return pool != null && (pool.pool.expecting || pool.ready.some(other => other !== this.target))
   }
 
   /** A connection to the instance was made: whoever waits for it may follow. */

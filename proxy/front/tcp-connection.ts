@@ -52,6 +52,10 @@ export class TcpConnection extends Seeker implements ByteHandler {
     return hashText(this.peer.address)
   }
 
+  endEarly(): void {
+    // Nobody can be told to come back in a protocol that is not known.
+  }
+
   endOrderly(): void {
     this.#toldToEnd = this.#tunnel !== null
     this.#tunnel?.endOrderly()
@@ -63,7 +67,8 @@ export class TcpConnection extends Seeker implements ByteHandler {
   }
 
   watch(now: number): void {
-    this.#tunnel?.watch(now, this.plane.snapshot.limits.idleTimeoutMs)
+    const { idleTimeoutMs, tunnelIdleTimeoutMs } = this.plane.snapshot.limits
+    this.#tunnel?.watch(now, idleTimeoutMs, tunnelIdleTimeoutMs)
     const limit = this.route?.pool?.pool.policy.connectTimeoutMs ?? Infinity
     if (now - this.#dialledAt > limit) this.#upstream?.destroy()
   }
@@ -119,10 +124,9 @@ export class TcpConnection extends Seeker implements ByteHandler {
       upstream.destroy()
       return
     }
-    this.#tunnel = new Tunnel(this.stream, upstream, false, outcome => this.#end(outcome))
+    this.#tunnel = new Tunnel(this.stream, upstream, false, this.plane.tunnels, outcome => this.#end(outcome))
     this.answers()
     this.answeredWell()
-    this.plane.metrics.add('tunnels')
     this.#tunnel.start()
     for (const bytes of this.#early) this.#tunnel.fromClient(bytes, 0, bytes.length)
     this.#early = []
@@ -144,7 +148,6 @@ export class TcpConnection extends Seeker implements ByteHandler {
     }
     this.account.bytesIn = this.#tunnel?.bytesFromClient ?? 0
     this.account.bytesOut = this.#tunnel?.bytesToClient ?? 0
-    if (this.#tunnel !== null) this.plane.metrics.add('tunnels', -1)
     if (this.plane.accessLog !== null) this.#log(outcome)
     this.conclude(outcome)
     this.#onClosed(this)

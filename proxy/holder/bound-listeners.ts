@@ -40,22 +40,19 @@ export class BoundListeners {
     this.#retry = setInterval(() => void this.#retryFailed(), RETRY_MS)
   }
 
-  /** Binds what is new and closes what is gone. Answers which addresses are to be listened on and which no more. */
-  async follow(table: RoutingTable): Promise<{ opened: string[]; closed: string[] }> {
+  /** Binds what is new and closes what is gone. */
+  async follow(table: RoutingTable): Promise<void> {
     this.#certificates.follow(table)
     const wanted = new Map<string, Listener[]>()
     for (const listener of table.listeners) {
       const address = addressOf(listener)
       wanted.set(address, [...(wanted.get(address) ?? []), listener])
     }
-    const closed: string[] = []
     for (const [address, place] of this.#places) {
       if (wanted.has(address)) continue
       this.#places.delete(address)
       place.bound?.close()
-      closed.push(address)
     }
-    const opened: string[] = []
     for (const [address, listeners] of wanted) {
       const [first] = listeners
       if (first === undefined) continue
@@ -76,9 +73,8 @@ export class BoundListeners {
         error: known?.error ?? null,
       }
       this.#places.set(address, place)
-      if (known === undefined && (await this.#bind(address, place))) opened.push(address)
+      if (known === undefined) await this.#bind(address, place)
     }
-    return { opened, closed }
   }
 
   /** Every bound address with what a worker needs to listen on it. */

@@ -170,11 +170,12 @@ export class Holder {
       for (;;) {
         const table = this.#newest
         if (table === null || table === this.#applied) break
-        const { opened, closed } = await this.#listeners.follow(table)
-        const applied = this.#workers.apply(table, opened, closed)
+        await this.#listeners.follow(table)
+        const applied = this.#workers.apply(table)
         // While the workers apply it: only the acknowledgement promises both.
         if (table !== this.#onDisk) this.#writes.attempt('table.json', () => this.#write(table))
-        await applied
+        // Put off: another may be the newest by now.
+        if (!(await applied)) continue
         this.#applied = table
         this.#ack()
       }
@@ -186,7 +187,7 @@ export class Holder {
   }
 
   async #onBoundLater(address: string): Promise<void> {
-    await this.#workers.listen(address, this.#listeners.handle(address))
+    await this.#workers.followHandles()
     if (this.#listeners.handle(address) !== null) this.#log.info({ address }, 'bound at last')
     this.#ack()
   }

@@ -9,8 +9,11 @@ import { KeptRows } from '../ledger/kept-rows.ts'
 import { NamedRows } from '../ledger/named-rows.ts'
 import { PlaneMetrics } from '../metrics/plane-metrics.ts'
 import { ProxyMetrics } from '../metrics/proxy-metrics.ts'
+import { addressOf } from '../routing/snapshot.ts'
 import type { FromWorker } from '../worker/protocol.ts'
+import { patience } from './patience.ts'
 import { TicketKeys } from './ticket-keys.ts'
+import { leadsElsewhere, switchTogether } from './two-levels.ts'
 import { WorkerProcess, type WorkerEvents } from './worker-process.ts'
 
 /** A worker that lived shorter than this died quickly: the next one waits. */
@@ -18,6 +21,11 @@ const QUICK_MS = 1000
 const BACKOFF = { firstMs: 50, capMs: 2000 }
 /** A worker that does not do what it was told within this is hung, and is replaced. */
 const HUNG_MS = 5000
+/** How often every worker is asked for a sign of life. */
+const BEAT_MS = 2000
+/** How long callers may wait for all workers to hold; doubled each time it is not enough, on a machine that is that slow. */
+const PREPARE_MS = 500
+const PREPARE_CAP_MS = 4000
 
 export interface PoolEvents {
   /** Every bound address and its handle, for a worker that starts. */
@@ -40,9 +48,14 @@ export class WorkerPool implements WorkerEvents {
   readonly #ticketKeys = new TicketKeys(() => {
     for (const worker of this.#workers.keys()) this.#sendTicketKeys(worker)
   })
+  /** Current in all that serve. */
   #table: RoutingTable | null = null
   readonly #kept = new KeptRows()
   #named = new NamedRows({ listeners: [], pools: {} })
+  #attempt = 0
+  #prepareMs = PREPARE_MS
+  readonly #beating = new Set<WorkerProcess>()
+  #beat: NodeJS.Timeout | null = null
   #quickDeaths = 0
   #count = 1
   #stopping = false
@@ -60,48 +73,36 @@ export class WorkerPool implements WorkerEvents {
   start(count: number): void {
     this.#count = count
     for (let index = 0; index < count; index++) this.#spawn()
+    this.#beat = setInterval(() => this.#askForLife(), BEAT_MS)
   }
 
-  /** Makes `table` current in every worker and the listeners follow; resolves when all have done so. */
-  async apply(table: RoutingTable, opened: readonly string[], closed: readonly string[]): Promise<void> {
+  /**
+   * Makes `table` current in every worker and the listeners follow. True when all have done so. False if it was put off: a
+   * worker did not answer, and nothing has changed in any. Then the newest table is to be tried again.
+   */
+  async apply(table: RoutingTable): Promise<boolean> {
+    let applied = false
     await this.#inTurn(async () => {
-      this.#table = table
-      this.#named = new NamedRows(table)
-      const workers = this.#serving()
       // Before the first worker is up nobody listens, and an acknowledgement would promise too much.
-      if (workers.length === 0 && this.#ready.length === 0) {
+      if (this.#serving().length === 0 && this.#ready.length === 0) {
         await new Promise<void>(resolve => {
           this.#firstReady = resolve
         })
       }
-      if (workers.length > 1) {
-        // Two levels: nobody serves by the new table before everybody has stopped serving by the old one.
-        await this.#all(workers, async worker => {
-          const prepared = worker.prepared()
-          worker.send({ type: 'prepare', table })
-          await prepared
-        })
-        for (const worker of workers) worker.send({ type: 'commit' })
-      } else for (const worker of workers) worker.send({ type: 'apply', table })
-      await this.#all(workers, async worker => {
-        for (const address of closed) worker.send({ type: 'unlisten', address })
-        for (const [address, handle] of this.#events.handles()) {
-          if (opened.includes(address)) worker.send({ type: 'listen', address }, handle)
-        }
-        await worker.sync()
-      })
+      applied = await this.#change(table)
+      if (applied) {
+        this.#table = table
+        this.#named = new NamedRows(table)
+        await this.#listenAsTold(this.#serving())
+      }
       await this.#bringUpReady()
     })
+    return applied
   }
 
-  /** Listens on one more address, bound after its table was applied. */
-  async listen(address: string, handle: unknown): Promise<void> {
-    await this.#inTurn(async () => {
-      await this.#all(this.#serving(), async worker => {
-        worker.send({ type: 'listen', address }, handle)
-        await worker.sync()
-      })
-    })
+  /** The handles have changed though the table has not: everybody listens on what there is now. */
+  async followHandles(): Promise<void> {
+    await this.#inTurn(() => this.#listenAsTold(this.#serving()))
   }
 
   /** In flight and counts, over all workers there are and were. */
@@ -128,6 +129,7 @@ export class WorkerPool implements WorkerEvents {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
     this.#ticketKeys.close()
+    if (this.#beat !== null) clearInterval(this.#beat)
     for (const worker of this.#workers.keys()) worker.send({ type: 'stop', deadlineMs })
     const deadline = performance.now() + deadlineMs + 500
     while (this.#workers.size > 0 && performance.now() < deadline) await pause(20)
@@ -145,8 +147,11 @@ export class WorkerPool implements WorkerEvents {
   }
 
   onMessage(worker: WorkerProcess, message: FromWorker): void {
-    if (message.type === 'listen-again') void this.#inTurn(() => this.#listenAgain(worker))
-    else if (message.type === 'status') this.#events.onStatus(message.urgent)
+    if (message.type === 'listen-again') {
+      worker.listening.clear()
+      void this.followHandles()
+    }
+    if (message.type === 'status') this.#events.onStatus(message.urgent)
     else if (message.type === 'listen-failed') this.#events.onListenFailed(message.address, message.code)
   }
 
@@ -209,36 +214,83 @@ export class WorkerPool implements WorkerEvents {
     return [...this.#workers.keys()].filter(worker => worker.serving)
   }
 
+  async #change(table: RoutingTable): Promise<boolean> {
+    const workers = this.#serving()
+    if (workers.length < 2 || this.#table === null || !leadsElsewhere(this.#table, table)) {
+      for (const worker of workers) worker.send({ type: 'apply', table })
+      return true
+    }
+    // Nobody holds anything before all have the table and have shown that they are awake; who hangs is replaced.
+    await this.#all(workers, async worker => {
+      worker.send({ type: 'stage', table })
+      await worker.sync()
+      this.#log.debug({ worker: worker.pid, revision: table.revision }, 'a worker has the table')
+    })
+    const awake = workers.filter(worker => !worker.gone)
+    const late = await switchTogether(awake, ++this.#attempt, this.#prepareMs, this.#log)
+    if (late.length > 0) {
+      const pids = late.map(worker => worker.pid)
+      this.#log.warn({ revision: table.revision, late: pids, afterMs: this.#prepareMs }, 'a table was put off')
+      this.#prepareMs = Math.min(2 * this.#prepareMs, PREPARE_CAP_MS)
+      return false
+    }
+    this.#prepareMs = PREPARE_MS
+    await this.#all(awake, async worker => worker.sync())
+    const heldMs = Math.max(...awake.map(worker => worker.heldMs))
+    this.#log.info({ revision: table.revision, workers: awake.length, heldMs }, 'callers were led elsewhere')
+    return true
+  }
+
   async #bringUpReady(): Promise<void> {
     const table = this.#table
     if (table === null) return
     const starting = this.#ready
     this.#ready = []
-    await this.#all(starting, async worker => {
+    for (const worker of starting) {
       worker.send({ type: 'apply', table })
-      for (const [address, handle] of this.#events.handles()) worker.send({ type: 'listen', address }, handle)
       worker.serving = true
+    }
+    await this.#listenAsTold(starting)
+    for (const { pid, gone } of starting) if (!gone) this.#log.info({ worker: pid }, 'a worker serves')
+  }
+
+  /** They listen on the bound addresses of the current table and on no others; resolves when they do. */
+  async #listenAsTold(workers: readonly WorkerProcess[]): Promise<void> {
+    const inTable = new Set(this.#table?.listeners.map(addressOf))
+    const handles = new Map([...this.#events.handles()].filter(([address]) => inTable.has(address)))
+    await this.#all(workers, async worker => {
+      for (const [address, handle] of worker.listening) {
+        if (handles.get(address) === handle) continue
+        worker.listening.delete(address)
+        worker.send({ type: 'unlisten', address })
+      }
+      for (const [address, handle] of handles) {
+        if (worker.listening.has(address)) continue
+        worker.listening.set(address, handle)
+        worker.send({ type: 'listen', address }, handle)
+      }
       await worker.sync()
     })
   }
 
-  async #listenAgain(worker: WorkerProcess): Promise<void> {
-    await this.#all([worker], async () => {
-      for (const [address, handle] of this.#events.handles()) worker.send({ type: 'listen', address }, handle)
-      await worker.sync()
-    })
+  #askForLife(): void {
+    for (const worker of this.#serving()) {
+      if (this.#beating.has(worker)) continue
+      this.#beating.add(worker)
+      void this.#all([worker], async () => worker.sync()).finally(() => this.#beating.delete(worker))
+    }
   }
 
   /** Does `act` with each worker; one that is hung is killed, its place is taken by a new one. */
   async #all(workers: readonly WorkerProcess[], act: (worker: WorkerProcess) => Promise<void>): Promise<void> {
     await Promise.all(
       workers.map(async worker => {
-        const hung = setTimeout(() => {
+        const answered = patience(HUNG_MS, () => {
           this.#log.error({ worker: worker.pid }, 'a worker hangs and is killed')
           worker.kill()
-        }, HUNG_MS)
+        })
         await act(worker)
-        clearTimeout(hung)
+        answered()
       }),
     )
   }

@@ -25,6 +25,10 @@ export class WorkerProcess {
   readings: PlaneReadings = {}
   /** It has the current table and all listeners. */
   serving = false
+  /** Handles it was given to listen on, by address. */
+  readonly listening = new Map<string, unknown>()
+  /** For how long it held what arrived at the last change in two levels, in milliseconds. */
+  heldMs = 0
   gone = false
   readonly #events: WorkerEvents
   readonly #child: ChildProcess
@@ -46,7 +50,8 @@ export class WorkerProcess {
       if (message.type === 'synced') this.#settle(`sync ${message.id}`, message.status)
       else if (message.type === 'status') this.#settle(null, message.status)
       else if (message.type === 'metrics') this.readings = message.readings
-      else if (message.type === 'prepared') this.#settle('prepared', null)
+      else if (message.type === 'prepared') this.#settle(`prepared ${message.attempt}`, null)
+      else if (message.type === 'released') this.heldMs = message.heldMs
       else if (message.type === 'ready') events.onReady(this)
       events.onMessage(this, message)
     })
@@ -83,9 +88,9 @@ export class WorkerProcess {
     await done
   }
 
-  /** Resolves when the worker holds back what arrives, or is gone. */
-  async prepared(): Promise<void> {
-    await this.#wait('prepared')
+  /** Resolves when the worker holds back what arrives, for the `prepare` of this number, or is gone. */
+  async prepared(attempt: number): Promise<void> {
+    await this.#wait(`prepared ${attempt}`)
   }
 
   kill(): void {

@@ -43,6 +43,11 @@ export class BodyWalker {
   #trailerOctets = 0
   #excess = 0
 
+  /** Chunked: the last chunk that began is whole, and the next has not begun. */
+  get betweenChunks(): boolean {
+    return this.#state === SIZE && this.#digits === 0 && !this.failed
+  }
+
   start(kind: 'none' | 'length' | 'chunked' | 'close', length: number): void {
     this.#kind = kind
     this.#left = kind === 'length' ? length : 0

@@ -61,7 +61,7 @@ export function requestHeadText(head: RequestHead, origin: Origin): string {
   origin.requestId = requestId
   return (
     `${head.method} ${head.target} HTTP/1.1\r\nHost: ${host}\r\n${head.fields}${forwarding}` +
-    `X-Request-ID: ${requestId}\r\n${trace}Via: 1.${head.minorVersion} vipswap\r\n` +
+    `X-Request-ID: ${requestId}\r\n${trace}Via: ${peer.httpVersion === '2.0' ? '2.0' : `1.${head.minorVersion}`} vipswap\r\n` +
     (head.expectContinue ? 'Expect: 100-continue\r\n' : '') +
     (head.upgrade === null ? '\r\n' : `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n\r\n`)
   )

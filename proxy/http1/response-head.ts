@@ -16,6 +16,8 @@ export interface ResponseHead {
   readonly upgrade: string | null
   /** It has a `Date`. */
   readonly dated: boolean
+  /** The usual text of the head as a client gets it, once it was made; else ''. */
+  text: string
   /** Field lines to forward, each with CRLF; with Content-Length, without Transfer-Encoding and hop-by-hop fields. */
   readonly fields: string
 }
@@ -123,6 +125,7 @@ export function parseResponseHead(text: string, method: string): ResponseHead | 
     keepAliveMs,
     upgrade,
     dated,
+    text: '',
     fields,
   }
 }

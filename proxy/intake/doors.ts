@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
 import type { ByteStream } from '../connections/byte-stream.ts'
 import type { Peer } from '../connections/peer.ts'
 import type { Snapshot } from '../routing/snapshot.ts'
@@ -19,11 +18,8 @@ export interface Doors {
   serveHttp1(address: string, peer: Peer, stream: ByteStream): void
   /** The same. */
   serveTcp(address: string, peer: Peer, stream: ByteStream): void
-  /**
-   * A TLS connection with ALPN `h2`, of which nothing was read yet; `under` is the TCP socket it was made of, for a reset.
-   * Null: HTTP/2 is offered to nobody.
-   */
-  readonly serveHttp2: ((address: string, peer: Peer, socket: TLSSocket, under: Socket) => void) | null
+  /** A connection that speaks HTTP/2: a TLS one after ALPN, or a plain one whose preface is back in the socket. */
+  serveHttp2(address: string, peer: Peer, socket: Socket): void
   /** One more connection to be watched and closed with the others, and one fewer. */
   add(connection: OpenConnection): void
   remove(connection: OpenConnection): void

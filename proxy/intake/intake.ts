@@ -4,6 +4,7 @@ import { Peer, type Ends } from '../connections/peer.ts'
 import { HandleStream } from '../connections/handle-stream.ts'
 import { SocketStream } from '../connections/socket-stream.ts'
 import { endsOfHandle, socketAround, type TcpHandle } from '../connections/tcp-handle.ts'
+import type { Site } from '../routing/snapshot.ts'
 import { Terminators } from '../tls/terminators.ts'
 import type { Doors } from './doors.ts'
 import { IntakeFailures } from './intake-failures.ts'
@@ -30,7 +31,8 @@ export class Intake {
   accept(address: string, accepted: TcpHandle | Socket): void {
     const site = this.#doors.snapshot.sites.get(address)
     const ends = accepted instanceof Socket ? endsOfSocket(accepted) : endsOfHandle(accepted)
-    if (site === undefined || (site.protocol !== 'https' && !site.first.listener.options.proxyProtocol)) {
+    const first = site === undefined ? null : beginsWith(site)
+    if (first === null) {
       const peer = new Peer(ends, null)
       const stream =
         accepted instanceof Socket ? SocketStream.accepted(accepted, NOBODY) : HandleStream.accepted(accepted, NOBODY)
@@ -46,7 +48,7 @@ export class Intake {
     }
     const stream = SocketStream.accepted(socket, NOBODY)
     this.#openings++
-    const opening = new Opening(this.#doors, this, address, ends, stream, site.first.listener.options.proxyProtocol)
+    const opening = new Opening(this.#doors, this, address, ends, stream, first)
     this.#doors.add(opening)
   }
 
@@ -55,6 +57,13 @@ export class Intake {
     this.#openings--
     this.#doors.remove(opening)
   }
+}
+
+/** What comes before the first request of a connection; null: nothing. */
+function beginsWith(site: Site): 'proxy-header' | 'client-hello' | 'preface' | null {
+  if (site.first.listener.options.proxyProtocol) return 'proxy-header'
+  if (site.protocol === 'https') return 'client-hello'
+  return site.protocol === 'http' && site.http2 ? 'preface' : null
 }
 
 function endsOfSocket(socket: Socket): Ends {

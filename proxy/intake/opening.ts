@@ -17,6 +17,8 @@ import type { IntakeCause, IntakeFailures } from './intake-failures.ts'
 const LINGER_MS = 2000
 /** A fatal alert (RFC 8446 section 6): 80 is `internal_error`. */
 const INTERNAL_ERROR = Buffer.from([21, 3, 3, 0, 2, 2, 80])
+/** What every HTTP/2 connection begins with (RFC 9113 section 3.4), and no HTTP/1.1 request may. */
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 /** How the first eight octets of a request begin. */
 const METHOD = /^[A-Z]{3,8}(?: |$)/
 
@@ -26,14 +28,14 @@ interface Owner {
   over(opening: Opening): void
 }
 
-/** A connection of which it is not known yet whose it is: before its PROXY protocol header or in its TLS handshake. */
+/** A connection of which it is not known yet what it is: before its PROXY protocol header, in its TLS handshake, before it says whether it speaks HTTP/2. */
 export class Opening implements ByteHandler, OpenConnection, Handshake {
   readonly #doors: Doors
   readonly #owner: Owner
   readonly #address: string
   readonly #stream: SocketStream
   #ends: Ends
-  #state: 'proxy-header' | 'client-hello' | 'handshake' | 'refused' | 'over'
+  #state: 'proxy-header' | 'client-hello' | 'preface' | 'handshake' | 'refused' | 'over'
   #since = performance.now()
   #held: Buffer[] = []
   #size = 0
@@ -43,20 +45,32 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
   #choice: TlsChoice | null = null
   #serverName: string | null = null
 
-  constructor(doors: Doors, owner: Owner, address: string, ends: Ends, stream: SocketStream, proxyProtocol: boolean) {
+  constructor(
+    doors: Doors,
+    owner: Owner,
+    address: string,
+    ends: Ends,
+    stream: SocketStream,
+    first: 'proxy-header' | 'client-hello' | 'preface',
+  ) {
     this.#doors = doors
     this.#owner = owner
     this.#address = address
     this.#ends = ends
     this.#stream = stream
-    this.#state = proxyProtocol ? 'proxy-header' : 'client-hello'
+    this.#state = first
     stream.handler = this
   }
 
   watch(now: number): void {
     if (this.#state === 'refused') {
       if (now - this.#since > LINGER_MS) this.destroy()
-    } else if (now - this.#since > this.#doors.snapshot.limits.headTimeoutMs) {
+      return
+    }
+    const { limits } = this.#doors.snapshot
+    // Before its first request a connection of plain HTTP may be idle as after any other.
+    const idle = this.#state === 'preface' && this.#size === 0
+    if (now - this.#since > (idle ? limits.keepAliveTimeoutMs : limits.headTimeoutMs)) {
       this.#fail('timeout', `nothing whole came in time (${this.#state})`)
     }
   }
@@ -75,7 +89,8 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
   // ByteHandler
 
   onBytes(bytes: Buffer, start: number, end: number): void {
-    if (this.#state !== 'proxy-header' && this.#state !== 'client-hello') return
+    if (this.#state === 'handshake' || this.#state === 'refused' || this.#state === 'over') return
+    if (this.#size === 0) this.#since = performance.now()
     this.#held.push(Buffer.from(bytes.subarray(start, end)))
     this.#size += end - start
     this.#look()
@@ -85,6 +100,7 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
     if (this.#state === 'refused' || this.#size === 0) this.destroy()
     else if (this.#state === 'proxy-header') this.#fail('proxy-header', 'it ended within its PROXY protocol header')
     else if (this.#state === 'client-hello') this.#fail('client-hello', 'it ended within its ClientHello')
+    else if (this.#state === 'preface') this.destroy()
   }
 
   onDrain(): void {}
@@ -115,11 +131,12 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
       authScope: choice.authScope,
       clientCertificate: certificate === undefined ? null : forwardedClientCertificate(certificate),
     }
-    socket.allowHalfOpen = true
-    const peer = new Peer(this.#ends, identity)
-    const { serveHttp2 } = this.#doors
-    if (socket.alpnProtocol === 'h2' && serveHttp2 !== null) serveHttp2(this.#address, peer, socket, under)
-    else this.#doors.serveHttp1(this.#address, peer, new TlsStream(socket, under, this))
+    if (socket.alpnProtocol === 'h2') {
+      this.#doors.serveHttp2(this.#address, new Peer(this.#ends, identity, '2.0'), socket)
+    } else {
+      socket.allowHalfOpen = true
+      this.#doors.serveHttp1(this.#address, new Peer(this.#ends, identity), new TlsStream(socket, under, this))
+    }
     this.#over()
   }
 
@@ -135,6 +152,7 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
     const bytes = this.#held.length === 1 && only !== undefined ? only : Buffer.concat(this.#held)
     this.#held = [bytes]
     if (this.#state === 'proxy-header') this.#readProxyHeader(bytes)
+    else if (this.#state === 'preface') this.#readPreface(bytes)
     else this.#readClientHello(bytes)
   }
 
@@ -159,11 +177,36 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
       this.#look()
       return
     }
+    if (site?.protocol === 'http' && site.http2) {
+      this.#state = 'preface'
+      this.#since = performance.now()
+      this.#held = rest.length === 0 ? [] : [rest]
+      this.#size = rest.length
+      this.#needed = 1
+      if (rest.length > 0) this.#look()
+      return
+    }
     const peer = new Peer(this.#ends, null)
     if (site?.protocol === 'tcp') this.#doors.serveTcp(this.#address, peer, this.#stream)
     else this.#doors.serveHttp1(this.#address, peer, this.#stream)
     this.#over()
     if (rest.length > 0) this.#stream.handler.onBytes(rest, 0, rest.length)
+  }
+
+  #readPreface(bytes: Buffer): void {
+    const length = Math.min(bytes.length, PREFACE.length)
+    if (bytes.compare(PREFACE, 0, length, 0, length) !== 0) {
+      this.#doors.serveHttp1(this.#address, new Peer(this.#ends, null), this.#stream)
+      this.#over()
+      this.#stream.handler.onBytes(bytes, 0, bytes.length)
+    } else if (length < PREFACE.length) this.#needed = PREFACE.length
+    else {
+      const socket = this.#stream.surrender(bytes)
+      // A session ends when its client does; requests of HTTP/1.1 are answered even then.
+      socket.allowHalfOpen = false
+      this.#doors.serveHttp2(this.#address, new Peer(this.#ends, null, '2.0'), socket)
+      this.#over()
+    }
   }
 
   #readClientHello(bytes: Buffer): void {
@@ -182,8 +225,7 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
       this.#refuse('certificate', 'there is no certificate', INTERNAL_ERROR)
       return
     }
-    const http2 = choice.listener.options.http2 && this.#doors.serveHttp2 !== null
-    const terminator = this.#owner.terminators.for(choice, http2)
+    const terminator = this.#owner.terminators.for(choice, choice.listener.options.http2)
     if (terminator instanceof Error) {
       this.#refuse('certificate', terminator.message, INTERNAL_ERROR)
       return

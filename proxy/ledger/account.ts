@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { BrokenCause } from '../../src/contracts/ledger.ts'
 import type { TargetState } from '../routing/target.ts'
 import { ANSWERED, ARRIVED, CLIENT_GONE, HELD, REFUSED, REPLAYED, type Ledger, type Row } from './ledger.ts'

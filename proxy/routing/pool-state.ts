@@ -1,3 +1,4 @@
+import { beginDrain, endDrain } from './drain.ts'
 import type { Pool, PoolPolicy, Target } from '../../src/contracts/routing.ts'
 import { pace } from '../balancing/pacing.ts'
 import { RetryBudget } from '../balancing/retry-budget.ts'
@@ -138,15 +139,8 @@ export class PoolState {
   }
 
   #follow(state: TargetState, target: Target, now: number): void {
-    const known = state.state === 'draining'
     state.state = target.state
-    if (target.state === 'in') {
-      state.drainDeadline = Infinity
-      state.orderlyEndBegun = false
-      return
-    }
-    const deadline = now + (target.drainMs ?? this.#pool.drainTimeoutMs)
-    state.drainDeadline = known ? Math.min(state.drainDeadline, deadline) : deadline
-    state.retireIdle()
+    if (target.state === 'in') endDrain(state)
+    else beginDrain(state, now, target.drainMs ?? this.#pool.drainTimeoutMs)
   }
 }

@@ -27,6 +27,8 @@ export interface CompiledPool {
 export interface Site {
   readonly address: string
   readonly protocol: 'http' | 'https' | 'tcp'
+  /** HTTP/2 is spoken too. */
+  readonly http2: boolean
   /** For what no host name decides. */
   readonly first: Route
   /** Null where one listener has the address alone: any host is its. */
@@ -80,8 +82,9 @@ export function compileTable(table: RoutingTable, stateFor: (pool: Pool) => Pool
     }
     const { protocol } = first.listener
     const listeners = [first, ...others].map(route => route.listener)
+    const http2 = listeners.some(({ options }) => options.http2)
     const tls = protocol === 'https' ? new TlsSite(listeners, table.certificates) : null
-    sites.set(address, { address, protocol, first, byHost, tls })
+    sites.set(address, { address, protocol, http2, first, byHost, tls })
   }
   return {
     revision: table.revision,
@@ -102,6 +105,17 @@ export function compilePool(pool: Pool, state: PoolState): CompiledPool {
 /** The listener of a request by its host name; null: none has that name (421). */
 export function routeFor(site: Site, hostName: string): Route | null {
   return site.byHost === null ? site.first : (site.byHost.get(hostName) ?? null)
+}
+
+/** The same addresses, none of which leads anywhere: 503 with `reason`. */
+export function leadingNowhere(snapshot: Snapshot, reason: string): Snapshot {
+  const nowhere = ({ listener }: Route): Route => ({ listener: { ...listener, reason }, pool: null, cookie: null })
+  const sites = new Map<string, Site>()
+  for (const [address, site] of snapshot.sites) {
+    const byHost = site.byHost && new Map([...site.byHost].map(([name, route]) => [name, nowhere(route)]))
+    sites.set(address, { ...site, first: nowhere(site.first), byHost })
+  }
+  return { ...snapshot, sites }
 }
 
 /** Addresses and prefixes (`10.0.0.0/8`) as a list to test against; null if there are none. */

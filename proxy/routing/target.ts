@@ -5,7 +5,9 @@ import type { PoolState } from './pool-state.ts'
 
 /** Something in flight on a target that a drain may have to end. */
 export interface InFlight {
-  /** The drain's deadline has come: end what can be ended in good order (tunnels). */
+  /** Before the drain's deadline: end it if the client can be told to come back (a WebSocket, an event stream). */
+  endEarly(): void
+  /** The drain's deadline has come: end what can be ended in good order (tunnels too). */
   endOrderly(): void
   /** No more waiting. */
   cut(cause: 'drain-deadline' | 'upstream-closed'): void
@@ -36,10 +38,13 @@ export class TargetState {
   readonly token: string
   /** The same as a number, for choosing by a client's address. */
   readonly hash: number
+  readonly backend: 'h1' | 'h2c'
   /** `gone`: no table names it any more. */
   state: 'in' | 'draining' | 'gone' = 'in'
   /** When the drain ends, on the monotonic clock; Infinity while not draining. */
   drainDeadline = Infinity
+  /** From when on those who can come back are told to go, one after the other; Infinity while not draining. */
+  drainTellFrom = Infinity
   orderlyEndBegun = false
   /** Requests and tunnels, each counted in the same step in which this target was chosen for it. */
   inFlight = 0
@@ -64,6 +69,8 @@ export class TargetState {
   turn = 0
   /** Most recently used last. */
   readonly idle: Retirable[] = []
+  /** Sessions of HTTP/2 that take, or will take, requests; only with h2c. One without requests is in `idle` too. */
+  readonly sessions: Retirable[] = []
   readonly open = new Set<InFlight>()
   /** The row last counted in: nearly always the right one. */
   lastRow: Row | null = null
@@ -77,6 +84,7 @@ export class TargetState {
     this.host = target.host
     this.port = target.port
     this.pool = pool
+    this.backend = pool.policy.backend
     this.weight = target.weight
     this.token = createHash('sha256').update(`${pool.deployment}\n${target.instance}`).digest('hex').slice(0, 16)
     this.hash = Number.parseInt(this.token.slice(0, 8), 16)

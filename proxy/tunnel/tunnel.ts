@@ -1,8 +1,14 @@
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { closeFrame, FrameWalker } from './frame-walker.ts'
+import type { TunnelCounts } from './tunnel-counts.ts'
 
 /** How a tunnel ended, in the ledger's words. */
-export type TunnelOutcome = 'answered' | 'client-gone' | 'upstream-closed' | 'drain-deadline'
+export type TunnelOutcome = 'answered' | 'client-gone' | 'upstream-closed' | 'drain-deadline' | 'timeout'
+
+/** After a read of this size the next one goes into memory of the stream's own, and on uncopied. */
+const BULK = 16 * 1024
+/** How long both sides may take to close after they were told, once nothing is left to send. */
+const GOODBYE_MS = 2000
 
 /** One direction: reads from its stream, writes to the other. */
 class Side implements ByteHandler {
@@ -14,8 +20,10 @@ class Side implements ByteHandler {
   closeWanted = false
   /** What still comes in is read and dropped: the other side has been told that it is over. */
   muted = false
-  /** Bytes passed on from here. */
-  bytes = 0
+  /** Something was dropped. */
+  lost = false
+  /** Bytes taken from here. */
+  count = 0
   readonly #tunnel: Tunnel
   readonly #closeFrame: Buffer
 
@@ -27,32 +35,46 @@ class Side implements ByteHandler {
   }
 
   onBytes(bytes: Buffer, start: number, end: number): void {
-    if (this.muted) return
+    if (this.muted) {
+      this.lost = true
+      return
+    }
+    const { stream } = this
     const to = this.#tunnel.peerOf(this).stream
     const stop = this.walker === null ? end : this.walker.walk(bytes, start, end, this.closeWanted)
     if (stop > start) {
-      this.bytes += stop - start
+      this.count += stop - start
       const part = bytes.subarray(start, stop)
-      to.write(this.stream.volatile ? Buffer.from(part) : part)
+      to.write(stream.volatile ? Buffer.from(part) : part)
+      if (stop - start >= BULK) stream.usePrivateBuffer()
+      else stream.useSharedBuffer(to.pending > 0)
     }
     if (this.closeWanted && this.walker?.atBoundary === true) this.placeClose()
-    else if (to.pending > 0) this.stream.pause()
+    else if (to.pending > 0) stream.pause()
   }
 
   /** Puts the Close frame here, between two frames, and ends the stream after it. */
   placeClose(): void {
     const to = this.#tunnel.peerOf(this).stream
+    if (this.walker?.sawClose === false) to.write(this.#closeFrame)
+    this.mute()
+    to.end()
+  }
+
+  /** Nothing of what still comes in goes on. */
+  mute(): void {
     this.closeWanted = false
     this.muted = true
-    if (this.walker?.sawClose === false) to.write(this.#closeFrame)
-    to.end()
     this.stream.resume()
   }
 
   onEnd(): void {
     this.ended = true
     this.#tunnel.noteEnd(this)
-    this.#tunnel.peerOf(this).stream.end()
+    const peer = this.#tunnel.peerOf(this)
+    // It had sent more than was passed on, and must not take that for received. After a Close frame it knows.
+    if (peer.lost && peer.walker === null) peer.stream.reset()
+    else peer.stream.end()
   }
 
   onDrain(): void {
@@ -70,23 +92,38 @@ class Side implements ByteHandler {
 export class Tunnel {
   readonly #client: Side
   readonly #instance: Side
+  readonly #counts: TunnelCounts
   readonly #onEnd: (outcome: TunnelOutcome) => void
   /** The side that ended first. */
   #firstEnd: Side | null = null
   #over = false
   #endingOrderly = false
-  /** Once a side has ended: what waits to be taken, and since when that has not changed. */
+  /** It is ended because nothing was sent for too long. */
+  #idle = false
+  /** What has moved and what waits to be taken, at the last look, and since when neither has changed. */
+  #moved = 0
   #pending = 0
-  #pendingSince = 0
+  #quietSince = performance.now()
+  /** Bytes that `#counts` has. */
+  #told = { toInstance: 0, toClient: 0 }
 
-  constructor(client: ByteStream, instance: ByteStream, websocket: boolean, onEnd: (outcome: TunnelOutcome) => void) {
+  constructor(
+    client: ByteStream,
+    instance: ByteStream,
+    websocket: boolean,
+    counts: TunnelCounts,
+    onEnd: (outcome: TunnelOutcome) => void,
+  ) {
     this.#client = new Side(this, client, websocket, closeFrame(true))
     this.#instance = new Side(this, instance, websocket, closeFrame(false))
+    this.#counts = counts
     this.#onEnd = onEnd
   }
 
   /** Takes both streams over. */
   start(): void {
+    this.#counts.open++
+    this.#counts.opened++
     for (const side of [this.#client, this.#instance]) {
       side.stream.handler = side
       side.stream.useSharedBuffer()
@@ -107,11 +144,11 @@ export class Tunnel {
 
   /** Bytes passed on, by direction. */
   get bytesFromClient(): number {
-    return this.#client.bytes
+    return this.#client.count
   }
 
   get bytesToClient(): number {
-    return this.#instance.bytes
+    return this.#instance.count
   }
 
   /** Bytes that were read before the tunnel began. */
@@ -128,34 +165,68 @@ export class Tunnel {
     this.#client.onEnd()
   }
 
-  /** WebSocket: a Close frame both ways at the next frame boundary, then FIN. Others: FIN both ways. */
+  /** A drain has some time left: a WebSocket's client can be told to come back (true), others are left alone. */
+  endEarly(): boolean {
+    if (this.#client.walker === null) return false
+    this.endOrderly()
+    return true
+  }
+
+  /**
+   * WebSocket: a Close frame both ways at the next frame boundary, then FIN. Others: FIN to the instance, as if the client
+   * had no more to send; what the instance still answers goes on to the client.
+   */
   endOrderly(): void {
     if (this.#over || this.#endingOrderly) return
     this.#endingOrderly = true
+    this.#counts.endedByUs++
+    this.#quietSince = performance.now()
+    if (this.#client.walker === null) {
+      this.#client.mute()
+      this.#instance.stream.end()
+      return
+    }
     for (const side of [this.#client, this.#instance]) {
-      if (side.walker !== null && !side.walker.atBoundary && !side.ended) side.closeWanted = true
+      if (side.walker?.atBoundary === false && !side.ended) side.closeWanted = true
       else side.placeClose()
     }
   }
 
   /** Ends both at once. It counts as broken unless both sides had been told before. */
   cut(cause: 'drain-deadline' | 'upstream-closed'): void {
-    const told = this.#endingOrderly && this.#client.muted && this.#instance.muted
-    this.#finish(told ? 'answered' : cause)
+    if (this.#bothTold) this.#finish('answered')
+    else this.#breakOff(cause)
   }
 
   /**
-   * Half over, and what was sent is not taken for `idleMs`: ends the rest, because a peer that never reads would keep both
-   * connections for ever. `now` is monotonic.
+   * Ends what stands still. `now` is monotonic. `idleMs`: one side has ended, and what was sent to a peer is not taken: it
+   * would keep both connections for ever. `tunnelIdleMs`: no byte either way.
    */
-  watch(now: number, idleMs: number): void {
-    if (this.#over || (!this.#client.ended && !this.#instance.ended)) return
-    const pending = this.#client.stream.pending + this.#instance.stream.pending
-    if (pending === 0 || pending !== this.#pending) {
+  watch(now: number, idleMs: number, tunnelIdleMs: number): void {
+    if (this.#over) return
+    const client = this.#client
+    const instance = this.#instance
+    const moved = client.count + instance.count
+    const pending = client.stream.pending + instance.stream.pending
+    if (moved !== this.#moved || pending !== this.#pending) {
+      this.#moved = moved
       this.#pending = pending
-      this.#pendingSince = now
-    } else if (now - this.#pendingSince > idleMs) {
-      this.#finish(this.#client.stream.pending > 0 ? 'client-gone' : 'upstream-closed')
+      this.#quietSince = now
+      this.#tellBytes()
+      return
+    }
+    const quiet = now - this.#quietSince
+    const oneClosed = client.closed || instance.closed
+    if (pending > 0 && (oneClosed || this.#endingOrderly || client.ended || instance.ended)) {
+      if (quiet > idleMs) this.#breakOff(client.stream.pending > 0 ? 'client-gone' : 'upstream-closed')
+    } else if (oneClosed || this.#endingOrderly) {
+      if (quiet <= GOODBYE_MS) return
+      if (oneClosed || this.#bothTold || (this.#idle && client.walker === null)) this.#finish('answered')
+      // A drain's deadline decides about the others, which have not come to the end of a frame or of an answer.
+      else if (this.#idle) this.#breakOff('timeout')
+    } else if (quiet > tunnelIdleMs) {
+      this.#idle = true
+      this.endOrderly()
     }
   }
 
@@ -165,23 +236,50 @@ export class Tunnel {
 
   onSideClosed(side: Side): void {
     if (this.#over) return
-    if (this.#endingOrderly) {
-      if (this.#client.closed && this.#instance.closed) this.#finish('answered')
+    const peer = this.peerOf(side)
+    if (this.#endingOrderly && this.#bothTold) {
+      if (peer.closed) this.#finish('answered')
       return
     }
-    const peer = this.peerOf(side)
-    // Both have ended: what was sent to the other is still on its way.
-    if (side.ended && peer.ended && !peer.closed) return
-    if (side.ended || peer.ended) this.#finish('answered')
-    else {
-      peer.stream.reset()
-      this.#finish(side === this.#client ? 'client-gone' : 'upstream-closed')
+    if (side.ended) {
+      // What an instance sent before its end is still on its way to the client.
+      if (side === this.#instance && !peer.closed) peer.mute()
+      else this.#finish('answered')
+      return
     }
+    // Reset: what it sent is not whole, and the other must see that. After both have said Close nothing is missing.
+    const saidClose = side.walker?.sawClose === true && peer.walker?.sawClose === true
+    if (saidClose) this.#finish('answered')
+    else if (side === this.#instance) this.#breakOff('upstream-closed')
+    else this.#breakOff(peer.ended && side.stream.pending === 0 ? 'answered' : 'client-gone')
+  }
+
+  /** Both have been told that it is over. */
+  get #bothTold(): boolean {
+    const { walker, muted, ended } = this.#instance
+    return this.#client.muted && (walker === null ? ended : muted)
+  }
+
+  #tellBytes(): void {
+    const { count: toInstance } = this.#client
+    const { count: toClient } = this.#instance
+    this.#counts.toInstance += toInstance - this.#told.toInstance
+    this.#counts.toClient += toClient - this.#told.toClient
+    this.#told = { toInstance, toClient }
+  }
+
+  #breakOff(outcome: TunnelOutcome): void {
+    if (this.#over) return
+    this.#client.stream.reset()
+    this.#instance.stream.reset()
+    this.#finish(outcome)
   }
 
   #finish(outcome: TunnelOutcome): void {
     if (this.#over) return
     this.#over = true
+    this.#counts.open--
+    this.#tellBytes()
     this.#client.stream.destroy()
     this.#instance.stream.destroy()
     this.#onEnd(outcome)

@@ -7,6 +7,8 @@ export interface UpstreamFailure {
   readonly cause: BrokenCause
   readonly error: ProxyError
   readonly detail: string
+  /** The instance said that it did nothing for the request (HTTP/2: GOAWAY, REFUSED_STREAM). */
+  readonly untouched?: boolean
 }
 
 /** The request that an upstream connection works for. */

@@ -53,15 +53,16 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     })
   }
 
-  /** Sends a request's head, perhaps with body bytes (latin1), and expects its answer for `sink`. */
-  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string): void {
+  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): void {
     this.#sink = sink
     this.#state = 'head'
     this.#text = ''
     this.#interim = 0
     // What was said before the request was taken is no answer; what is said while its body is on its way is one.
     this.#stream.readsAfterCut = false
-    this.#stream.write(requestHeadText(head, origin) + initial)
+    const text = requestHeadText(head, origin)
+    if (lent === null) this.#stream.write(text + initial)
+    else this.#stream.writeJoined(text, lent)
     this.#stream.readsAfterCut = true
   }
 
@@ -69,7 +70,7 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     return this.#stream.pending
   }
 
-  write(part: Uint8Array): void {
+  write(part: Buffer): void {
     this.#stream.write(part)
   }
 

@@ -10,10 +10,13 @@ import type { AnswerSink } from './answer-sink.ts'
 export interface Upstream {
   /** Bytes handed over that have not left this process. */
   readonly pending: number
-  /** Sends the head, perhaps with body bytes (latin1), and expects the answer for `sink`. */
-  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string): void
+  /**
+   * Sends the head, perhaps with the first of the body (`initial`, latin1, or `lent`, which may be used in this call only),
+   * and expects the answer for `sink`.
+   */
+  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): void
   /** More of the body. */
-  write(part: Uint8Array): void
+  write(part: Buffer): void
   /** Stops and goes on reading the answer. */
   pause(): void
   resume(): void

@@ -10,19 +10,23 @@ import { ClientConnection } from '../front/client-connection.ts'
 import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
+import { serveHttp2 } from '../http2/http2-connection.ts'
 import type { Doors, OpenConnection } from '../intake/doors.ts'
 import { Intake } from '../intake/intake.ts'
 import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
 import { NamedRows } from '../ledger/named-rows.ts'
 import { PlaneMetrics } from '../metrics/plane-metrics.ts'
 import { PoolState, type PoolReport } from '../routing/pool-state.ts'
-import { compileTable, type Snapshot } from '../routing/snapshot.ts'
+import { compileTable, leadingNowhere, type Snapshot } from '../routing/snapshot.ts'
+import { drainAt } from '../routing/drain.ts'
 import type { TargetState } from '../routing/target.ts'
+import { TunnelCounts } from '../tunnel/tunnel-counts.ts'
 import { retireStale } from '../upstream/connect.ts'
+import { Gate } from './gate.ts'
 
 const SWEEP_MS = 100
-/** After the deadline of a drain, how long an orderly end may take. */
-const CUT_AFTER_MS = 2000
+const SWEEPS_PER_ROUND = 10
+const WATCHED_AT_ONCE = 500
 const CLOSED_MS = 5
 /** A sweep this late means that this process stood still: what waits is not to blame. */
 const STALL_MS = 1000
@@ -55,21 +59,23 @@ export class DataPlane implements Plane, Doors {
   readonly metrics = new PlaneMetrics()
   accessLog: AccessLog | null = null
   readonly hold: HoldQueue
+  readonly tunnels = new TunnelCounts()
   readonly intake = new Intake(this)
-  /** See Doors. */
-  readonly serveHttp2: Doors['serveHttp2'] = null
   /** In-flight counts changed since this was last set to false. */
   inFlightChanged = false
   readonly #pools = new Map<string, PoolState>()
   readonly #connections = new Set<OpenConnection>()
-  readonly #gate = new Set<GateWaiter>()
+  /** Requests on connections speaking HTTP/2. */
+  #streams = 0
+  /** Where the sweep is among the connections. */
+  #watchNext = this.#connections.values()
+  readonly #gate = new Gate()
   readonly #onTargetDrained: () => void
   readonly #workers: number
   readonly #sweep: NodeJS.Timeout
   #named = new NamedRows({ listeners: [], pools: {} })
   readonly #accessLogTo: AccessLogPlace | null
   #linesDropped = 0
-  #prepared: RoutingTable | null = null
   #stopping = false
   #lastSweep = performance.now()
   #stoodStillUntil = 0
@@ -84,6 +90,9 @@ export class DataPlane implements Plane, Doors {
     this.#workers = workers
     this.hold = new HoldQueue(this.#pools)
     this.#accessLogTo = accessLogTo
+    this.metrics.report('tunnels', () => this.tunnels.open)
+    this.metrics.report('tunnelBytesReceived', () => this.tunnels.toInstance)
+    this.metrics.report('tunnelBytesSent', () => this.tunnels.toClient)
     this.metrics.report('connections', () => this.#connections.size)
     this.metrics.report('heldRequests', () => this.hold.size)
     this.metrics.report('upstreamIdle', () => this.#idleUpstreams())
@@ -93,7 +102,7 @@ export class DataPlane implements Plane, Doors {
   }
 
   get gateClosed(): boolean {
-    return this.#prepared !== null
+    return this.#gate.closed
   }
 
   /** Connections of clients that are open. */
@@ -103,7 +112,7 @@ export class DataPlane implements Plane, Doors {
 
   /** Descriptors in use or soon to be: each client may need an instance's connection of its own. */
   get descriptors(): number {
-    return 2 * this.#connections.size + this.#idleUpstreams()
+    return 2 * this.#connections.size + this.#streams + this.#idleUpstreams()
   }
 
   /** Makes `table` the current one: one assignment, then what follows from it. */
@@ -112,7 +121,7 @@ export class DataPlane implements Plane, Doors {
     const snapshot = compileTable(table, pool => this.#poolFor(pool))
     this.snapshot = snapshot
     this.#named = new NamedRows(table)
-    this.#prepared = null
+    this.#gate.open()
     this.#logAs(table.limits.accessLog)
 
     for (const compiled of snapshot.pools.values()) compiled.state.follow(compiled, now)
@@ -121,21 +130,37 @@ export class DataPlane implements Plane, Doors {
       for (const target of state.targets.values()) if (!named.has(target.key)) this.#forgetTarget(target)
     }
     this.intake.terminators.keepOnly(snapshot.tlsSites)
+    // Who was held before the gate was closed comes first.
     this.hold.releaseInOrder()
-    const waiting = [...this.#gate]
-    this.#gate.clear()
-    for (const waiter of waiting) waiter.onGateOpen()
+    this.#gate.release()
     for (const key of this.#pools.keys()) if (!snapshot.pools.has(key)) this.#pools.delete(key)
   }
 
-  /** First level of a commit over several workers: from here on arriving requests wait, until `commit`. */
+  /** First level of a commit over several workers: from here on arriving requests wait, until `commit` or `abort`. */
   prepare(table: RoutingTable): void {
-    this.#prepared = table
+    this.#gate.close(table)
   }
 
-  /** Second level: what was prepared becomes current and what waited goes on. */
-  commit(): void {
-    if (this.#prepared !== null) this.apply(this.#prepared)
+  /** Second level: what was prepared becomes current and what waited goes on. Answers for how long it had to, in milliseconds. */
+  commit(): number {
+    const heldMs = this.#gate.closedMs(performance.now())
+    const table = this.#gate.open()
+    if (table !== null) this.apply(table)
+    return heldMs
+  }
+
+  /** Instead of the second level: the table stays, and what waited goes on by it. */
+  abort(): void {
+    this.#gate.open()
+    this.hold.releaseInOrder()
+    this.#gate.release()
+  }
+
+  /** Nobody will ever say `commit` or `abort`: what waits and what comes is answered 503. Nothing while the gate is open. */
+  shut(): void {
+    if (!this.#gate.closed) return
+    this.snapshot = leadingNowhere(this.snapshot, 'the proxy is being replaced')
+    this.abort()
   }
 
   /** Serves an accepted connection of the listener at `address`. */
@@ -188,6 +213,10 @@ export class DataPlane implements Plane, Doors {
     this.add(new ClientConnection(this, this, address, peer, stream))
   }
 
+  serveHttp2(address: string, peer: Peer, socket: Socket): void {
+    this.add(serveHttp2(this, this, address, socket, peer))
+  }
+
   serveTcp(address: string, peer: Peer, stream: ByteStream): void {
     const connection = new TcpConnection(this, address, peer, stream, ended => this.remove(ended))
     this.add(connection)
@@ -210,11 +239,11 @@ export class DataPlane implements Plane, Doors {
   }
 
   waitAtGate(waiting: GateWaiter): void {
-    this.#gate.add(waiting)
+    this.#gate.wait(waiting)
   }
 
   leaveGate(waiting: GateWaiter): void {
-    this.#gate.delete(waiting)
+    this.#gate.leave(waiting)
   }
 
   onReleased(target: TargetState): void {
@@ -235,8 +264,14 @@ export class DataPlane implements Plane, Doors {
     return now - this.#lastSweep > STALL_MS || now < this.#stoodStillUntil
   }
 
-  onConnectionClosed(connection: ClientConnection): void {
+  onConnectionClosed(connection: OpenConnection): void {
     this.remove(connection)
+  }
+
+  // Http2Owner
+
+  onStreams(by: 1 | -1): void {
+    this.#streams += by
   }
 
   // Private
@@ -284,9 +319,23 @@ export class DataPlane implements Plane, Doors {
     for (const connection of this.#connections) connection.closeIfIdle()
   }
 
+  /** All connections within a second, and at once while there are few: thousands of idle ones are to cost little. */
+  #watchSome(now: number): void {
+    const turn = Math.max(WATCHED_AT_ONCE, this.#connections.size / SWEEPS_PER_ROUND)
+    for (let count = 0; count < turn; count++) {
+      const { done, value } = this.#watchNext.next()
+      if (done === true) {
+        this.#watchNext = this.#connections.values()
+        return
+      }
+      value.watch(now)
+    }
+  }
+
   #watch(): void {
     const now = performance.now()
-    const stalled = now - this.#lastSweep > STALL_MS
+    const last = this.#lastSweep
+    const stalled = now - last > STALL_MS
     this.#lastSweep = now
     // Answers may be waiting to be read: look again at the next sweep.
     if (stalled) {
@@ -295,17 +344,14 @@ export class DataPlane implements Plane, Doors {
     }
     for (const target of this.#targets()) {
       retireStale(target, now)
-      if (now < target.drainDeadline || target.open.size === 0) continue
-      if (!target.orderlyEndBegun) {
-        target.orderlyEndBegun = true
-        for (const open of target.open) open.endOrderly()
-      }
-      if (now >= target.drainDeadline + CUT_AFTER_MS) for (const open of target.open) open.cut('drain-deadline')
+      drainAt(target, now, last)
     }
-    this.hold.expireAt(now, this.snapshot.limits)
+    const { limits } = this.snapshot
+    if (this.#gate.closedMs(now) >= limits.holdTimeoutMs) this.#gate.expire()
+    this.hold.expireAt(now, limits)
     if (!this.gateClosed) this.hold.tryAgain()
     for (const pool of this.#pools.values()) pool.budget.turn(now)
-    for (const connection of this.#connections) connection.watch(now)
+    this.#watchSome(now)
     if (this.#stopping) this.#closeIdle()
   }
 }

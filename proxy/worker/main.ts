@@ -1,3 +1,4 @@
+import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { createLogger } from '../../src/core/logger.ts'
 import { reportProcess } from '../metrics/process-metrics.ts'
 import { DataPlane } from './data-plane.ts'
@@ -14,6 +15,7 @@ const ORPHAN_DEADLINE_MS = 10_000
 
 const log = createLogger('proxy-worker')
 let stopping = false
+let staged: RoutingTable | null = null
 /** A handle was given to listen on since the last `sync`. */
 let listened = false
 
@@ -56,7 +58,6 @@ async function stop(deadlineMs: number, reason: string): Promise<void> {
   stopping = true
   log.info({ reason, connections: plane.connections }, 'worker stopping')
   listeners.closeAll()
-  plane.commit()
   await plane.close(deadlineMs)
   sendStatus(false)
   // Lets the last status leave.
@@ -71,12 +72,20 @@ process.on('message', (message: ToWorker, handle: unknown) => {
     case 'apply':
       plane.apply(message.table)
       break
+    case 'stage':
+      staged = message.table
+      break
     case 'prepare':
-      plane.prepare(message.table)
-      send({ type: 'prepared', revision: message.table.revision })
+      if (staged === null) break
+      plane.prepare(staged)
+      send({ type: 'prepared', attempt: message.attempt })
       break
     case 'commit':
-      plane.commit()
+      staged = null
+      send({ type: 'released', heldMs: plane.commit() })
+      break
+    case 'abort':
+      plane.abort()
       break
     case 'listen':
       if (stopping) break
@@ -97,7 +106,11 @@ process.on('message', (message: ToWorker, handle: unknown) => {
       break
   }
 })
-process.on('disconnect', () => void stop(ORPHAN_DEADLINE_MS, 'the holder is gone'))
+process.on('disconnect', () => {
+  void stop(ORPHAN_DEADLINE_MS, 'the holder is gone')
+  // Between the levels of a swap nobody can say any more which side is right: neither is served.
+  plane.shut()
+})
 // A terminal's Ctrl-C reaches every process; the holder decides when workers stop.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})

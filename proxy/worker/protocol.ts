@@ -8,12 +8,16 @@ import type { LedgerNews } from '../ledger/ledger.ts'
 export type ToWorker =
   /** Keys of TLS session tickets, base64; the first come before the first table. */
   | { readonly type: 'ticket-keys'; readonly keys: string }
-  /** One worker: the table becomes current. */
+  /** The table becomes current at once. */
   | { readonly type: 'apply'; readonly table: RoutingTable }
-  /** Several workers, first level: hold what arrives, answer `prepared`. */
-  | { readonly type: 'prepare'; readonly table: RoutingTable }
-  /** Second level: what was prepared becomes current. */
+  /** The table that the next `prepare` means; so that nobody waits while it is sent and read. */
+  | { readonly type: 'stage'; readonly table: RoutingTable }
+  /** First level: hold what arrives, answer `prepared`. */
+  | { readonly type: 'prepare'; readonly attempt: number }
+  /** Second level: what was staged becomes current, what was held goes on. */
   | { readonly type: 'commit' }
+  /** Instead of the second level: the table stays as it was, what was held goes on. */
+  | { readonly type: 'abort' }
   /** Comes with the bound handle to listen on. */
   | { readonly type: 'listen'; readonly address: string }
   | { readonly type: 'unlisten'; readonly address: string }
@@ -30,7 +34,9 @@ export interface WorkerStatus {
 
 export type FromWorker =
   | { readonly type: 'ready' }
-  | { readonly type: 'prepared'; readonly revision: Revision }
+  | { readonly type: 'prepared'; readonly attempt: number }
+  /** After `commit`: for how long arriving requests were held, in milliseconds. */
+  | { readonly type: 'released'; readonly heldMs: number }
   | { readonly type: 'listen-failed'; readonly address: string; readonly code: string }
   /** It had stopped listening for want of descriptors, and asks for every handle again. */
   | { readonly type: 'listen-again' }

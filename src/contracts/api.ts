@@ -14,6 +14,7 @@ import { HEALTH_STATES, UPGRADE_MODES } from '../model/states.ts'
 import type { UpgradePolicySource } from '../model/upgrade-policy-schema.ts'
 import type { PolicyName, UpgradePolicy } from '../model/upgrade-policy.ts'
 import { Duration } from '../model/common.ts'
+import type { Platform } from '../model/definition.ts'
 import type { BrokenCause, LedgerRow } from './ledger.ts'
 
 // Request bodies of the admin API (/v1), as schemas: checked at the edge, and the source of the types.
@@ -81,6 +82,12 @@ export const UpgradeBody = Type.Object(
     force: Type.Optional(Type.Boolean()),
     restartUnchanged: Type.Optional(Type.Boolean()),
     overlap: Type.Optional(Type.Boolean()),
+    allowRoleChanges: Type.Optional(
+      Type.Boolean({
+        default: true,
+        description: 'False: roles the package lacks are kept, changed ones are refused.',
+      }),
+    ),
     configuration: Type.Optional(Configuration),
     label: Type.Optional(Type.String({ maxLength: 100 })),
   },
@@ -196,6 +203,9 @@ export interface RoleView {
   readonly name: string
   readonly kind: 'web' | 'worker'
   readonly version: string
+  readonly size: string | null
+  /** Of one instance, by its size. */
+  readonly cores: number
   readonly instances: number
   readonly ready: number
   readonly endpoints: readonly {
@@ -265,6 +275,7 @@ export interface DeploymentView {
   readonly status: DeploymentStatus
   readonly createdAt: string
   readonly upgradeDomainCount: number
+  readonly platform: Platform
   readonly locked: boolean
   readonly rollbackAllowed: boolean
   readonly rollbackBlockedBy?: string
@@ -365,6 +376,8 @@ export interface ReceiptView {
   /** False where `force` waived the guarantee or the ledger of a proxy could not be read; `note` says why. */
   readonly complete: boolean
   readonly note: string | null
+  /** What else is worth knowing of it: local data that was lost, data that the old version may not be able to read. */
+  readonly remarks: readonly string[]
   readonly traffic: readonly (LedgerRow & { readonly open: number })[]
   readonly totals: {
     readonly arrived: number
@@ -415,4 +428,41 @@ export interface PlanView {
   readonly blockers: readonly { readonly code: ErrorCode; readonly message: string }[]
   readonly warnings: readonly string[]
   readonly steps: readonly string[]
+  /** Of an upgrade, also of one that is refused, as far as it can be said. */
+  readonly upgrade?: UpgradePlanView
+}
+
+export interface UpgradePlanView {
+  readonly mode: UpgradeMode
+  readonly fromVersion: string
+  readonly toVersion: string
+  /** As service.yaml says, and at most as many as the largest role has instances. */
+  readonly domains: { readonly declared: number; readonly effective: number }
+  /** The domains that are walked, in order; instances that restart or come with them. */
+  readonly moves: readonly { readonly domain: number; readonly instances: readonly string[] }[]
+  /** Of the service as a whole. */
+  readonly changes: readonly ChangePlanView[]
+  readonly roles: readonly RolePlanView[]
+  /** At most while it is walked, over all services and both slots. `quota` null: no bound. */
+  readonly cores: { readonly before: number; readonly after: number; readonly quota: number | null }
+}
+
+export interface RolePlanView {
+  readonly name: string
+  readonly change: 'added' | 'removed' | 'changed' | 'scaled' | 'unchanged'
+  readonly fromVersion: string | null
+  readonly toVersion: string | null
+  readonly instances: { readonly from: number; readonly to: number }
+  /** The fewest instances that serve at any time of the walk, of those that are there at the same time. */
+  readonly lowWater: number
+  readonly changes: readonly ChangePlanView[]
+}
+
+/** A change with its verdicts from the table of allowed changes. */
+export interface ChangePlanView {
+  readonly kind: string
+  readonly what: string
+  readonly inPlace: string
+  readonly swap: string
+  readonly redeploy: string
 }

@@ -39,7 +39,12 @@ export interface RunSpec {
   readonly version: string
   readonly command: Command
   readonly startup: readonly Command[]
-  readonly endpoints: readonly { readonly name: string; readonly protocol: 'http' | 'https' | 'tcp' }[]
+  readonly endpoints: readonly {
+    readonly name: string
+    readonly protocol: 'http' | 'https' | 'tcp'
+    /** What the instance speaks: HTTP/1.1 unless it says otherwise. */
+    readonly backend?: 'h1' | 'h2c'
+  }[]
   readonly probe: Probe
   readonly settings: Readonly<Record<string, string>>
   readonly env: Readonly<Record<string, string>>

@@ -74,6 +74,8 @@ export interface UpgradeCommand {
   readonly restartUnchanged: boolean
   /** A superseding walk may take a second domain down. */
   readonly overlap: boolean
+  /** False: roles that the package lacks are kept, and changed ones refused (Service Fabric's default services). */
+  readonly allowRoleChanges?: boolean
   readonly configuration?: Configuration
   readonly label?: string
 }

@@ -33,6 +33,18 @@ export const PLANE_METRICS = {
     help: 'WebSockets, other upgrades and tcp connections',
     label: null,
   },
+  tunnelBytesReceived: {
+    name: 'vipswap_tunnel_received_bytes_total',
+    type: 'counter',
+    help: 'Bytes that tunnels took from clients to instances',
+    label: null,
+  },
+  tunnelBytesSent: {
+    name: 'vipswap_tunnel_sent_bytes_total',
+    type: 'counter',
+    help: 'Bytes that tunnels took from instances to clients',
+    label: null,
+  },
   upstreamIdle: {
     name: 'vipswap_upstream_idle_connections',
     type: 'gauge',

@@ -1,6 +1,5 @@
 import type { Store, Change } from '../store/store.ts'
 import { VipswapError } from '../core/errors.ts'
-import { withDefaults } from './older-journal.ts'
 import { emptyState, type FabricEvent, type FabricSettings, type FabricState } from '../fabric/state.ts'
 
 /** Tables of the state and the first part of their keys in the store. */
@@ -43,7 +42,7 @@ export async function readJournal(
   }
   const events: FabricEvent[] = []
   for await (const [, value] of store.range('event/')) events.push(value as FabricEvent) // written by writeChanges only
-  return { state: withDefaults({ ...state, ...tables, fabric }), events }
+  return { state: { ...state, ...tables, fabric }, events }
 }
 
 /** What must be written to go from one committed state to the next: records that differ, by reference. */

@@ -1,12 +1,12 @@
 import type { PlanView } from '../contracts/api.ts'
 import type { Command } from '../contracts/command.ts'
 import type { Moment } from '../core/clock.ts'
-import { own } from '../core/own.ts'
 import { certificateNotes, knownTo } from '../fabric/certificates.ts'
 import { swapPreflight } from '../fabric/deployment/swap.ts'
-import type { Draft } from '../fabric/draft.ts'
+import { Draft } from '../fabric/draft.ts'
 import type { Refusal } from '../fabric/refusal.ts'
 import type { FabricState } from '../fabric/state.ts'
+import { planRefusedUpgrade, planUpgrade, upgradeSteps, upgradeWarnings } from './plan-upgrade.ts'
 
 /** What a command would do, in words, from its rehearsal. */
 export function planOf(
@@ -17,29 +17,36 @@ export function planOf(
 ): PlanView {
   if ('refusal' in outcome) {
     const nothing = outcome.refusal.code === 'nothing_to_do' || outcome.refusal.code === 'identical_target'
-    return { outcome: nothing ? 'none' : 'refused', blockers: outcome.refusal.blockers, warnings: [], steps: [] }
+    const upgrade = command.kind === 'upgrade' ? planRefusedUpgrade(new Draft(state, now), command) : null
+    return {
+      outcome: nothing ? 'none' : 'refused',
+      blockers: outcome.refusal.blockers,
+      warnings: [],
+      steps: [],
+      ...(upgrade === null ? {} : { upgrade }),
+    }
   }
   const { draft } = outcome
+  const before = new Draft(state, now)
+  const upgrade = command.kind === 'upgrade' ? planUpgrade(before, draft, command) : null
   return {
     outcome: 'changes',
     blockers: [],
-    warnings: [...warningsOf(draft, command), ...expiriesOf(draft, command, now)],
-    steps: stepsOf(state, draft, command),
+    warnings: [...warningsOf(before, draft, command), ...expiriesOf(draft, command, now)],
+    steps:
+      upgrade === null || command.kind !== 'upgrade'
+        ? swapSteps(state, draft, command)
+        : upgradeSteps(draft, command, upgrade),
+    ...(upgrade === null ? {} : { upgrade }),
   }
 }
 
-function warningsOf(draft: Draft, command: Command): string[] {
+function warningsOf(before: Draft, draft: Draft, command: Command): string[] {
   const service = draft.services.get(command.service)
-  if (command.kind === 'swap' && service !== undefined) return swapPreflight(draft, service).warnings
-  if (command.kind !== 'upgrade' || service === undefined) return []
-  const id = service.slots[command.slot] ?? ''
-  return draft
-    .rolesOf(id)
-    .filter(role => role.instances.length < 2)
-    .map(
-      role =>
-        `role ${role.name} has ${role.instances.length} instance: requests are held while it restarts; \`vipswap scale ${role.name}=2\` first, or deploy to staging and swap`,
-    )
+  if (service === undefined) return []
+  // After the rehearsal the slots have changed places; what is warned of is the way there.
+  if (command.kind === 'swap') return swapPreflight(before, before.services.get(command.service) ?? service).warnings
+  return command.kind === 'upgrade' ? upgradeWarnings(before, draft, command) : []
 }
 
 /** Certificates that come into use, or stay in it, and will not last. */
@@ -59,30 +66,14 @@ function expiriesOf(draft: Draft, command: Command, now: Moment): string[] {
     )
 }
 
-function stepsOf(state: FabricState, draft: Draft, command: Command): string[] {
+function swapSteps(state: FabricState, draft: Draft, command: Command): string[] {
   const service = draft.services.get(command.service)
-  if (service === undefined) return []
-  if (command.kind === 'swap') {
-    const label = (id: string | null): string =>
-      id === null ? 'nothing' : `${id} (${state.deployments[id]?.version ?? '?'})`
-    return [
-      `production will serve ${label(service.slots.production)}`,
-      `staging will serve ${label(service.slots.staging)}`,
-      'addresses and connections stay',
-    ]
-  }
-  const deployment = 'slot' in command ? draft.deployments.get(service.slots[command.slot] ?? '') : undefined
-  const upgrade = deployment?.upgrade
-  if (deployment === undefined || upgrade == null) return []
-  const roles = draft.rolesOf(deployment.id).filter(role => own(upgrade.roles, role.name) !== undefined)
+  if (service === undefined || command.kind !== 'swap') return []
+  const label = (id: string | null): string =>
+    id === null ? 'nothing' : `${id} (${state.deployments[id]?.version ?? '?'})`
   return [
-    `${deployment.id}: ${upgrade.from.version} to ${upgrade.to.version}, mode ${upgrade.mode}, roles ${roles.map(role => role.name).join(', ')}`,
-    ...upgrade.domains.map(domain => {
-      const moved = roles.flatMap(role =>
-        role.instances.filter(instance => instance.upgradeDomain === domain).map(({ id }) => id),
-      )
-      const total = roles.reduce((sum, role) => sum + role.instances.length, 0)
-      return `domain ${domain}: ${moved.join(', ')} (${total - moved.length} of ${total} keep serving)`
-    }),
+    `production will serve ${label(service.slots.production)}`,
+    `staging will serve ${label(service.slots.staging)}`,
+    'addresses and connections stay',
   ]
 }

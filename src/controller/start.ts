@@ -78,7 +78,8 @@ export async function startController(options: ControllerOptions): Promise<Runni
   }
 }
 
-function settingsOf({ vips, services, limits, endpointDefaults, portRange }: FabricConfig): FabricSettings {
+function settingsOf(config: FabricConfig): FabricSettings {
+  const { vips, services, limits, endpointDefaults, portRange, sizes, quota } = config
   return {
     vips,
     services: Object.fromEntries(
@@ -99,5 +100,7 @@ function settingsOf({ vips, services, limits, endpointDefaults, portRange }: Fab
     limits,
     endpointDefaults,
     portRange,
+    sizes,
+    quota,
   }
 }

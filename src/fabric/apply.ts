@@ -18,6 +18,7 @@ import { adoptFaces } from './deployment/faces.ts'
 import { acceptCreate, advanceCreate } from './deployment/create.ts'
 import { adoptBoundPorts } from './deployment/listeners.ts'
 import { acceptSwap } from './deployment/swap.ts'
+import { fillDefaults } from './defaults.ts'
 import { Draft } from './draft.ts'
 import type { Input } from './input.ts'
 import { advanceRole } from './instances.ts'
@@ -140,6 +141,7 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-re
   switch (input.kind) {
     case 'restored':
       draft.observed = NOTHING_OBSERVED
+      fillDefaults(draft)
       draft.fabric.settings = input.settings
       draft.fabric.revision = { ...draft.fabric.revision, term: draft.fabric.revision.term + 1 }
       rebaseClocks(draft)

@@ -37,6 +37,7 @@ export function beginOperation(draft: Draft, { message, ...beginning }: Beginnin
     to: {},
     baseline: baselineOf(draft, beginning.service),
     receipt: null,
+    remarks: [],
   })
   draft.event('operation-started', message, {
     service: operation.service,

@@ -3,8 +3,10 @@ import type { Listener, Pool, RoutingTable, Target, TlsCertificate } from '../co
 import type { Moment } from '../core/clock.ts'
 import { own } from '../core/own.ts'
 import type { Slot } from '../model/common.ts'
+import type { EndpointDefinition } from '../model/definition.ts'
 import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'
+import { speechOf } from './detect-changes.ts'
 import { dueInMs, specOf } from './instances.ts'
 import { policyOf, weightOf } from './policy.ts'
 import {
@@ -15,6 +17,7 @@ import {
   type InstanceRecord,
   type ListenerRecord,
   type RoleRecord,
+  type RoleSpec,
 } from './state.ts'
 import { reportDueInMs } from './health/report.ts'
 import { upgradeDueInMs } from './upgrade/clocks.ts'
@@ -112,7 +115,38 @@ function isLive({ state }: DeploymentRecord): boolean {
 function hasEndpoint(state: FabricState, deployment: string, listener: ListenerRecord): boolean {
   const role = state.roles[`${deployment}/${listener.role}`]
   if (role === undefined) return false
-  return specOf(role, role.target).definition.endpoints.some(endpoint => endpoint.name === listener.endpoint)
+  return endpointsOf(state.deployments[deployment] ?? null, role).some(({ name }) => name === listener.endpoint)
+}
+
+/** What a role's instances may be asked for now: while it is walked the endpoints of both ends, of one name the newer. */
+function endpointsOf(deployment: DeploymentRecord | null, role: RoleRecord): EndpointDefinition[] {
+  const ends = own(deployment?.upgrade?.roles ?? {}, role.name)
+  const endpoints: EndpointDefinition[] = []
+  for (const id of ends === undefined ? [role.target] : [role.target, ends.to, ends.from]) {
+    for (const endpoint of specOf(role, id).definition.endpoints)
+      if (endpoints.every(({ name }) => name !== endpoint.name)) endpoints.push(endpoint)
+  }
+  return endpoints
+}
+
+/** The name under which a spec serves an endpoint: its own, or the one it has on the same port since a renaming. */
+function servedAs({ definition }: RoleSpec, endpoint: EndpointDefinition): string | null {
+  const { endpoints } = definition
+  if (endpoints.some(({ name }) => name === endpoint.name)) return endpoint.name
+  if (endpoint.internal || endpoint.port === 0) return null
+  const same = endpoints.find(
+    other => !other.internal && other.port === endpoint.port && speechOf(other) === speechOf(endpoint),
+  )
+  return same?.name ?? null
+}
+
+/** Is the endpoint one that the running walk brings, or takes back? */
+function isNewIn(deployment: DeploymentRecord, role: RoleRecord, { name }: EndpointDefinition): boolean {
+  const { upgrade } = deployment
+  if (upgrade === null) return false
+  if (upgrade.added.includes(role.name)) return true
+  const ends = own(upgrade.roles, role.name)
+  return ends !== undefined && specOf(role, ends.from).definition.endpoints.every(before => before.name !== name)
 }
 
 function poolKey(deployment: string, role: string, endpoint: string): string {
@@ -130,13 +164,12 @@ export function rolesOf(state: FabricState, deployment: string): RoleRecord[] {
 function* poolsOf(state: FabricState, deployment: DeploymentRecord, role: RoleRecord, now: Moment): Iterable<Pool> {
   const { definition } = specOf(role, role.target)
   const live = isLive(deployment)
-  const expecting = live && role.instances.some(isExpected)
-  for (const endpoint of definition.endpoints) {
+  for (const endpoint of endpointsOf(deployment, role)) {
     const targets: Target[] = []
     for (const instance of role.instances) {
-      const port = instance.published?.ports[endpoint.name]
-      if (instance.published === null || port === undefined) continue
       const spec = specOf(role, instance.spec)
+      const port = instance.published?.ports[servedAs(spec, endpoint) ?? '']
+      if (instance.published === null || port === undefined) continue
       const common = {
         key: targetKey(deployment.id, instance),
         instance: instance.id,
@@ -160,15 +193,21 @@ function* poolsOf(state: FabricState, deployment: DeploymentRecord, role: RoleRe
       endpoint: endpoint.name,
       policy: policyOf(definition, endpoint, state.fabric.settings),
       targets,
-      expecting,
+      // An endpoint that an upgrade adds answers 503 until an instance is ready: nobody calls it yet.
+      expecting:
+        live &&
+        role.instances.some(instance => isExpected(role, instance, endpoint)) &&
+        (!isNewIn(deployment, role, endpoint) || targets.some(target => target.state === 'in')),
       drainTimeoutMs: definition.drainTimeoutMs,
     }
   }
 }
 
-/** Ready now or on its way to be: worth holding a request for. */
-function isExpected(instance: InstanceRecord): boolean {
+/** Ready now or on its way to be, with this endpoint: worth holding a request for. */
+function isExpected(role: RoleRecord, instance: InstanceRecord, endpoint: EndpointDefinition): boolean {
   if (instance.hopeless) return false
+  const spec = specOf(role, instance.next === 'restart' ? (instance.nextSpec ?? instance.spec) : instance.spec)
+  if (servedAs(spec, endpoint) === null) return false
   if (instance.stage === 'starting' || instance.stage === 'serving' || instance.stage === 'planned') return true
   return instance.next === 'restart'
 }
@@ -245,7 +284,7 @@ function runSpec(role: RoleRecord, instance: InstanceRecord, internalEndpoints: 
     version: spec.version,
     command: definition.command ?? [],
     startup: definition.startup,
-    endpoints: definition.endpoints.map(({ name, protocol }) => ({ name, protocol })),
+    endpoints: definition.endpoints.map(({ name, protocol, backend }) => ({ name, protocol, backend })),
     probe: definition.probe,
     settings: spec.settings,
     env: definition.env,

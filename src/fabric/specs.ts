@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { own } from '../core/own.ts'
-import type { Configuration, RoleDefinition } from '../model/definition.ts'
+import type { Configuration, Platform, RoleDefinition } from '../model/definition.ts'
 import type { Release } from '../model/release.ts'
 import { refuse, type Blocker } from './refusal.ts'
 import type { RoleSpec } from './state.ts'
@@ -12,14 +12,21 @@ export function makeSpec(release: Release, role: RoleDefinition, configuration: 
     if (Object.hasOwn(settings, name)) settings[name] = value
   }
   const identity = own(release.identities, role.name) ?? release.digest
+  const { platform } = release.definition
   return {
-    id: `${identity.slice(0, 16)}-${digestOf(settings)}`,
+    id: `${identity.slice(0, 16)}-${digestOf(settings)}${platformMark(platform)}`,
     package: release.digest,
     version: release.definition.version,
     identity,
+    platform,
     definition: role,
     settings,
   }
+}
+
+/** Nothing for the default: ids of specs are older than platforms. */
+function platformMark({ version, trustLevel }: Platform): string {
+  return version === null && trustLevel === 'full' ? '' : `-${trustLevel}-${version ?? ''}`
 }
 
 /** How many instances of a role a configuration asks for. */

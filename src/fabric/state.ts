@@ -7,7 +7,7 @@ import type { DataPlaneLimits, ListenerOptions, ListenerTls } from '../contracts
 import type { ErrorCode } from '../core/errors.ts'
 import type { Slot } from '../model/common.ts'
 import type { Certificate } from '../model/certificate.ts'
-import type { Configuration, RoleDefinition, VipAddresses } from '../model/definition.ts'
+import type { Configuration, Platform, RoleDefinition, VipAddresses } from '../model/definition.ts'
 import type { EndpointDefaults } from '../model/fabric-config.ts'
 import type { Release } from '../model/release.ts'
 import type { FailureReason, HealthState, OperationStatus, UpgradeMode } from '../model/states.ts'
@@ -59,6 +59,10 @@ export interface FabricSettings {
   limits: DataPlaneLimits
   endpointDefaults: EndpointDefaults
   portRange: { from: number; to: number }
+  /** What a role's `size` means, by name. */
+  sizes: Readonly<Record<string, { readonly cores: number; readonly memoryBytes: number }>>
+  /** Over all services and both slots; null: no bound. */
+  quota: { readonly cores: number } | null
 }
 
 export interface ServiceRecord {
@@ -109,6 +113,8 @@ export interface DeploymentRecord {
   upgrade: UpgradeRecord | null
   /** By which its health is judged: of its latest upgrade. */
   policy: UpgradePolicy
+  /** Roles that were removed: the highest incarnation of their instances, since one may come back under its name. */
+  formerRoles: Record<string, number>
 }
 
 export interface RoleRecord {
@@ -129,6 +135,7 @@ export interface RoleSpec {
   /** The role's label: the package's version when the role last changed. */
   version: string
   identity: string
+  platform: Platform
   definition: RoleDefinition
   settings: Record<string, string>
 }
@@ -181,11 +188,20 @@ export interface UpgradeRecord {
   from: UpgradeEnd
   to: UpgradeEnd
   roles: Record<string, { from: string; to: string }>
+  /** Roles that are not there at the `from` end: their instances are planned until their domain comes. */
+  added: string[]
+  /** Roles that are not there at the `to` end: they run until the last domain is verified. */
+  removed: string[]
+  /** Roles that have more or fewer instances at the `to` end; those added or removed too, from or to 0. */
+  counts: Record<string, { from: number; to: number }>
   /** Domains with affected instances, in the order they are walked. */
   domains: number[]
   /** Index into `domains` of the one that is, or comes, next. */
   position: number
-  phase: 'preparing' | 'waiting' | 'walking' | 'verifying'
+  /** `removing`: all domains are done, what the end does not have goes. */
+  phase: 'preparing' | 'waiting' | 'walking' | 'verifying' | 'removing'
+  /** Since which revision the addresses that the end does not have are closed. */
+  closing: Revision | null
   /** The operation that a finished domain ends: a walk in the manual modes. */
   walk: string | null
   clocks: UpgradeClocks
@@ -259,6 +275,8 @@ export interface OperationRecord {
   /** Ledger rows per proxy incarnation when it was accepted; null: it had told none yet. */
   baseline: Record<string, LedgerRow[] | null>
   receipt: ReceiptRecord | null
+  /** What its receipt says besides figures. */
+  remarks: string[]
 }
 
 export interface ReceiptRecord {

@@ -39,7 +39,6 @@ export function checkDefinition(
   if (definition.upgradeDomainCount === 1) {
     findings.warning(['upgradeDomainCount'], 'with 1 every upgrade stops all instances together', 'write 2 or more')
   }
-  if (source.platform !== undefined) noEffect(findings, ['platform'])
   for (const role of Object.values(definition.roles)) {
     const written = source.roles[role.name]
     if (written !== undefined) checkRole(written, role, kindOf, findings)
@@ -83,7 +82,6 @@ function checkRole(source: RoleSource, role: RoleDefinition, kindOf: PathKind, f
       'write instances: 2 or more, or deploy to staging and swap',
     )
   }
-  if (source.size !== undefined) noEffect(findings, at('size'))
   if (role.order === 'start-first') noEffect(findings, at('order'))
 }
 

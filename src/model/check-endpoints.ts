@@ -54,14 +54,6 @@ function checkEndpoint(
   if (endpoint.internal && endpoint.proxyProtocol) {
     findings.keyFault(at('proxyProtocol'), 'found on an internal endpoint, which only our proxy reaches', 'remove it')
   }
-  const { probe } = role
-  if (endpoint.backend === 'h2c' && probe.kind === 'http' && probe.endpoint === endpoint.name) {
-    findings.warning(
-      at('backend'),
-      'the probe of this endpoint speaks HTTP/1.1',
-      'write probe: { protocol: tcp }, unless instances speak both',
-    )
-  }
 }
 
 function checkHttps(

@@ -10,10 +10,17 @@ export interface ServiceDefinition {
   readonly upgradeDomainCount: number
   readonly requires: string | null
   readonly breaksData: boolean
+  readonly platform: Platform
   /** Addresses of the two VIPs as the package asks for them; they belong to the service once it exists. */
   readonly vips: VipAddresses
   readonly hostNames: { readonly production: string; readonly staging: string }
   readonly roles: Readonly<Record<string, RoleDefinition>>
+}
+
+/** What all roles run on; a change of it walks the domains of all. */
+export interface Platform {
+  readonly version: string | null
+  readonly trustLevel: 'full' | 'partial'
 }
 
 /** Host and what is added to each endpoint's port. Staging's default is 127.0.0.1 and +1. */

@@ -21,7 +21,7 @@ const DEFAULT_EJECTION: Ejection = { failures: 5, baseMs: 5000, maxShare: 0.5 }
 export const DEFAULT_FABRIC_CONFIG: FabricConfig = resolveConfig({}, null)
 
 /** Accepted and checked, and nothing looks at them yet. */
-const WITHOUT_EFFECT = ['sizes', 'quota', 'nodeTimeout'] as const
+const WITHOUT_EFFECT = ['nodeTimeout'] as const
 
 const MAX_PAGE_BYTES = 64 * 1024
 const PAGE_TYPES: Readonly<Record<string, string>> = {

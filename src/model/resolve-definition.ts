@@ -22,6 +22,7 @@ export function resolveDefinition(source: ServiceSource, textAt: TextAt, kindOf:
     upgradeDomainCount,
     requires,
     breaksData,
+    platform: { version: source.platform?.version ?? null, trustLevel: source.platform?.trustLevel ?? 'full' },
     vips: resolveVips(source.vips),
     hostNames: { production: production.toLowerCase(), staging: staging.toLowerCase() },
     roles: mapValues(source.roles, (role, key) => resolveRole(key, role, textAt, kindOf)),

@@ -238,10 +238,12 @@ export const ServiceSchema = Type.Object(
     platform: Type.Optional(
       Type.Object(
         {
-          version: Type.Optional(Type.String()),
-          trustLevel: Type.Optional(Type.Union([Type.Literal('full'), Type.Literal('partial')])),
+          version: Type.Optional(
+            Type.String({ minLength: 1, maxLength: 64, description: 'What the roles expect to run on.' }),
+          ),
+          trustLevel: Type.Optional(Type.Union([Type.Literal('full'), Type.Literal('partial')], { default: 'full' })),
         },
-        closed,
+        { ...closed, description: 'A change of it walks the upgrade domains of all roles.' },
       ),
     ),
     vips: Type.Optional(Vips),

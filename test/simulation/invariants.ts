@@ -1,6 +1,7 @@
 import { compareRevisions } from '../../src/contracts/revision.ts'
 import { DRAIN_GRACE_MS, specOf } from '../../src/fabric/instances.ts'
 import type { RoutingTable } from '../../src/contracts/routing.ts'
+import { leaves } from '../../src/fabric/upgrade/roles.ts'
 import { projectAssignments, projectRouting } from '../../src/fabric/project.ts'
 import {
   instanceKey,
@@ -148,6 +149,8 @@ export class Watch {
     if (upgrade.direction === 'back' && before?.upgrade?.direction === 'forward') {
       const still = placed(old, after.id).filter(({ role, instance }) => {
         const from = upgrade.roles[role.name]?.from
+        // What the walk had brought goes, what it had begun to take away may have to start anew.
+        if (leaves(upgrade, role.name, instance) || instance.next === 'remove') return false
         return from === undefined || (instance.spec === from && instance.stage !== 'stopping')
       })
       this.#unmoved.set(after.id, new Map(still.map(({ key, instance }) => [key, instance.incarnation])))
@@ -165,7 +168,8 @@ export class Watch {
           const restarting =
             instance.stage === 'draining' || instance.stage === 'retiring' || instance.stage === 'stopping'
           if (restarting) return instance.next === 'restart'
-          const moved = instance.incarnation > (walk.before.get(key) ?? 0)
+          // What was not there before is more, not less: nothing is down because it starts.
+          const moved = instance.incarnation > (walk.before.get(key) ?? instance.incarnation)
           return instance.stage === 'starting' && moved && !(instance.hopeless && upgrade.direction === 'back')
         })
         .map(({ instance }) => instance.upgradeDomain),

@@ -20,6 +20,29 @@ function shop(version: string, unchanged: Record<string, string> = {}, port = 80
   return makeRelease('shop', version, roles, { unchanged, upgradeDomainCount: domains })
 }
 
+/** Without crunch, with a role of its own. */
+function reshaped(): Release {
+  const { definition } = shop('4.0.0')
+  const { web } = definition.roles
+  const extra = role('extra', { instances: 3, endpoints: [endpoint('side', 8090)] })
+  return makeRelease('shop', '4.0.0', [...(web === undefined ? [] : [web]), extra], { upgradeDomainCount: 3 })
+}
+
+/** More and larger instances, other endpoints, another platform. */
+function grown(): Release {
+  const roles = [
+    role('web', {
+      instances: 5,
+      size: 'big',
+      endpoints: [endpoint('http', 8088), endpoint('inside', 0, { internal: true }), endpoint('more', 8080)],
+      settings: { colour: 'red', shape: 'round' },
+    }),
+    role('crunch', { kind: 'worker', endpoints: [], instances: 1, settings: { depth: '1' } }),
+  ]
+  const platform = { version: '2', trustLevel: 'full' } as const
+  return makeRelease('shop', '4.1.0', roles, { upgradeDomainCount: 3, platform })
+}
+
 /** What the packages of blog bring, and what its operator gives instead. */
 const CERTIFICATES = ['1.0.0', '1.1.0', '1.2.0-bad', 'given', 'renewed'].map(name =>
   certificate(name, ['blog.localhost']),
@@ -49,6 +72,8 @@ export const RELEASES: readonly Release[] = [
   shop('1.3.0-hang', { crunch: '1.0.0' }),
   shop('2.0.0', {}, 9090),
   shop('3.0.0', {}, 8080, 4),
+  reshaped(),
+  grown(),
   blog('1.0.0'),
   blog('1.1.0'),
   blog('1.2.0-bad'),
@@ -66,6 +91,10 @@ const USUAL = [
   '1.3.0-hang',
   '2.0.0',
   '3.0.0',
+  '4.0.0',
+  '4.1.0',
+  '4.0.0',
+  '4.1.0',
 ]
 
 /** Asks for one thing after another, mostly sensible, and repeats what got no answer under the same key. */
@@ -153,10 +182,12 @@ export class Operator {
         slot,
         package: release,
         mode: random.pick(UPGRADE_MODES),
-        force: false,
+        force: random.chance(0.8),
         overlap: false,
         restartUnchanged: random.chance(0.2),
         policy: this.#policy(),
+        ...(random.chance(0.1) ? { allowRoleChanges: false } : {}),
+        ...(random.chance(0.2) ? { configuration: { roles: { web: { instances: random.between(0, 6) } } } } : {}),
         ...(service === 'shop' && random.chance(0.2) ? { role: random.pick(['web', 'crunch']) } : {}),
       }
     }
@@ -204,7 +235,10 @@ export class Operator {
     }
     const web = random.chance(0.75)
       ? { instances: random.between(0, 6) }
-      : { settings: { colour: random.pick(['red', 'green', 'blue']) } }
+      : {
+          settings: { colour: random.pick(['red', 'green', 'blue']) },
+          ...(random.chance(0.3) ? { instances: random.between(0, 6) } : {}),
+        }
     return { kind: 'configure', service, slot, configuration: { roles: { web } } }
   }
 

@@ -77,6 +77,7 @@ export function makeRelease(
       upgradeDomainCount: 5,
       requires: null,
       breaksData: false,
+      platform: { version: null, trustLevel: 'full' },
       vips: { production: { host: '127.0.0.1', portOffset: 0 }, staging: { host: '127.0.0.1', portOffset: 1 } },
       hostNames: { production: `${name}.localhost`, staging: `staging.${name}.localhost` },
       roles: Object.fromEntries(roles.map(definition => [definition.name, definition])),

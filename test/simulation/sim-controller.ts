@@ -22,6 +22,8 @@ const SETTINGS: FabricSettings = {
   limits: DEFAULT_LIMITS,
   endpointDefaults: DEFAULT_FABRIC_CONFIG.endpointDefaults,
   portRange: { from: 20_000, to: 29_999 },
+  sizes: { big: { cores: 2, memoryBytes: 1 } },
+  quota: { cores: 40 },
 }
 
 /** Says whether the controller dies at its commit number `commit`, and on which side of the disk. */

@@ -1,33 +1,11 @@
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/until.ts'
+import { installInto } from './support/install.ts'
 import { startSteadyLoad } from './support/steady-load.ts'
 import { startSystem } from './support/system.ts'
-
-/** Copies a package of the registry and all it depends on, as an installation would lay them out. */
-function installInto(folder: string, name: string, from = import.meta.url, done = new Set<string>()): void {
-  if (done.has(name)) return
-  done.add(name)
-  const paths = createRequire(from).resolve.paths(name) ?? []
-  for (const path of paths) {
-    let manifest: { dependencies?: Record<string, string> }
-    try {
-      // The manifest is the package's own file of this shape.
-      manifest = JSON.parse(readFileSync(join(path, name, 'package.json'), 'utf8')) as typeof manifest
-    } catch {
-      continue
-    }
-    cpSync(join(path, name), join(folder, 'node_modules', name), { recursive: true, dereference: true })
-    for (const dependency of Object.keys(manifest.dependencies ?? {})) {
-      installInto(folder, dependency, join(path, name, 'package.json'), done)
-    }
-    return
-  }
-  throw new Error(`${name} is not installed beside ${dirname(from)}`)
-}
 
 /** http-server, unmodified, with one page. */
 function webSite(t: Test, version: string): string {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { PlanView } from '../../contracts/api.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Session } from '../session.ts'
+import { planText } from '../print/plan.ts'
 import { act, type VerbContext } from '../verb.ts'
 import { upload } from './deploy.ts'
 import { upgradeBody, upgradeOptions, type UpgradeFlags } from './upgrade.ts'
@@ -28,12 +29,5 @@ const ENDINGS = { none: EXIT.done, changes: EXIT.usage, refused: EXIT.failed } a
 
 function print(session: Session, plan: PlanView): void {
   session.exitCode = ENDINGS[plan.outcome]
-  session.result('plan', plan, () =>
-    [
-      ...(plan.outcome === 'none' ? ['nothing to do'] : []),
-      ...plan.blockers.map(each => `refused: ${each.message} [${each.code}]`),
-      ...plan.warnings.map(each => `warning: ${each}`),
-      ...plan.steps.map((step, index) => `${index + 1}. ${step}`),
-    ].join('\n'),
-  )
+  session.result('plan', plan, () => planText(plan))
 }

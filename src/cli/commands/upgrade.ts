@@ -17,6 +17,8 @@ export interface UpgradeFlags {
   readonly force?: boolean
   readonly restartUnchanged?: boolean
   readonly overlap?: boolean
+  /** False with `--no-role-changes`. */
+  readonly roleChanges?: boolean
 }
 
 /** `upgrade`, `upgrade set`, `walk`, `rollback`. */
@@ -74,13 +76,14 @@ export function upgradeOptions(command: Command): Command {
     .option('--role <name>', 'only this role')
     .option('--config <file>', 'a service configuration; default: the latest accepted')
     .option('--label <text>', 'a name for people')
-    .option('--force', 'go on although local data may be lost (no change asks for it yet)')
+    .option('--force', 'go on although local data may be lost')
     .option('--restart-unchanged', 'upgrade roles that did not change, too')
+    .option('--no-role-changes', 'keep roles that the package lacks, refuse changed ones')
     .option('--overlap', 'a superseding walk may take a second domain down (none supersedes yet)')
 }
 
 export async function upgradeBody(flags: UpgradeFlags): Promise<Omit<UpgradeBody, 'package'>> {
-  const { mode, policy, role, label, force, restartUnchanged, overlap } = flags
+  const { mode, policy, role, label, force, restartUnchanged, overlap, roleChanges } = flags
   return {
     ...(mode === undefined ? {} : { mode }),
     ...(policy === undefined ? {} : { policy: await readPolicy(policy) }),
@@ -89,6 +92,7 @@ export async function upgradeBody(flags: UpgradeFlags): Promise<Omit<UpgradeBody
     ...(force === undefined ? {} : { force }),
     ...(restartUnchanged === undefined ? {} : { restartUnchanged }),
     ...(overlap === undefined ? {} : { overlap }),
+    ...(roleChanges === false ? { allowRoleChanges: false } : {}),
     ...(flags.config === undefined ? {} : { configuration: await readConfigurationFile(flags.config) }),
   }
 }

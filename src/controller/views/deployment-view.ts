@@ -6,6 +6,7 @@ import { certificateNotes, knownIn } from '../../fabric/certificates.ts'
 import { Draft } from '../../fabric/draft.ts'
 import { instanceHealth } from '../../fabric/health/instance-health.ts'
 import { isReady, specOf } from '../../fabric/instances.ts'
+import { coresOf } from '../../fabric/quota.ts'
 import { rolesOf } from '../../fabric/project.ts'
 import { Refused } from '../../fabric/refusal.ts'
 import type { DeploymentRecord, FabricState, RoleRecord, UpgradeRecord } from '../../fabric/state.ts'
@@ -35,6 +36,7 @@ export function viewDeployment(
     status: statusOf(deployment, roles),
     createdAt: new Date(deployment.createdAt).toISOString(),
     upgradeDomainCount: deployment.upgradeDomainCount,
+    platform: platformOf(roles),
     locked: isLocked(state, deployment),
     rollbackAllowed: blocked === null,
     ...(blocked === null ? {} : { rollbackBlockedBy: blocked }),
@@ -78,12 +80,20 @@ function statusOf(deployment: DeploymentRecord, roles: readonly RoleRecord[]): D
   }
 }
 
+/** What its roles are to run on: one for all, save that an upgrade of one role alone leaves the others on theirs. */
+function platformOf(roles: readonly RoleRecord[]): DeploymentView['platform'] {
+  const [first] = roles
+  return first === undefined ? { version: null, trustLevel: 'full' } : specOf(first, first.target).platform
+}
+
 function viewRole(state: FabricState, deployment: DeploymentRecord, role: RoleRecord, now: Moment): RoleView {
   const spec = specOf(role, role.target)
   return {
     name: role.name,
     kind: spec.definition.kind,
     version: spec.version,
+    size: spec.definition.size,
+    cores: coresOf(spec.definition, state.fabric.settings),
     instances: role.instances.length,
     ready: role.instances.filter(isReady).length,
     endpoints: spec.definition.endpoints.map(({ name, protocol, port, internal }) => ({
@@ -152,15 +162,20 @@ function stuckOf(state: FabricState, { stuck }: UpgradeRecord, roles: readonly R
 function waitingOf(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): string | null {
   switch (upgrade.phase) {
     case 'preparing':
-      return 'the package on every node'
+      if (Object.keys(upgrade.counts).length === 0) return 'the package on every node'
+      return 'the package on every node, and instances of larger counts to be ReadyRole'
     case 'waiting':
       return upgrade.walk === null && waitsForWalk(upgrade)
         ? `\`vipswap walk\` of domain ${upgrade.domains[upgrade.position] ?? 0}`
         : null
+    case 'removing':
+      return 'what the new version does not have to drain and stop'
     case 'walking':
     case 'verifying': {
       const busy = roles.flatMap(role =>
-        role.instances.filter(instance => !isReady(instance)).map(instance => `${instance.id} (${instance.stage})`),
+        role.instances
+          .filter(instance => !isReady(instance) && instance.stage !== 'planned')
+          .map(instance => `${instance.id} (${instance.stage})`),
       )
       if (busy.length > 0) return `${busy.join(', ')} to be ReadyRole`
       return upgrade.mode === 'monitored' ? 'the deployment to stay healthy for the stable duration' : null

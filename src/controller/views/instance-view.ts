@@ -76,7 +76,7 @@ function detailOf(
   if (!online) return `node ${instance.node} is not connected`
   switch (instance.stage) {
     case 'planned':
-      return 'waits for its addresses and its package'
+      return 'waits for its addresses, its package, or its upgrade domain'
     case 'draining':
       return 'finishes what it has'
     case 'retiring':

@@ -5,6 +5,7 @@ import { missingAcknowledgements } from '../../fabric/acknowledgements.ts'
 import { isReady } from '../../fabric/instances.ts'
 import { rolesOf } from '../../fabric/project.ts'
 import { receiptSoFar } from '../../fabric/receipts.ts'
+import { leaves } from '../../fabric/upgrade/roles.ts'
 import type { FabricState, OperationRecord, UpgradeRecord } from '../../fabric/state.ts'
 import { brokenOf } from '../../model/ledger-row.ts'
 
@@ -102,9 +103,11 @@ function walkProgress(
   const domains = shown.map(domain => {
     const here = rolesOf(state, deployment).flatMap(role => {
       const change = own(upgrade.roles, role.name)
-      const target = upgrade.direction === 'forward' ? change?.to : change?.from
+      const fresh = upgrade.direction === 'forward' && upgrade.added.includes(role.name)
+      const target = fresh ? role.target : upgrade.direction === 'forward' ? change?.to : change?.from
       return role.instances
-        .filter(instance => change !== undefined && instance.upgradeDomain === domain)
+        .filter(instance => target !== undefined && instance.upgradeDomain === domain)
+        .filter(instance => !leaves(upgrade, role.name, instance))
         .map(instance => instance.spec === target && isReady(instance))
     })
     return { domain, done: here.filter(Boolean).length, total: here.length }
@@ -141,6 +144,7 @@ export function viewReceipt(state: FabricState, operation: OperationRecord): Rec
     to: operation.to,
     complete: receipt.complete,
     note: receipt.note,
+    remarks: operation.remarks,
     traffic: receipt.traffic,
     totals: {
       arrived: sum(row => row.arrived),

@@ -8,13 +8,14 @@ import type {
 import type { OperationKind } from '../../contracts/api.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { addInstance, isReady, startAgain, takeDown } from '../instances.ts'
+import { addInstance, isReady, specOf, startAgain, takeDown } from '../instances.ts'
 import { requireDeployment, requireService } from '../lookup.ts'
 import { beginOperation, clearTheWay, endOperation, enterStep, requireFree } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type OperationRecord } from '../state.ts'
-import { beginUpgrade, changedRoles, requireUpgradable, type Wish } from '../upgrade/accept.ts'
+import { beginUpgrade, differs, requireUpgradable, type Wish } from '../upgrade/accept.ts'
+import { coresInUse, quotaBlockers } from '../quota.ts'
 import { changedCertificates, configurationOf } from '../certificates.ts'
 import type { Configuration } from '../../model/definition.ts'
 import { applyCertificates, shownConflicts } from './renew.ts'
@@ -113,43 +114,48 @@ export function acceptStatus(draft: Draft, command: StatusCommand): string {
 }
 
 /**
- * Changes instance counts at once, settings by a walk over the domains with the package that runs, certificates by
- * another table alone.
+ * Changes instance counts at once, settings (with counts, where both are given) by a walk over the domains with the
+ * package that runs, certificates by another table alone.
  */
 export function acceptConfigure(draft: Draft, command: ConfigureCommand): string {
   const seen = requireDeployment(draft, command.service, command.slot)
   const release = requireRelease(draft.releases, seen.package)
+  // A role may be of an earlier package than the deployment's, and the latter may not have it.
+  const definitions = Object.fromEntries(
+    draft.rolesOf(seen.id).map(role => [role.name, specOf(role, role.target).definition]),
+  )
   const certificates = changedCertificates(configurationOf(seen), command.configuration)
   if (certificates.length > 0 && onlyCertificates(command.configuration)) {
     requireNoPreparedSwap(draft, command.service)
     if (seen.state === 'pending' || seen.state === 'deleting') requireUpgradable(draft, seen)
-    refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
+    refuseIfAny(checkConfiguration(definitions, command.configuration))
     return applyCertificates(draft, seen.id, command.configuration, certificates)
   }
   requireUpgradable(draft, seen)
-  refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
+  refuseIfAny(checkConfiguration(definitions, command.configuration))
   const configuration = mergeConfiguration(seen.configuration, command.configuration)
   const counts = Object.entries(command.configuration.roles).flatMap(([name, { instances }]) => {
     const running = draft.roles.get(roleKey(seen.id, name))?.instances.length
     return instances === undefined || instances === running ? [] : [{ name, instances }]
   })
   const settings = Object.values(command.configuration.roles).some(role => Object.keys(role.settings ?? {}).length > 0)
-  const fronted = counts.find(({ name }) => (own(release.definition.roles, name)?.upstreams.length ?? 0) > 0)
+  const fronted = counts.find(({ name }) => (own(definitions, name)?.upstreams.length ?? 0) > 0)
   if (fronted !== undefined) {
     refuse(
       'change_not_allowed',
       `role ${fronted.name} fronts what its \`upstreams\` list: deploy a package that lists others`,
     )
   }
-  if (counts.length > 0 && settings) {
-    refuse(
-      'change_not_allowed',
-      'instance counts and settings change in two steps: `vipswap scale` first, then the settings',
-    )
-  }
-  if (counts.length === 0) {
-    const wish: Wish = { mode: 'auto', role: null, restartUnchanged: false, ownPackages: true, label: seen.label }
-    if (changedRoles(draft, seen.id, release, configuration, wish).length === 0) {
+  if (counts.length === 0 || settings) {
+    const wish: Wish = {
+      mode: 'auto',
+      role: null,
+      restartUnchanged: false,
+      ownPackages: true,
+      allowRoleChanges: true,
+      label: seen.label,
+    }
+    if (!differs(draft, seen.id, release, configuration, wish)) {
       if (certificates.length === 0) refuse('nothing_to_do', `nothing in it differs from what ${seen.id} has already`)
       return applyCertificates(draft, seen.id, command.configuration, certificates)
     }
@@ -163,10 +169,12 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
     'scaling',
     `scale ${seen.id}: ${counts.map(({ name, instances }) => `${name}=${instances}`).join(', ')}`,
   )
+  const cores = coresInUse(draft)
   const deployment = draft.deployments.edit(seen.id)
   if (deployment !== undefined) deployment.configuration = configuration
   refuseIfAny(shownConflicts(draft, command.service))
   for (const { name, instances } of counts) scaleRole(draft, seen, name, instances, operation)
+  refuseIfAny(quotaBlockers(draft, cores))
   return operation.id
 }
 

@@ -1,22 +1,23 @@
 import type { CreateCommand } from '../../contracts/command.ts'
 import type { Draft } from '../draft.ts'
 import { allAcknowledged } from '../acknowledgements.ts'
-import { addInstance, isReady, takeDown } from '../instances.ts'
+import { isReady, takeDown } from '../instances.ts'
 import { beginOperation, clearTheWay, endOperation, enterStep } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
-import { checkConfiguration, instanceCount, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
+import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import {
   roleKey,
   type DeploymentRecord,
   type ListenerRecord,
   type OperationRecord,
-  type RoleRecord,
   type ServiceRecord,
 } from '../state.ts'
 import { missingCertificates } from '../certificates.ts'
 import { addressConflicts } from './conflicts.ts'
 import { facesOf } from './faces.ts'
-import { addressesOf, bindingError, internalListeners, listenersFor } from './listeners.ts'
+import { addressesOf, bindingError, endpointsOfDeployment, internalListeners, listenersFor } from './listeners.ts'
+import { quotaBlockers, coresInUse, sizeBlockers } from '../quota.ts'
+import { createRole } from '../upgrade/roles.ts'
 import type { Slot } from '../../model/common.ts'
 import type { Release } from '../../model/release.ts'
 import { DEFAULT_UPGRADE_POLICY } from '../../model/upgrade-policy.ts'
@@ -35,6 +36,8 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
   )
   refuseIfAny(checkConfiguration(definition.roles, configuration))
   refuseIfAny(missingCertificates(definition, release, configuration))
+  refuseIfAny(sizeBlockers(Object.values(definition.roles), draft.fabric.settings))
+  const cores = coresInUse(draft)
   const existing = draft.services.get(command.service)
   const occupant = existing?.slots[command.slot] ?? null
   if (occupant !== null && !command.replace) {
@@ -76,6 +79,7 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
   operation.replaces = occupant
   if (occupant === null) bind(draft, operation, deployment)
   else removeInstances(draft, occupant)
+  refuseIfAny(quotaBlockers(draft, cores))
   return operation.id
 }
 
@@ -100,21 +104,7 @@ function createDeployment(
   const id = `d${draft.fabric.nextDeployment}`
   draft.fabric.nextDeployment += 1
   const { definition } = release
-  for (const role of Object.values(definition.roles)) {
-    const spec = makeSpec(release, role, configuration)
-    const record: RoleRecord = draft.roles.put(roleKey(id, role.name), {
-      deployment: id,
-      name: role.name,
-      specs: { [spec.id]: spec },
-      target: spec.id,
-      removedIncarnation: 0,
-      instances: [],
-    })
-    const count = instanceCount(role, configuration)
-    for (let index = 0; index < count; index++)
-      addInstance(draft, record, index, definition.upgradeDomainCount, 'planned')
-  }
-  return draft.deployments.put(id, {
+  const deployment = draft.deployments.put(id, {
     id,
     service: command.service,
     label: command.label ?? definition.version,
@@ -125,10 +115,14 @@ function createDeployment(
     upgradeDomainCount: definition.upgradeDomainCount,
     breaksData: definition.breaksData,
     configuration,
-    internal: internalListeners(id, command.service, definition),
+    internal: [],
     upgrade: null,
     policy: DEFAULT_UPGRADE_POLICY,
+    formerRoles: {},
   })
+  for (const role of Object.values(definition.roles)) createRole(draft, deployment, role, release, configuration)
+  deployment.internal = internalListeners(id, command.service, endpointsOfDeployment(draft, id))
+  return deployment
 }
 
 /** Every instance of a deployment begins its way out. */

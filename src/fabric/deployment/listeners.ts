@@ -5,7 +5,7 @@ import { SLOTS } from '../../model/common.ts'
 import type { EndpointDefinition, ServiceDefinition, VipAddresses } from '../../model/definition.ts'
 import type { Draft } from '../draft.ts'
 import { specOf } from '../instances.ts'
-import type { ListenerRecord, ServiceRecord } from '../state.ts'
+import type { ListenerRecord, RoleSpec, ServiceRecord } from '../state.ts'
 
 export interface RoleEndpoint {
   role: string
@@ -18,27 +18,64 @@ export interface RoleEndpoint {
  */
 export function listenersFor(draft: Draft, service: Readonly<ServiceRecord>): ListenerRecord[] {
   const inSlot = {
-    production: endpointsOfDeployment(draft, service.slots.production ?? ''),
-    staging: endpointsOfDeployment(draft, service.slots.staging ?? ''),
+    production: endpointsListened(draft, service.slots.production ?? '').filter(isPublic),
+    staging: endpointsListened(draft, service.slots.staging ?? '').filter(isPublic),
   }
-  const wanted: ListenerRecord[] = []
-  for (const named of [...inSlot.production, ...inSlot.staging]) {
-    const isIt = (other: RoleEndpoint): boolean =>
-      other.role === named.role && other.endpoint.name === named.endpoint.name && !other.endpoint.internal
+  const wanted: { slot: Slot; named: RoleEndpoint }[] = []
+  for (const { role, endpoint } of [...inSlot.production, ...inSlot.staging]) {
+    const isIt = (other: RoleEndpoint): boolean => other.role === role && other.endpoint.name === endpoint.name
     for (const slot of SLOTS) {
-      const key = `${service.name}/${slot}/${named.role}/${named.endpoint.name}`
-      const found = inSlot[slot].find(isIt) ?? inSlot[slot === 'staging' ? 'production' : 'staging'].find(isIt)
-      if (found === undefined || wanted.some(listener => listener.key === key)) continue
+      const other = inSlot[slot === 'staging' ? 'production' : 'staging']
+      const own = inSlot[slot].filter(isIt)
       // Its own deployment has that port under another name: there is nothing to keep for the other's.
-      if (!inSlot[slot].some(isIt) && hasPort(inSlot[slot], found.endpoint.port)) continue
-      wanted.push(listenerOf(service, slot, key, found))
+      const found =
+        own.length > 0 ? own : other.filter(named => isIt(named) && !hasPort(inSlot[slot], named.endpoint.port))
+      for (const named of found) {
+        if (wanted.every(one => one.slot !== slot || !isSame(one.named, named))) wanted.push({ slot, named })
+      }
     }
   }
-  return wanted
+  return withKeys(service, wanted)
+}
+
+function isPublic({ endpoint }: RoleEndpoint): boolean {
+  return !endpoint.internal
+}
+
+/** The same way in at the same port: two of one name are there while an upgrade moves it. */
+function isSame(a: RoleEndpoint, b: RoleEndpoint): boolean {
+  return a.role === b.role && a.endpoint.name === b.endpoint.name && a.endpoint.port === b.endpoint.port
 }
 
 function hasPort(endpoints: readonly RoleEndpoint[], port: number): boolean {
-  return port !== 0 && endpoints.some(({ endpoint }) => !endpoint.internal && endpoint.port === port)
+  return port !== 0 && endpoints.some(({ endpoint }) => endpoint.port === port)
+}
+
+/** What is there keeps its key; what is new is named after its endpoint, and where that is taken, after its port too. */
+function withKeys(
+  service: Readonly<ServiceRecord>,
+  wanted: readonly { slot: Slot; named: RoleEndpoint }[],
+): ListenerRecord[] {
+  const kept = wanted.map(({ slot, named: { role, endpoint } }) =>
+    service.listeners.find(
+      listener =>
+        listener.slot === slot &&
+        listener.role === role &&
+        listener.endpoint === endpoint.name &&
+        listener.port === portIn(service, slot, endpoint),
+    ),
+  )
+  const taken = new Set(kept.flatMap(listener => listener?.key ?? []))
+  return wanted.map(({ slot, named }, index) => {
+    const base = `${service.name}/${slot}/${named.role}/${named.endpoint.name}`
+    const key = kept[index]?.key ?? (taken.has(base) ? `${base}@${named.endpoint.port}` : base)
+    taken.add(key)
+    return listenerOf(service, slot, key, named)
+  })
+}
+
+function portIn({ vips }: Readonly<ServiceRecord>, slot: Slot, { port }: EndpointDefinition): number {
+  return port === 0 ? 0 : port + vips[slot].portOffset
 }
 
 function listenerOf(
@@ -48,8 +85,8 @@ function listenerOf(
   { role, endpoint }: RoleEndpoint,
 ): ListenerRecord {
   const before = service.listeners.find(listener => listener.key === key)
-  const { host, portOffset } = service.vips[slot]
-  const port = endpoint.port === 0 ? 0 : endpoint.port + portOffset
+  const { host } = service.vips[slot]
+  const port = portIn(service, slot, endpoint)
   const face =
     before?.protocol === endpoint.protocol
       ? { tls: before.tls, options: before.options, lent: before.lent }
@@ -67,35 +104,63 @@ function listenerOf(
   }
 }
 
+/** What the roles of a deployment are to have. */
 export function endpointsOfDeployment(draft: Draft, deployment: string): RoleEndpoint[] {
-  return draft
-    .rolesOf(deployment)
-    .flatMap(role => specOf(role, role.target).definition.endpoints.map(endpoint => ({ role: role.name, endpoint })))
+  return draft.rolesOf(deployment).flatMap(role => endpointsOfRole(role.name, specOf(role, role.target)))
 }
 
-/** Internal listeners of a deployment: any free loopback port, kept for its life. */
+export function endpointsOfRole(role: string, { definition }: Pick<RoleSpec, 'definition'>): RoleEndpoint[] {
+  return definition.endpoints.map(endpoint => ({ role, endpoint }))
+}
+
+/**
+ * What a deployment listens for: while it is walked the endpoints of both ends, and from the last domain on those of the
+ * end it goes to. An address that both ends have stays the first one's until then.
+ */
+export function endpointsListened(draft: Draft, id: string): RoleEndpoint[] {
+  const upgrade = draft.deployments.get(id)?.upgrade ?? null
+  if (upgrade === null) return endpointsOfDeployment(draft, id)
+  const goes = upgrade.direction === 'forward' ? upgrade.removed : upgrade.added
+  if (upgrade.phase === 'removing') return endpointsOfDeployment(draft, id).filter(({ role }) => !goes.includes(role))
+  const at = (end: 'from' | 'to'): RoleEndpoint[] =>
+    draft.rolesOf(id).flatMap(role => {
+      if ((end === 'from' ? upgrade.added : upgrade.removed).includes(role.name)) return []
+      return endpointsOfRole(role.name, specOf(role, own(upgrade.roles, role.name)?.[end] ?? role.target))
+    })
+  const before = at('from')
+  return [...before, ...at('to').filter(named => !before.some(other => haveOneAddress(named, other)))]
+}
+
+function haveOneAddress(a: RoleEndpoint, b: RoleEndpoint): boolean {
+  if (a.endpoint.internal !== b.endpoint.internal) return false
+  if (a.endpoint.internal || a.endpoint.port === 0) return isSame(a, b)
+  return a.endpoint.port === b.endpoint.port
+}
+
+/** Internal listeners of a deployment: any free loopback port each, kept for its life; `before` are those it has. */
 export function internalListeners(
   deployment: string,
   service: string,
-  definition: ServiceDefinition,
+  endpoints: readonly RoleEndpoint[],
+  before: readonly Readonly<ListenerRecord>[] = [],
 ): ListenerRecord[] {
-  return Object.values(definition.roles).flatMap(role =>
-    role.endpoints
-      .filter(endpoint => endpoint.internal)
-      .map(endpoint => ({
-        key: `${service}/${deployment}/${role.name}/${endpoint.name}`,
+  return endpoints
+    .filter(({ endpoint }) => endpoint.internal)
+    .map(({ role, endpoint: { name, protocol } }) => {
+      const key = `${service}/${deployment}/${role}/${name}`
+      const fresh = {
+        key,
         slot: null,
-        role: role.name,
-        endpoint: endpoint.name,
-        protocol: endpoint.protocol,
+        role,
+        endpoint: name,
+        protocol,
         tls: null,
         options: DEFAULT_OPTIONS,
         lent: false,
-        host: '127.0.0.1',
-        port: 0,
-        bound: null,
-      })),
-  )
+      }
+      const there = before.find(listener => listener.key === key && listener.protocol === protocol)
+      return there ?? { ...fresh, host: '127.0.0.1', port: 0, bound: null }
+    })
 }
 
 /** The addresses and host names of a service that is created now: the fabric's word, else the package's. */

@@ -7,6 +7,7 @@ import { requireService } from '../lookup.ts'
 import { beginOperation, endOperation, operationsOn } from '../operations.ts'
 import { refuse, refuseIfAny, type Blocker } from '../refusal.ts'
 import type { ServiceRecord } from '../state.ts'
+import { swapWarnings } from '../version-path.ts'
 import { describeWalk } from '../upgrade/gate.ts'
 import { certificateConflicts } from './conflicts.ts'
 import { facesOf } from './faces.ts'
@@ -52,6 +53,7 @@ export function swapPreflight(
     blockers.push({ code: 'operation_in_progress', message: `${operation.kind} ${operation.id} is in progress` })
   }
   if (production !== null) compareEndpoints(draft, production, staging, blockers)
+  warnings.push(...swapWarnings(draft, production, staging))
   const swapped = { ...service, slots: { production: staging, staging: production } }
   blockers.push(...certificateConflicts(draft, swapped, facesOf(draft, swapped)))
   const instances = draft.rolesOf(staging).flatMap(role => role.instances)

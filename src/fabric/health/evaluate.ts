@@ -95,7 +95,9 @@ function judgeRole(
   role: Readonly<RoleRecord>,
 ): { health: RoleHealth; evaluations: Evaluation[] } {
   const evaluations: Evaluation[] = []
-  const instances = role.instances.map(instance => {
+  // What is planned comes with a later domain, or once its deployment has its addresses.
+  const there = role.instances.filter(({ stage }) => stage !== 'planned')
+  const instances = there.map(instance => {
     const about = { role: role.name, instance: instance.id }
     const key = instanceKey(role.deployment, instance.id)
     const itself = instanceHealth(source.observed, role.deployment, instance)

@@ -9,9 +9,21 @@ import type { Draft } from '../draft.ts'
 import { beginOperation, requireFree } from '../operations.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
-import { canonicalSettings, checkConfiguration, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
-import { roleKey, type DeploymentRecord, type RoleRecord, type RoleSpec } from '../state.ts'
+import {
+  canonicalSettings,
+  checkConfiguration,
+  instanceCount,
+  makeSpec,
+  mergeConfiguration,
+  requireRelease,
+} from '../specs.ts'
+import { roleKey, type DeploymentRecord, type RoleRecord, type RoleSpec, type UpgradeRecord } from '../state.ts'
+import type { Comparison } from '../detect-changes.ts'
+import { addInstance, specOf } from '../instances.ts'
+import { coresInUse, quotaBlockers } from '../quota.ts'
+import { claimAddresses } from './addresses.ts'
 import { forbiddenChanges } from './changes.ts'
+import { changesEndpoints, createRole, leaves } from './roles.ts'
 import { applyCertificates, shownConflicts } from '../deployment/renew.ts'
 import { changedCertificates, missingCertificates } from '../certificates.ts'
 import { unhealthyNow } from '../health/evaluate.ts'
@@ -21,36 +33,26 @@ import { freshClocks } from './clocks.ts'
 import { describeWalk } from './gate.ts'
 
 /** The mode of an upgrade that names none. */
-const DEFAULT_MODE: UpgradeMode = 'monitored'
+export const DEFAULT_MODE: UpgradeMode = 'monitored'
 
 /** Accepts an in-place upgrade, or refuses and changes nothing. Answers the operation's id. */
 export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
   const deployment = requireDeployment(draft, command.service, command.slot)
   requireUpgradable(draft, deployment)
   const release = requireRelease(draft.releases, command.package)
-  const roles = draft.rolesOf(deployment.id)
-  refuseIfAny(forbiddenChanges(deployment, roles, release.definition))
   if (command.role !== undefined && own(release.definition.roles, command.role) === undefined) {
     refuse(
       'role_not_found',
       `there is no role "${command.role}"; roles are ${Object.keys(release.definition.roles).join(', ')}`,
     )
   }
-  const configuration =
-    command.configuration === undefined
-      ? deployment.configuration
-      : mergeConfiguration(deployment.configuration, command.configuration)
+  const comparison = compareWith(draft, deployment, release, command)
+  const { configuration } = comparison
+  const policy = resolvePolicy(command.policy ?? {}, DEFAULT_UPGRADE_POLICY)
+  const leave = { force: command.force, allowRoleChanges: command.allowRoleChanges ?? policy.allowRoleChanges }
+  refuseIfAny(forbiddenChanges(draft, comparison, leave))
   if (command.configuration !== undefined) {
     refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
-    for (const [name, role] of Object.entries(command.configuration.roles)) {
-      const running = roles.find(candidate => candidate.name === name)?.instances.length
-      if (role.instances !== undefined && role.instances !== running) {
-        refuse(
-          'change_not_allowed',
-          `role ${name} runs ${running} instances: scale first (\`vipswap scale ${name}=${role.instances}\`), then upgrade`,
-        )
-      }
-    }
   }
   refuseIfAny(missingCertificates(release.definition, release, configuration))
   const wish: Wish = {
@@ -58,14 +60,34 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
     role: command.role ?? null,
     restartUnchanged: command.restartUnchanged,
     ownPackages: false,
+    allowRoleChanges: leave.allowRoleChanges,
     label: command.label ?? release.definition.version,
     policy: command.policy ?? {},
   }
   const certificates = changedCertificates(deployment.configuration, configuration)
-  if (certificates.length > 0 && changedRoles(draft, deployment.id, release, configuration, wish).length === 0) {
+  if (certificates.length > 0 && !differs(draft, deployment.id, release, configuration, wish)) {
     return applyCertificates(draft, deployment.id, command.configuration ?? { roles: {} }, certificates)
   }
   return beginUpgrade(draft, deployment.id, release, configuration, wish)
+}
+
+/** What runs beside what an upgrade asks for, under the latest accepted configuration where it brings none. */
+export function compareWith(
+  draft: Draft,
+  deployment: Readonly<DeploymentRecord>,
+  release: Release,
+  { role, configuration }: Pick<UpgradeCommand, 'role' | 'configuration'>,
+): Comparison {
+  return {
+    deployment,
+    roles: draft.rolesOf(deployment.id),
+    release,
+    configuration:
+      configuration === undefined
+        ? deployment.configuration
+        : mergeConfiguration(deployment.configuration, configuration),
+    only: role ?? null,
+  }
 }
 
 /** Is the deployment in a state from which a walk may begin? Refuses if not. */
@@ -93,13 +115,15 @@ export interface Wish {
   restartUnchanged: boolean
   /** Each role stays on the package it runs, which need not be the deployment's after an upgrade of one role. */
   ownPackages: boolean
+  /** Off: roles that the release does not have are kept. */
+  allowRoleChanges: boolean
   label: string
   /** Over the default policy. */
   policy?: UpgradePolicySource
 }
 
 /** Roles that `release` under `configuration` would have run otherwise than they do, and how. */
-export function changedRoles(
+function changedRoles(
   draft: Draft,
   id: string,
   release: Release,
@@ -108,12 +132,67 @@ export function changedRoles(
 ): { role: Readonly<RoleRecord>; spec: RoleSpec }[] {
   return draft.rolesOf(id).flatMap(role => {
     const current = role.specs[role.target]
-    const source = wish.ownPackages && current !== undefined ? requireRelease(draft.releases, current.package) : release
+    const source = sourceOf(draft, role, release, wish)
     const definition = own(source.definition.roles, role.name)
     if (definition === undefined || (wish.role !== null && wish.role !== role.name)) return []
     const spec = makeSpec(source, definition, configuration)
     return current !== undefined && isUnchanged(current, spec) && !wish.restartUnchanged ? [] : [{ role, spec }]
   })
+}
+
+function sourceOf(
+  draft: Draft,
+  role: Readonly<RoleRecord>,
+  release: Release,
+  { ownPackages }: Pick<Wish, 'ownPackages'>,
+): Release {
+  return ownPackages ? requireRelease(draft.releases, specOf(role, role.target).package) : release
+}
+
+/** Roles and instances that are at one end of the walk only. */
+function composition(
+  draft: Draft,
+  id: string,
+  release: Release,
+  configuration: Configuration,
+  wish: Pick<Wish, 'role' | 'ownPackages' | 'allowRoleChanges'>,
+): Pick<UpgradeRecord, 'added' | 'removed' | 'counts'> {
+  const roles = draft.rolesOf(id)
+  const counts: UpgradeRecord['counts'] = {}
+  const removed: string[] = []
+  for (const role of roles) {
+    if (wish.role !== null && wish.role !== role.name) continue
+    const definition = own(sourceOf(draft, role, release, wish).definition.roles, role.name)
+    const from = role.instances.length
+    if (definition === undefined) {
+      if (wish.role !== null || !wish.allowRoleChanges || wish.ownPackages) continue
+      removed.push(role.name)
+      counts[role.name] = { from, to: 0 }
+    } else {
+      // Without a new package only a configuration asks for another count: a role that did not change keeps an older one's.
+      const to = wish.ownPackages
+        ? (own(configuration.roles, role.name)?.instances ?? from)
+        : instanceCount(definition, configuration)
+      if (from !== to) counts[role.name] = { from, to }
+    }
+  }
+  const added = wish.ownPackages
+    ? []
+    : Object.keys(release.definition.roles).filter(
+        name => (wish.role === null || wish.role === name) && roles.every(role => role.name !== name),
+      )
+  for (const name of added) {
+    const definition = own(release.definition.roles, name)
+    if (definition !== undefined) counts[name] = { from: 0, to: instanceCount(definition, configuration) }
+  }
+  return { added, removed, counts }
+}
+
+/** Is there anything to walk? */
+export function differs(draft: Draft, id: string, release: Release, configuration: Configuration, wish: Wish): boolean {
+  const { added, removed, counts } = composition(draft, id, release, configuration, wish)
+  if (added.length > 0 || removed.length > 0 || Object.keys(counts).length > 0) return true
+  return changedRoles(draft, id, release, configuration, wish).length > 0
 }
 
 /** Records the walk from what runs to `release` under `configuration`; refuses with `nothing_to_do` if no role differs. */
@@ -130,9 +209,13 @@ export function beginUpgrade(
   requirePolicy(policy, Object.keys(release.definition.roles))
   deployment.policy = policy
   const baseline = policy.baseline ? unhealthyNow(healthOf(draft), id, draft.rolesOf(id), policy) : []
+  const cores = coresInUse(draft)
+  const { added, removed, counts } = composition(draft, id, release, configuration, wish)
   const changed: Record<string, { from: string; to: string }> = {}
-  const domains = new Set<number>()
-  for (const { role: seen, spec } of changedRoles(draft, id, release, configuration, wish)) {
+  const changes = changedRoles(draft, id, release, configuration, wish)
+  // More instances of what runs come on the version that runs; what is fronted has none of them there.
+  for (const [name, count] of Object.entries(counts)) growRole(draft, deployment, name, count, false)
+  for (const { role: seen, spec } of changes) {
     const role = draft.roles.edit(roleKey(id, seen.name))
     if (role === undefined) continue
     // The same identity and settings restarted on purpose still needs a name of its own to be walked to.
@@ -140,9 +223,13 @@ export function beginUpgrade(
     role.specs[to] = { ...spec, id: to }
     changed[seen.name] = { from: role.target, to }
     role.target = to
-    for (const instance of role.instances) domains.add(instance.upgradeDomain)
   }
-  if (Object.keys(changed).length === 0) {
+  for (const [name, count] of Object.entries(counts)) growRole(draft, deployment, name, count, true)
+  for (const name of added) {
+    const definition = own(release.definition.roles, name)
+    if (definition !== undefined) createRole(draft, deployment, definition, release, configuration)
+  }
+  if (Object.keys(changed).length + Object.keys(counts).length === 0) {
     refuse(
       'nothing_to_do',
       `every role already runs what ${release.definition.version} says; \`--restart-unchanged\` restarts them all the same`,
@@ -158,7 +245,6 @@ export function beginUpgrade(
   })
   operation.from = { version: deployment.version, package: deployment.package }
   operation.to = { version: release.definition.version, package: release.digest }
-  const order = [...domains].toSorted((a, b) => a - b)
   deployment.upgrade = {
     operation: operation.id,
     mode: wish.mode,
@@ -174,13 +260,17 @@ export function beginUpgrade(
       package: release.digest,
       version: release.definition.version,
       label: wish.label,
-      configuration,
+      configuration: without(configuration, removed),
       breaksData: release.definition.breaksData,
     },
     roles: changed,
-    domains: order,
+    added,
+    removed,
+    counts,
+    domains: [],
     position: 0,
     phase: 'preparing',
+    closing: null,
     walk: null,
     clocks: freshClocks(draft.now),
     walked: [],
@@ -189,12 +279,50 @@ export function beginUpgrade(
     stuck: [],
     baseline,
   }
-  refuseIfAny(shownConflicts(draft, deployment.service))
+  deployment.upgrade.domains = domainsOf(draft, id, deployment.upgrade)
+  if (changesEndpoints(draft, id, deployment.upgrade)) claimAddresses(draft, deployment)
+  else refuseIfAny(shownConflicts(draft, deployment.service))
+  refuseIfAny(quotaBlockers(draft, cores))
   return operation.id
 }
 
+/** Plans the instances that a larger count asks for. */
+function growRole(
+  draft: Draft,
+  deployment: Readonly<DeploymentRecord>,
+  name: string,
+  { from, to }: { from: number; to: number },
+  fronted: boolean,
+): void {
+  const role = draft.roles.edit(roleKey(deployment.id, name))
+  if (role === undefined || specOf(role, role.target).definition.upstreams.length > 0 !== fronted) return
+  for (let index = Math.max(from, role.instances.length); index < to; index++)
+    addInstance(draft, role, index, deployment.upgradeDomainCount, 'planned')
+}
+
+/** Domains with instances that restart, or that come with them, in order. */
+function domainsOf(draft: Draft, id: string, upgrade: UpgradeRecord): number[] {
+  const domains = draft.rolesOf(id).flatMap(role => {
+    const change = own(upgrade.roles, role.name)
+    const fresh = upgrade.added.includes(role.name)
+    return role.instances
+      .filter(instance => !leaves(upgrade, role.name, instance) && (fresh || change !== undefined))
+      .map(({ upgradeDomain }) => upgradeDomain)
+  })
+  return [...new Set(domains)].toSorted((a, b) => a - b)
+}
+
+function without({ roles }: Configuration, removed: readonly string[]): Configuration {
+  return { roles: Object.fromEntries(Object.entries(roles).filter(([name]) => !removed.includes(name))) }
+}
+
 function isUnchanged(current: RoleSpec, next: RoleSpec): boolean {
-  return current.identity === next.identity && canonicalSettings(current.settings) === canonicalSettings(next.settings)
+  return (
+    current.identity === next.identity &&
+    canonicalSettings(current.settings) === canonicalSettings(next.settings) &&
+    current.platform.version === next.platform.version &&
+    current.platform.trustLevel === next.platform.trustLevel
+  )
 }
 
 export function slotOf(draft: Draft, deployment: Readonly<DeploymentRecord>): 'production' | 'staging' {

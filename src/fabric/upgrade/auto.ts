@@ -24,7 +24,9 @@ export function judgeShare(draft: Draft, deployment: Readonly<DeploymentRecord>,
   for (const role of draft.rolesOf(deployment.id)) {
     const moved = role.instances.filter(
       instance =>
-        instance.spec === own(upgrade.roles, role.name)?.to &&
+        // What is planned comes with a later domain.
+        instance.stage !== 'planned' &&
+        (instance.spec === own(upgrade.roles, role.name)?.to || upgrade.added.includes(role.name)) &&
         !(onStartTimeout === 'continue' && hasStartTimedOut(draft, role, instance)),
     )
     const heard = moved.filter(instance => isHeardOf(draft, role.deployment, instance))

@@ -45,7 +45,9 @@ class Turn {
     const { id } = this.deployment
     return this.draft
       .rolesOf(id)
-      .flatMap(role => role.instances.filter(instance => !isHeardOf(this.draft, id, instance)))
+      .flatMap(role =>
+        role.instances.filter(instance => instance.stage !== 'planned' && !isHeardOf(this.draft, id, instance)),
+      )
       .map(instance => instance.id)
       .join(', ')
   }
@@ -217,5 +219,7 @@ export function judgeMonitored(draft: Draft, deployment: Readonly<DeploymentReco
 /** The time-outs alone, for what comes before the check of a domain. */
 export function overdue(draft: Draft, deployment: Readonly<DeploymentRecord>, upgrade: UpgradeRecord): Verdict {
   beat(upgrade, deployment.policy, draft.now)
+  // With every domain done there is nothing left to time.
+  if (upgrade.position >= upgrade.domains.length) return { kind: 'go' }
   return upgrade.phase === 'verifying' ? { kind: 'go' } : run(new Turn(draft, deployment, upgrade))
 }

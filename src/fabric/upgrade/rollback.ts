@@ -9,7 +9,10 @@ import { roleKey, type DeploymentRecord, type RoleRecord, type UpgradeRecord } f
 import { slotOf } from './accept.ts'
 import { freshClocks } from './clocks.ts'
 import { codeOf, failureOf } from './failure-reason.ts'
+import { fitAddresses } from './addresses.ts'
 import { waitsForWalk } from './gate.ts'
+import { changesEndpoints, leaves, revive } from './roles.ts'
+import { rollbackWarning } from '../version-path.ts'
 
 /** Why a rollback is not allowed now, or null. Allowed exactly while an upgrade is under way and not wholly done. */
 export function rollbackBlockedBy(
@@ -23,9 +26,7 @@ export function rollbackBlockedBy(
     const change = own(upgrade.roles, role.name)
     return change !== undefined && role.instances.some(instance => instance.spec !== change.to)
   })
-  if (someOld || upgrade.phase === 'walking' || upgrade.phase === 'verifying') return null
-  // Left to its operator by a failed check: that has not passed, whatever runs.
-  if (upgrade.failure !== null) return null
+  if (someOld || upgrade.phase !== 'waiting' || upgrade.position < upgrade.domains.length) return null
   return 'every instance already runs the new version'
 }
 
@@ -70,12 +71,18 @@ export function beginRollback(
   })
   operation.from = { version: upgrade.to.version, package: upgrade.to.package }
   operation.to = { version: upgrade.from.version, package: upgrade.from.package }
+  const warning = rollbackWarning(deployment)
+  if (warning !== null) {
+    operation.remarks.push(warning)
+    draft.event('warning', warning, { service: deployment.service, deployment: deployment.id, operation: operation.id })
+  }
   const moved = new Set<number>()
   for (const [name, { from }] of Object.entries(upgrade.roles)) {
     const role = draft.roles.edit(roleKey(deployment.id, name))
     if (role === undefined) continue
     role.target = from
     for (const instance of role.instances) {
+      if (leaves({ ...upgrade, direction: 'back' }, name, instance)) continue
       if (instance.spec !== from) moved.add(instance.upgradeDomain)
       else if (instance.nextSpec !== null && !keepUp(draft, instance)) {
         // Told to stop already: it comes back as what it was.
@@ -84,6 +91,9 @@ export function beginRollback(
       }
     }
   }
+  const revived = revive(draft, deployment, upgrade)
+  if (revived.length > 0)
+    operation.remarks.push(`${revived.join(', ')} had gone and came back without what they had stored locally`)
   deployment.upgrade = {
     ...upgrade,
     operation: operation.id,
@@ -92,6 +102,7 @@ export function beginRollback(
     domains: backwards(upgrade, moved),
     position: 0,
     phase: 'waiting',
+    closing: null,
     walk: null,
     clocks: freshClocks(draft.now),
     walked: [],
@@ -100,6 +111,7 @@ export function beginRollback(
     failure:
       reason === null ? failureOf(upgrade, 'Interrupted', 'rolled back on request', draft.now.wall) : upgrade.failure,
   }
+  if (changesEndpoints(draft, deployment.id, upgrade)) fitAddresses(draft, deployment)
   // As with a manual upgrade: accepted is done, each walk is an operation of its own.
   if (mode === 'manual') endOperation(draft, operation.id, 'Succeeded')
   return operation.id

@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../../core/errors.ts'
+import { allAcknowledged } from '../acknowledgements.ts'
 import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
@@ -6,6 +8,19 @@ import { endOperation, enterStep } from '../operations.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
 import { failUpgrade } from './failure.ts'
 import { judge, judgeTime, waitsForWalk } from './gate.ts'
+import { bindingOf, fitAddresses } from './addresses.ts'
+import { isResized } from './changes.ts'
+import {
+  beginPlanned,
+  changesEndpoints,
+  failedToScale,
+  forgetRoles,
+  isRevived,
+  leaves,
+  removeLeavers,
+  scaleFirst,
+} from './roles.ts'
+import { beginRollback } from './rollback.ts'
 
 /** Moves a deployment's upgrade or rollback as far as what is known allows. */
 export function advanceUpgrade(draft: Draft, id: string): void {
@@ -31,8 +46,7 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
       return prepare(draft, deployment, upgrade)
     case 'waiting':
       if (upgrade.position >= upgrade.domains.length) {
-        complete(draft, deployment, upgrade)
-        return true
+        return enterRemoving(draft, deployment, upgrade)
       }
       if (upgrade.walk === null && waitsForWalk(upgrade)) return false
       beginDomain(draft, deployment, upgrade)
@@ -41,43 +55,98 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
       return finishWalking(draft, deployment, upgrade)
     case 'verifying':
       return verify(draft, deployment, upgrade)
+    case 'removing':
+      if (upgrade.closing !== null && !allAcknowledged(draft, upgrade.closing)) return false
+      if (!removeLeavers(draft, deployment.id, upgrade)) return false
+      complete(draft, deployment, upgrade)
+      return true
   }
 }
 
-/** The ground before the first domain: the package on every node that will run it. If that fails nothing was stopped. */
+/** All domains are done: first no address leads to what the end does not have, then that is taken down. */
+function enterRemoving(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  if (!isRevived(draft, deployment.id, upgrade)) return false
+  upgrade.phase = 'removing'
+  if (changesEndpoints(draft, deployment.id, upgrade)) {
+    fitAddresses(draft, deployment)
+    upgrade.closing = draft.revision
+  }
+  return true
+}
+
+/**
+ * The ground before the first domain: the package on every node that will run it, new addresses bound, instances of a
+ * larger count ready. If that fails nothing was stopped.
+ */
 function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
   let ready = true
-  for (const { role, instances } of affected(draft, deployment.id, upgrade)) {
-    const { package: digest } = specOf(role, own(upgrade.roles, role.name)?.to ?? role.target)
-    for (const name of new Set(instances.map(instance => instance.node))) {
-      if (name === '') continue
+  for (const { package: digest, nodes } of packagesFor(draft, deployment.id, upgrade)) {
+    for (const name of nodes) {
       const node = draft.observed.nodes[name]
       const failure = node?.packageErrors[digest]
       if (failure !== undefined) {
-        undo(draft, deployment, upgrade)
-        endOperation(draft, upgrade.operation, 'Failed', {
-          code: 'invalid_package',
-          message: `node ${name}: ${failure}`,
-        })
-        return true
+        return abandon(draft, deployment, upgrade, { code: 'invalid_package', message: `node ${name}: ${failure}` })
       }
       ready &&= node?.packages.includes(digest) === true
     }
   }
-  if (!ready) return false
+  if (changesEndpoints(draft, deployment.id, upgrade)) {
+    const since = draft.operations.get(upgrade.operation)?.since ?? draft.revision
+    const binding = bindingOf(draft, deployment, since)
+    if (binding.error !== null) {
+      const message = `${binding.error}; free it, or give the endpoint another port`
+      return abandon(draft, deployment, upgrade, { code: 'port_in_use', message })
+    }
+    ready &&= binding.ready
+  }
+  if (!ready || !scaleFirst(draft, deployment.id, upgrade)) return false
+  const failed = failedToScale(draft, deployment.id, upgrade)
+  if (failed.length > 0) {
+    beginRollback(draft, deployment, 'auto', `${failed.join(', ')} did not start on ${upgrade.from.version}`)
+    return true
+  }
   upgrade.phase = 'waiting'
   enterStep(draft, upgrade.operation, 'walking')
   if (waitsForWalk(upgrade)) endOperation(draft, upgrade.operation, 'Succeeded')
   return true
 }
 
-function undo(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
+/** The packages that instances come to, and on which nodes. */
+function* packagesFor(
+  draft: Draft,
+  deployment: string,
+  upgrade: UpgradeRecord,
+): Iterable<{ package: string; nodes: Set<string> }> {
+  for (const role of draft.rolesOf(deployment)) {
+    const to = own(upgrade.roles, role.name)?.to ?? (own(upgrade.counts, role.name) === undefined ? null : role.target)
+    if (to === null || upgrade.removed.includes(role.name)) continue
+    const staying = role.instances.filter(
+      ({ node, ...instance }) => node !== '' && !leaves(upgrade, role.name, { node, ...instance }),
+    )
+    yield { package: specOf(role, to).package, nodes: new Set(staying.map(({ node }) => node)) }
+  }
+}
+
+/** Ends a walk before anything of it was begun: all is as it was. */
+function abandon(
+  draft: Draft,
+  deployment: DeploymentRecord,
+  upgrade: UpgradeRecord,
+  error: { code: ErrorCode; message: string },
+): boolean {
   for (const [name, { from }] of Object.entries(upgrade.roles)) {
     const role = draft.roles.edit(roleKey(deployment.id, name))
     if (role !== undefined) role.target = from
-    pruneSpecs(draft, deployment.id, name)
   }
+  const fits = !changesEndpoints(draft, deployment.id, upgrade)
+  const back: UpgradeRecord = { ...upgrade, direction: 'back' }
+  removeLeavers(draft, deployment.id, back)
+  forgetRoles(draft, deployment, back)
   deployment.upgrade = null
+  for (const name of Object.keys(upgrade.roles)) pruneSpecs(draft, deployment.id, name)
+  if (!fits) fitAddresses(draft, deployment)
+  endOperation(draft, upgrade.operation, 'Failed', error)
+  return true
 }
 
 /** The domains that go down together at the current position. */
@@ -92,13 +161,16 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
   const domains = domainsAt(upgrade)
   upgrade.phase = 'walking'
   upgrade.clocks = { ...upgrade.clocks, domain: startAnchor(draft.now), health: null }
-  let count = 0
+  let count = upgrade.direction === 'forward' ? beginPlanned(draft, deployment.id, upgrade, domains) : 0
   for (const [name, { from, to }] of Object.entries(upgrade.roles)) {
     const spec = upgrade.direction === 'forward' ? to : from
     const role = draft.roles.edit(roleKey(deployment.id, name))
-    for (const instance of role?.instances ?? []) {
-      if (!domains.includes(instance.upgradeDomain) || instance.spec === spec || instance.nextSpec === spec) continue
-      takeDown(draft, instance, { kind: 'restart', spec })
+    if (role === undefined) continue
+    const clean = isResized(role, { from, to }) ? 'all' : 'none'
+    for (const instance of role.instances) {
+      if (!domains.includes(instance.upgradeDomain) || leaves(upgrade, name, instance)) continue
+      if (instance.spec === spec || instance.nextSpec === spec) continue
+      takeDown(draft, instance, { kind: 'restart', spec, clean })
       count += 1
     }
   }
@@ -121,7 +193,10 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
 function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
   const domains = domainsAt(upgrade)
   const arrived = affected(draft, deployment.id, upgrade).every(({ role, spec }) =>
-    role.instances.every(instance => !domains.includes(instance.upgradeDomain) || hasArrived(instance, spec)),
+    role.instances.every(
+      instance =>
+        !domains.includes(instance.upgradeDomain) || leaves(upgrade, role.name, instance) || hasArrived(instance, spec),
+    ),
   )
   if (arrived) upgrade.phase = 'verifying'
   return arrived
@@ -152,19 +227,24 @@ function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeReco
     })
   }
   upgrade.position = upgrade.mode === 'simultaneous' ? upgrade.domains.length : upgrade.position + 1
-  if (upgrade.walk !== null) {
-    writeDomains(draft, upgrade.walk, upgrade)
-    endOperation(draft, upgrade.walk, 'Succeeded')
-    upgrade.walk = null
-  }
-  if (upgrade.position >= upgrade.domains.length) complete(draft, deployment, upgrade)
-  else upgrade.phase = 'waiting'
+  // The walk of the last domain also takes down what the end does not have.
+  if (upgrade.position < upgrade.domains.length) endWalk(draft, upgrade)
+  upgrade.phase = 'waiting'
   return true
+}
+
+function endWalk(draft: Draft, upgrade: UpgradeRecord): void {
+  if (upgrade.walk === null) return
+  writeDomains(draft, upgrade.walk, upgrade)
+  endOperation(draft, upgrade.walk, 'Succeeded')
+  upgrade.walk = null
 }
 
 function complete(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
   const forward = upgrade.direction === 'forward'
   const end = forward ? upgrade.to : upgrade.from
+  endWalk(draft, upgrade)
+  forgetRoles(draft, deployment, upgrade)
   Object.assign(deployment, {
     package: end.package,
     version: end.version,
@@ -198,16 +278,15 @@ function writeDomains(draft: Draft, operation: string, upgrade: UpgradeRecord): 
   record.receipt = { complete: false, note: null, traffic: [], switchMs: null, domains: structuredClone(domains) }
 }
 
-/** The roles a walk touches, and where their instances are to arrive. */
+/** The roles a walk touches, and where their instances are to arrive; added ones only on the way forward. */
 function affected(
   draft: Draft,
   deployment: string,
   upgrade: UpgradeRecord,
-): { role: Readonly<RoleRecord>; spec: string; instances: readonly Readonly<InstanceRecord>[] }[] {
-  return Object.entries(upgrade.roles).flatMap(([name, { from, to }]) => {
-    const role = draft.roles.get(roleKey(deployment, name))
-    return role === undefined
-      ? []
-      : [{ role, spec: upgrade.direction === 'forward' ? to : from, instances: role.instances }]
+): { role: Readonly<RoleRecord>; spec: string }[] {
+  return draft.rolesOf(deployment).flatMap(role => {
+    const change = own(upgrade.roles, role.name)
+    if (change !== undefined) return [{ role, spec: upgrade.direction === 'forward' ? change.to : change.from }]
+    return upgrade.direction === 'forward' && upgrade.added.includes(role.name) ? [{ role, spec: role.target }] : []
   })
 }

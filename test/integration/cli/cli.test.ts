@@ -320,6 +320,8 @@ t.test('exit statuses', async t => {
       stdout: 'nothing to do\nwarning: w\n',
     })
     t.match(api.planned.at(-1), { kind: 'upgrade', mode: 'auto' })
+    await run('plan', 'upgrade', guestbook(t), '--force', '--no-role-changes')
+    t.match(api.planned.at(-1), { kind: 'upgrade', force: true, allowRoleChanges: false })
     api.plans = {
       outcome: 'refused',
       blockers: [{ code: 'slot_empty', message: 'staging is empty' }],
@@ -327,6 +329,57 @@ t.test('exit statuses', async t => {
       steps: [],
     }
     t.match(await run('plan', 'swap'), { code: 1, stdout: 'refused: staging is empty [slot_empty]\n' })
+  })
+  await t.test('plan upgrade: domains, roles with their low-water mark and changes, cores', async t => {
+    api.plans = {
+      outcome: 'changes',
+      blockers: [],
+      warnings: ['w'],
+      steps: ['domain 0: web_IN_0', 'domain 1: web_IN_1'],
+      upgrade: {
+        mode: 'auto',
+        fromVersion: '1.0.0',
+        toVersion: '2.0.0',
+        domains: { declared: 5, effective: 2 },
+        moves: [],
+        changes: [],
+        cores: { before: 2, after: 4, quota: 8 },
+        roles: [
+          {
+            name: 'web',
+            change: 'changed',
+            fromVersion: '1.0.0',
+            toVersion: '2.0.0',
+            instances: { from: 2, to: 3 },
+            lowWater: 1,
+            changes: [
+              { kind: 'size', what: 'size changes from S to L', inPlace: 'force', swap: 'yes', redeploy: 'yes' },
+            ],
+          },
+          {
+            name: 'more',
+            change: 'added',
+            fromVersion: null,
+            toVersion: '2.0.0',
+            instances: { from: 0, to: 1 },
+            lowWater: 0,
+            changes: [],
+          },
+        ],
+      },
+    }
+    const { code, stdout } = await run('plan', 'upgrade', guestbook(t))
+    t.equal(code, 2)
+    t.strictSame(stdout.trimEnd().split('\n'), [
+      'warning: w',
+      '1.0.0 to 2.0.0, mode auto; 5 domains declared, 2 effective; cores 2 to 4 of 8',
+      'ROLE  CHANGE   FROM   TO     INSTANCES  LOW-WATER',
+      'web   changed  1.0.0  2.0.0  2 to 3     1',
+      'more  added    -      2.0.0  0 to 1     0',
+      'web: size changes from S to L (in place force, swap yes, redeploy yes)',
+      '1. domain 0: web_IN_0',
+      '2. domain 1: web_IN_1',
+    ])
   })
 })
 

@@ -1,18 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { PlaneMetricName } from '../../../src/contracts/plane-metrics.ts'
-import { LINK_PROTOCOL, type FromProxy, type ProxyHello, type ToProxy } from '../../../src/contracts/link.ts'
 import { DEFAULT_POLICY, type RoutingTable } from '../../../src/contracts/routing.ts'
-import { jsonLines, type JsonLines } from '../../../src/core/json-lines.ts'
 import { identify } from '../../../src/core/process-identity.ts'
 import { WorkerProcess } from '../../../proxy/holder/worker-process.ts'
-import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
+import { folders, free, GET, portIn, startController, startProxy } from './holder-support.ts'
 import {
   answering,
   ask,
@@ -26,127 +21,6 @@ import {
   table,
   target,
 } from './support.ts'
-
-const MAIN = fileURLToPath(new URL('../../../proxy/main.js', import.meta.url))
-const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
-type Ack = Extract<FromProxy, { type: 'ack' }>
-
-interface Test {
-  teardown(fn: () => unknown): void
-}
-
-/** A controller that only speaks the link: what it was told, and what it says to whoever connects. */
-interface Controller {
-  readonly hellos: ProxyHello[]
-  readonly messages: FromProxy[]
-  current: RoutingTable | null
-  push(table: RoutingTable): void
-  acked(table: RoutingTable): Promise<Ack>
-  close(): Promise<void>
-}
-
-async function startController(t: Test, run: string, current: RoutingTable | null = null): Promise<Controller> {
-  const server = createServer()
-  const links = new Set<JsonLines>()
-  const say = (link: JsonLines, table: RoutingTable): boolean => link.send({ type: 'table', table } satisfies ToProxy)
-  const controller: Controller = {
-    hellos: [],
-    messages: [],
-    current,
-    push: next => {
-      controller.current = next
-      for (const link of links) say(link, next)
-    },
-    acked: async wanted =>
-      until(`revision ${wanted.revision.n} is acknowledged`, () =>
-        controller.messages.findLast(
-          (message): message is Ack => message.type === 'ack' && message.revision.n === wanted.revision.n,
-        ),
-      ),
-    close: async () => {
-      for (const link of links) link.destroy()
-      await new Promise<void>(resolve => {
-        server.close(() => resolve())
-      })
-    },
-  }
-  server.on('upgrade', (request, socket) => {
-    if (request.headers.upgrade !== LINK_PROTOCOL) return
-    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${LINK_PROTOCOL}\r\n\r\n`)
-    const link = jsonLines(socket, {
-      onValue: value => {
-        const message = value as FromProxy
-        controller.messages.push(message)
-        if (message.type !== 'hello') return
-        controller.hellos.push(message)
-        if (controller.current !== null) say(link, controller.current)
-      },
-      onClose: () => links.delete(link),
-    })
-    links.add(link)
-  })
-  await new Promise<void>(resolve => {
-    server.listen(join(run, 'controller.sock'), resolve)
-  })
-  t.teardown(async () => controller.close())
-  return controller
-}
-
-interface Proxy {
-  readonly child: ChildProcess
-  readonly exited: Promise<number | null>
-  readonly workers: () => number[]
-}
-
-interface Folders {
-  readonly data: string
-  readonly run: string
-}
-
-function folders(t: Test): Folders {
-  const root = tempDir(t)
-  const made = { data: join(root, 'data'), run: join(root, 'run') }
-  mkdirSync(made.run)
-  return made
-}
-
-function startProxy(t: Test, { data, run }: Folders, workers = 1, before = ''): Proxy {
-  const args = [MAIN, '--data', data, '--run', run, '--workers', String(workers)]
-  const child = spawn('sh', ['-c', `${before}exec "$0" "$@"`, process.execPath, ...args], {
-    stdio: ['ignore', 'inherit', 'inherit'],
-    env: { PATH: process.env['PATH'], VIPSWAP_LOG: process.env['VIPSWAP_LOG'] ?? 'silent' },
-  })
-  const exited = new Promise<number | null>(resolve => {
-    child.on('exit', code => resolve(code))
-  })
-  const workersOf = (): number[] => {
-    const lives = JSON.parse(readFileSync(join(data, 'proxy', 'proxy-0', 'state.json'), 'utf8')) as {
-      processes: { pid: number }[]
-    }[]
-    return (lives.at(-1)?.processes ?? []).slice(1).map(({ pid }) => pid)
-  }
-  t.teardown(async () => {
-    const left = workersOf()
-    child.kill('SIGKILL')
-    await exited
-    for (const pid of left) {
-      try {
-        process.kill(pid, 'SIGKILL')
-      } catch {
-        // Gone by itself.
-      }
-    }
-  })
-  return { child, exited, workers: workersOf }
-}
-
-const free = (n = 0): ReturnType<typeof listener> => listener({ port: 0, key: `app/production/web/http${n}` })
-
-function portIn(ack: Ack): number {
-  const port = ack.listeners[0]?.port
-  if (port === null || port === undefined) throw new Error(`not bound: ${JSON.stringify(ack.listeners)}`)
-  return port
-}
 
 void t.test('a table is applied, kept on disk and acknowledged; older and foreign ones are refused', async t => {
   const dirs = folders(t)

@@ -15,7 +15,7 @@ import { DataPlane, type AccessLogPlace } from '../../../proxy/worker/data-plane
 import { Listeners } from '../../../proxy/worker/listeners.ts'
 import { emptyRow, openOf, sumRows } from '../../../src/model/ledger-row.ts'
 
-interface Test {
+export interface Test {
   teardown(fn: () => unknown): void
 }
 

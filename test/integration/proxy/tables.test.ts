@@ -232,6 +232,41 @@ void t.test('while the gate is closed requests wait, and are served by the new t
   await until('nothing is open', () => open(plane) === 0)
 })
 
+void t.test('if the change is called off, what waited at the gate is served by the old table', async t => {
+  const a = await answering(t, ok('A'))
+  const b = await answering(t, ok('B'))
+  const { plane, port } = await startPlane(t, table([pool([target(a)])]))
+  plane.prepare(table([pool([target(b)])]))
+  const client = await rawClient(t, port, GET)
+  await until('it has arrived', () => plane.connections === 1)
+  t.equal(client.text, '')
+  plane.abort()
+  t.match(await client.until(isWhole), /A$/)
+  plane.commit()
+  client.text = ''
+  client.send(GET)
+  t.match(await client.until(isWhole), /A$/, 'what was called off cannot be committed')
+})
+
+void t.test('a gate that stays closed is answered 503 after holdTimeout', async t => {
+  const a = await answering(t, ok('A'))
+  const limits = { holdTimeoutMs: 200 }
+  const { plane, port, rows } = await startPlane(t, table([pool([target(a)])], { limits }))
+  plane.prepare(table([pool([target(a)])], { limits }))
+  const client = await rawClient(t, port, GET)
+  t.equal(statusOf(await client.until(isWhole)), 503)
+  t.same(rows().broken, { 'hold-expired': 1 })
+  client.text = ''
+  client.send(GET)
+  t.equal(statusOf(await client.until(isWhole)), 503)
+  t.equal(a.sockets.length, 0, 'by neither table')
+  plane.commit()
+  client.text = ''
+  client.send(GET)
+  t.match(await client.until(isWhole), /A$/)
+  t.equal(open(plane), 0)
+})
+
 void t.test('a request replayed while the gate is closed waits, whatever its clocks said', async t => {
   const a = await startOrigin(t, () => {})
   const b = await answering(t, ok('B'))

@@ -118,6 +118,26 @@ void t.test('at the end of a drain a WebSocket gets a Close frame both ways and 
   t.same(rows().broken, {})
 })
 
+void t.test('a WebSocket without a byte either way gets a Close frame after the idle time', async t => {
+  const origin = await startEcho(t)
+  const limits = { tunnelIdleTimeoutMs: 300 }
+  const { plane, port, rows } = await startPlane(t, table([pool([target(origin)])], { limits }))
+  const socket = await dial(t, port)
+  const errors: Error[] = []
+  let code = 0
+  socket.on('error', error => errors.push(error))
+  socket.on('close', given => {
+    code = given
+  })
+  t.equal(plane.tunnels.open, 1)
+  await until('it is closed', () => code !== 0 && origin.closes.length === 1)
+  t.equal(code, 1001)
+  t.same(origin.closes, [1001])
+  t.same(errors, [])
+  await until('it is counted', () => rows().answered === 1)
+  t.equal(plane.tunnels.open, 0)
+})
+
 void t.test('a Close frame waits for the end of the frame under way', async t => {
   let instance: Socket | null = null
   const origin = await startOrigin(t, (text, socket, clear) => {

@@ -13,11 +13,13 @@ import { probeOnce } from '../../../agents/probe.ts'
 import { portOwner } from '../../../agents/sockets.ts'
 import type { Assignment } from '../../../src/contracts/assignment.ts'
 import { createServer as createHttpServer } from 'node:http'
-import { createServer } from 'node:net'
+import { createServer as createHttp2Server } from 'node:http2'
+import { createServer, type Socket } from 'node:net'
 import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { tempDir } from '../../support/temp.ts'
+import { until } from '../../support/until.ts'
 
 t.test('the next step of an instance follows from what is wanted and what runs', t => {
   const run = (incarnation: number) => ({ incarnation, desired: 'run' }) as const
@@ -213,6 +215,34 @@ t.test('a probe says what it met', async t => {
   await once(server, 'close')
   t.match((await ask('/200')).detail, /ECONNREFUSED/)
   t.match((await probeOnce({ kind: 'tcp', ...clock }, '127.0.0.1', ports)).detail, /ECONNREFUSED/)
+})
+
+t.test('a probe asks an instance in the version of HTTP it speaks', async t => {
+  const server = createHttp2Server((request, response) => {
+    if (request.url === '/slow') return
+    response.writeHead(Number(request.url.slice(1))).end('as asked')
+  })
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const address = server.address()
+  const ports = { http: typeof address === 'object' ? (address?.port ?? 0) : 0 }
+  const clock = { intervalMs: 100, timeoutMs: 300, healthy: 1, unhealthy: 1, endpoint: 'http' }
+  const ask = async (path: string, backend: 'h1' | 'h2c') =>
+    probeOnce({ kind: 'http', path, ...clock }, '127.0.0.1', ports, backend)
+  t.same(await ask('/200', 'h2c'), { ok: true, detail: 'HTTP 200' })
+  t.same(await ask('/503', 'h2c'), { ok: false, detail: 'HTTP 503: as asked' })
+  t.same(await ask('/slow', 'h2c'), { ok: false, detail: 'no answer within 300 ms' })
+  t.notOk((await ask('/200', 'h1')).ok, 'it does not answer HTTP/1.1')
+  await until('each probe has closed its connection', () => sockets.size === 0)
 })
 
 t.test('ports go round, pass by what is taken, and the cursor survives', async t => {

@@ -167,6 +167,7 @@ function receipt(switchMs: number, broken: number): ReceiptView {
     to: {},
     complete: true,
     note: null,
+    remarks: [],
     traffic: [],
     totals: { ...totals, broken, brokenBy: {} },
     domains: [],

@@ -17,6 +17,8 @@ const SETTINGS: FabricSettings = {
   limits: DEFAULT_LIMITS,
   endpointDefaults: DEFAULT_FABRIC_CONFIG.endpointDefaults,
   portRange: { from: 20000, to: 29999 },
+  sizes: {},
+  quota: null,
 }
 const FACTS = { cores: 2, memoryBytes: 1, host: '127.0.0.1', faultDomain: null, upgradeDomain: null }
 const clock = { now: () => ({ wall: 1, mono: 1, bootId: 'b' }) }

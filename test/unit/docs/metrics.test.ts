@@ -14,6 +14,8 @@ t.test('docs/metrics.md lists exactly the metrics there are, with their types an
     services: {},
     limits: DEFAULT_LIMITS,
     endpointDefaults: { maxBodyBytes: null, ejection: DEFAULT_POLICY.ejection },
+    sizes: {},
+    quota: null,
     portRange: { from: 1, to: 2 },
   }
   const registry = createControllerMetrics(

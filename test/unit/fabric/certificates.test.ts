@@ -289,7 +289,7 @@ t.test('an address speaks as the deployment in its slot does, and a swap wants b
       restartUnchanged: false,
       overlap: false,
     }).message,
-    /its endpoints change from tls \(https 8443\) to tls \(https 8443, proxyProtocol\)/,
+    /role web: endpoint tls: proxyProtocol becomes true, never in place/,
   )
 })
 

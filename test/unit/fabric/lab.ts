@@ -33,6 +33,8 @@ export class Lab {
     limits: DEFAULT_LIMITS,
     endpointDefaults: DEFAULT_FABRIC_CONFIG.endpointDefaults,
     portRange: { from: 20_000, to: 29_999 },
+    sizes: {},
+    quota: null,
   }
   state: FabricState
   ms = 0

@@ -4,6 +4,7 @@ import { MONITORED_LOOP } from '../../../src/fabric/upgrade/monitored.ts'
 import type { HealthState } from '../../../src/model/states.ts'
 import type { UpgradePolicySource } from '../../../src/model/upgrade-policy-schema.ts'
 import { NAMED_POLICIES } from '../../../src/model/upgrade-policy.ts'
+import { makeRelease, role } from '../../simulation/releases.ts'
 import type { Lab } from './lab.ts'
 import { AT, change, deployed, report, running, upgradeTo } from './upgrade-lab.ts'
 
@@ -319,6 +320,25 @@ t.test('time-outs against one another', async t => {
     upgradeTimeoutMs: null,
     upgradeDomainTimeoutMs: null,
   })
+})
+
+// SEED 004, default services: with EnableDefaultServicesUpgrade=false an absent one is kept.
+t.test('the policy service-fabric keeps a role that the package no longer has', async t => {
+  const roles = [role('web', { instances: 2 }), role('api', { kind: 'worker', endpoints: [] })]
+  const both = makeRelease('shop', '1.0.0', roles)
+  const one = makeRelease('shop', '2.0.0', roles.slice(0, 1))
+  const lab = deployed([both, one])
+  t.strictSame(lab.refused(upgradeTo('unmonitored-auto', {}, one.digest)), ['force_required'], 'by default it goes')
+  lab.accept(upgradeTo('unmonitored-auto', { extends: 'service-fabric' }, one.digest))
+  lab.settle()
+  t.equal(lab.deployment().upgrade, null)
+  t.strictSame(
+    lab
+      .instances()
+      .map(({ id }) => id)
+      .toSorted(),
+    ['api_IN_0', 'api_IN_1', 'web_IN_0', 'web_IN_1'],
+  )
 })
 
 t.test('a reboot begins the stable time anew and keeps what a domain has taken', async t => {

@@ -81,7 +81,7 @@ t.test('what does nothing yet is told', async t => {
   const warnings = 'warnings' in result ? result.warnings.map(({ message }) => message) : []
   t.strictSame(
     warnings,
-    ['3:14 nodeTimeout', '4:1 quota', '5:1 sizes'].map(
+    ['3:14 nodeTimeout'].map(
       at => `vipswap.yaml:${at}: has no effect in this version; leave it out, or keep it for a later version`,
     ),
   )

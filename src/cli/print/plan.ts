@@ -1,0 +1,37 @@
+import type { ChangePlanView, PlanView, UpgradePlanView } from '../../contracts/api.ts'
+import { table } from './table.ts'
+
+/** What a plan says, for people: what blocks and what to know first, then what would be done. */
+export function planText(plan: PlanView): string {
+  return [
+    ...(plan.outcome === 'none' ? ['nothing to do'] : []),
+    ...plan.blockers.map(each => `refused: ${each.message} [${each.code}]`),
+    ...plan.warnings.map(each => `warning: ${each}`),
+    ...(plan.upgrade === undefined || plan.outcome === 'none' ? [] : upgradeLines(plan.upgrade)),
+    ...plan.steps.map((step, index) => `${index + 1}. ${step}`),
+  ].join('\n')
+}
+
+function upgradeLines({ mode, fromVersion, toVersion, domains, cores, changes, roles }: UpgradePlanView): string[] {
+  const bound = cores.quota === null ? '' : ` of ${cores.quota}`
+  return [
+    `${fromVersion} to ${toVersion}, mode ${mode}; ${domains.declared} domains declared, ${domains.effective} effective; cores ${cores.before} to ${cores.after}${bound}`,
+    table(
+      ['ROLE', 'CHANGE', 'FROM', 'TO', 'INSTANCES', 'LOW-WATER'],
+      roles.map(role => [
+        role.name,
+        role.change,
+        role.fromVersion ?? '',
+        role.toVersion ?? '',
+        `${role.instances.from} to ${role.instances.to}`,
+        String(role.lowWater),
+      ]),
+    ),
+    ...changes.map(change => `service: ${changeText(change)}`),
+    ...roles.flatMap(role => role.changes.map(change => `${role.name}: ${changeText(change)}`)),
+  ]
+}
+
+function changeText({ what, inPlace, swap, redeploy }: ChangePlanView): string {
+  return `${what} (in place ${inPlace}, swap ${swap}, redeploy ${redeploy})`
+}

@@ -1,0 +1,185 @@
+import { own } from '../../core/own.ts'
+import type { Configuration, RoleDefinition } from '../../model/definition.ts'
+import type { Release } from '../../model/release.ts'
+import { endpointsOfRole } from '../deployment/listeners.ts'
+import type { Draft } from '../draft.ts'
+import { addInstance, isReady, keepUp, specOf, takeDown } from '../instances.ts'
+import { instanceCount, makeSpec } from '../specs.ts'
+import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
+
+/** A new role of a deployment with its instances planned: no node has heard of them. */
+export function createRole(
+  draft: Draft,
+  { id, upgradeDomainCount, formerRoles }: Readonly<DeploymentRecord>,
+  definition: RoleDefinition,
+  release: Release,
+  configuration: Configuration,
+): RoleRecord {
+  const spec = makeSpec(release, definition, configuration)
+  const record: RoleRecord = draft.roles.put(roleKey(id, definition.name), {
+    deployment: id,
+    name: definition.name,
+    specs: { [spec.id]: spec },
+    target: spec.id,
+    removedIncarnation: own(formerRoles, definition.name) ?? 0,
+    instances: [],
+  })
+  const count = instanceCount(definition, configuration)
+  for (let index = 0; index < count; index++) addInstance(draft, record, index, upgradeDomainCount, 'planned')
+  return record
+}
+
+/** Forgets a role whose instances are gone, save how far their incarnations went. */
+function deleteRole(draft: Draft, deployment: DeploymentRecord, name: string): void {
+  const role = draft.roles.get(roleKey(deployment.id, name))
+  if (role === undefined) return
+  deployment.formerRoles = { ...deployment.formerRoles, [name]: role.removedIncarnation }
+  draft.roles.delete(roleKey(deployment.id, name))
+}
+
+/** Is this instance not there any more at the end that the walk goes to? */
+export function leaves(upgrade: UpgradeRecord, role: string, { index }: Readonly<InstanceRecord>): boolean {
+  const count = own(upgrade.counts, role)
+  return count !== undefined && index >= (upgrade.direction === 'forward' ? count.to : count.from)
+}
+
+/**
+ * Instances of a larger count begin on the old version before the first domain goes down (1 → N scales first). What is
+ * fronted has no old version of them: it comes with its domain. True once all are there, or known to be unable.
+ */
+export function scaleFirst(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
+  let there = true
+  for (const name of Object.keys(upgrade.counts)) {
+    const role = draft.roles.edit(roleKey(deployment, name))
+    for (const instance of role?.instances ?? []) {
+      if (instance.stage === 'planned' && !comesWithDomain(upgrade, name, instance)) begin(draft, instance)
+      const isNew = instance.index >= (own(upgrade.counts, name)?.from ?? 0) && instance.stage !== 'planned'
+      if (isNew && !isReady(instance) && !instance.hopeless) there = false
+    }
+  }
+  return there
+}
+
+/** Ids of instances that were to be there first and do not start. */
+export function failedToScale(draft: Draft, deployment: string, upgrade: UpgradeRecord): string[] {
+  return Object.entries(upgrade.counts).flatMap(([name, { from }]) =>
+    (draft.roles.get(roleKey(deployment, name))?.instances ?? [])
+      .filter(({ index, hopeless }) => index >= from && hopeless)
+      .map(({ id }) => id),
+  )
+}
+
+function comesWithDomain(upgrade: UpgradeRecord, role: string, { spec }: Readonly<InstanceRecord>): boolean {
+  const change = own(upgrade.roles, role)
+  return upgrade.added.includes(role) || (change !== undefined && change.to === spec && change.from !== spec)
+}
+
+/** Starts the planned instances of these domains. Answers how many. */
+export function beginPlanned(
+  draft: Draft,
+  deployment: string,
+  upgrade: UpgradeRecord,
+  domains: readonly number[],
+): number {
+  let count = 0
+  for (const name of Object.keys(upgrade.counts)) {
+    for (const instance of draft.roles.edit(roleKey(deployment, name))?.instances ?? []) {
+      if (instance.stage !== 'planned' || !domains.includes(instance.upgradeDomain)) continue
+      begin(draft, instance)
+      count += 1
+    }
+  }
+  return count
+}
+
+function begin(draft: Draft, instance: InstanceRecord): void {
+  Object.assign(instance, { stage: 'starting', since: draft.revision })
+}
+
+/** Takes down what the end does not have; true once all of it is gone. */
+export function removeLeavers(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
+  let gone = true
+  for (const { name } of draft.rolesOf(deployment)) {
+    const seen = draft.roles.get(roleKey(deployment, name))
+    if (seen === undefined || !seen.instances.some(instance => leaves(upgrade, name, instance))) continue
+    const role = draft.roles.edit(roleKey(deployment, name))
+    if (role === undefined) continue
+    // What was only planned no node has heard of; its incarnation is used up all the same.
+    const isUnborn = (instance: InstanceRecord): boolean =>
+      instance.stage === 'planned' && leaves(upgrade, name, instance)
+    const unborn = role.instances.filter(isUnborn).map(({ incarnation }) => incarnation)
+    role.removedIncarnation = Math.max(role.removedIncarnation, ...unborn)
+    role.instances = role.instances.filter(instance => !isUnborn(instance))
+    for (const instance of role.instances) {
+      if (!leaves(upgrade, name, instance)) continue
+      gone = false
+      if (instance.next !== 'remove') takeDown(draft, instance, { kind: 'remove' })
+    }
+  }
+  return gone
+}
+
+/** Forgets the roles that the end does not have. */
+export function forgetRoles(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
+  for (const name of upgrade.direction === 'forward' ? upgrade.removed : upgrade.added) {
+    deleteRole(draft, deployment, name)
+  }
+}
+
+/**
+ * On the way back what had begun to go stays, and what had gone comes back at once, without what it stored locally.
+ * Answers the ids of the latter. `upgrade` is the walk forward.
+ */
+export function revive(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): string[] {
+  const revived: string[] = []
+  for (const { name } of draft.rolesOf(deployment.id)) {
+    const count = own(upgrade.counts, name)
+    if (count === undefined || count.to >= count.from) continue
+    const role = draft.roles.edit(roleKey(deployment.id, name))
+    if (role === undefined) continue
+    const spec = own(upgrade.roles, name)?.from ?? role.target
+    for (const instance of role.instances) {
+      if (instance.next !== 'remove' || keepUp(draft, instance)) continue
+      takeDown(draft, instance, { kind: 'restart', spec })
+    }
+    if (upgrade.phase !== 'removing') continue
+    for (let index = 0; index < count.from; index++) {
+      if (role.instances.some(instance => instance.index === index)) continue
+      addInstance(draft, role, index, deployment.upgradeDomainCount, 'starting')
+      const added = role.instances.at(-1)
+      if (added === undefined) continue
+      added.clean = 'all'
+      revived.push(added.id)
+    }
+    role.instances.sort((a, b) => a.index - b.index)
+  }
+  return revived
+}
+
+/** On the way back: what was brought back is there, or known to be unable. */
+export function isRevived(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
+  if (upgrade.direction === 'forward') return true
+  return Object.keys(upgrade.counts).every(name =>
+    (draft.roles.get(roleKey(deployment, name))?.instances ?? []).every(
+      instance => leaves(upgrade, name, instance) || isReady(instance) || instance.hopeless,
+    ),
+  )
+}
+
+/** Do the two ends of a walk listen for other endpoints? */
+export function changesEndpoints(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
+  if (upgrade.added.length > 0 || upgrade.removed.length > 0) return true
+  return Object.entries(upgrade.roles).some(([name, { from, to }]) => {
+    const role = draft.roles.get(roleKey(deployment, name))
+    return role !== undefined && JSON.stringify(namesOf(role, from)) !== JSON.stringify(namesOf(role, to))
+  })
+}
+
+function namesOf(role: Readonly<RoleRecord>, spec: string) {
+  return endpointsOfRole(role.name, specOf(role, spec)).map(({ endpoint: { name, port, protocol, internal } }) => [
+    name,
+    port,
+    protocol,
+    internal,
+  ])
+}
