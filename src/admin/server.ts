@@ -17,6 +17,7 @@ import { nodeRoutes } from './routes/nodes.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { packageRoutes } from './routes/packages.ts'
 import { serviceRoutes } from './routes/services.ts'
+import { healthRoutes } from './routes/health.ts'
 import { slotRoutes } from './routes/slots.ts'
 import { systemRoutes } from './routes/system.ts'
 import { compileValidator } from './validation.ts'
@@ -134,6 +135,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   systemRoutes(app, context)
   serviceRoutes(app, context)
   slotRoutes(app, context)
+  healthRoutes(app, context)
   operationRoutes(app, context)
   eventRoutes(app, context)
   nodeRoutes(app, context)

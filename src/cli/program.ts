@@ -4,6 +4,7 @@ import { ownVersion } from '../core/version.ts'
 import { SLOTS } from '../model/common.ts'
 import { configureVerbs } from './commands/configure.ts'
 import { deployVerb } from './commands/deploy.ts'
+import { healthVerbs } from './commands/health.ts'
 import { historyVerbs } from './commands/history.ts'
 import { lifecycleVerbs } from './commands/lifecycle.ts'
 import { lookVerbs } from './commands/look.ts'
@@ -63,6 +64,7 @@ function createProgram(context: VerbContext): Command {
   nodeVerbs(program, context)
   planVerbs(program, context)
   lookVerbs(program, context)
+  healthVerbs(program, context)
   historyVerbs(program, context)
   packageVerbs(program, context)
   return program

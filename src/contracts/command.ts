@@ -1,6 +1,7 @@
 import type { Slot } from '../model/common.ts'
 import type { Configuration } from '../model/definition.ts'
 import type { UpgradeMode } from '../model/states.ts'
+import type { UpgradePolicySource } from '../model/upgrade-policy-schema.ts'
 
 /**
  * What an operator asks for: the admin API makes one of each mutating call, the fabric decides on it, the journal may
@@ -66,6 +67,8 @@ export interface UpgradeCommand {
   readonly slot: Slot
   readonly package: string
   readonly mode?: UpgradeMode
+  /** As written: what is left out is as the named policy it extends says. */
+  readonly policy?: UpgradePolicySource
   /** Only this role. */
   readonly role?: string
   /** Go on although local data may be lost. */
@@ -85,7 +88,9 @@ export interface ChangeUpgradeCommand {
   readonly kind: 'changeUpgrade'
   readonly service: string
   readonly slot: Slot
-  readonly mode: UpgradeMode
+  readonly mode?: UpgradeMode
+  /** What is left out stays as it is. */
+  readonly policy?: UpgradePolicySource
 }
 
 export interface WalkCommand {

@@ -7,6 +7,7 @@ export const ERRORS = {
   invalid_definition: { status: 422 },
   invalid_configuration: { status: 422 },
   invalid_package: { status: 422 },
+  invalid_policy: { status: 422 },
   package_too_large: { status: 413 },
   invalid_request: { status: 400 },
   request_too_large: { status: 413 },
@@ -43,11 +44,15 @@ export const ERRORS = {
   quota_exceeded: { status: 409 },
   force_required: { status: 409 },
   idempotency_conflict: { status: 409 },
+  stale_report: { status: 409 },
+  too_many_reports: { status: 409 },
   // Never allowed this way.
   change_not_allowed: { status: 422 },
   unknown_size: { status: 422 },
   // How an operation or a process ended.
   start_failed: { status: 500 },
+  health_check_failed: { status: 500 },
+  upgrade_timed_out: { status: 500 },
   superseded: { status: 409 },
   cancelled: { status: 409 },
   timed_out: { status: 504 },

@@ -4,6 +4,7 @@ import type { Moment } from '../core/clock.ts'
 import type { Certificate } from '../model/certificate.ts'
 import { allAcknowledged } from './acknowledgements.ts'
 import { rebase } from './anchor.ts'
+import { acceptReport, pruneReports } from './health/report.ts'
 import { pruneCertificates } from './certificates.ts'
 import {
   acceptConfigure,
@@ -29,7 +30,9 @@ import { releasesInUse } from './releases.ts'
 import { Refused, refuse, type Refusal } from './refusal.ts'
 import { NOTHING_OBSERVED, type FabricEvent, type FabricState } from './state.ts'
 import { acceptUpgrade } from './upgrade/accept.ts'
-import { acceptChange, acceptRollback, acceptWalk } from './upgrade/rollback.ts'
+import { acceptChange } from './upgrade/change.ts'
+import { rebaseUpgrade } from './upgrade/clocks.ts'
+import { acceptRollback, acceptWalk } from './upgrade/rollback.ts'
 import { advanceUpgrade } from './upgrade/walk.ts'
 
 /** Ended operations kept for `vipswap operations` and receipts. */
@@ -50,10 +53,14 @@ export interface Applied {
 export function apply(state: FabricState, input: Input, now: Moment): Applied {
   const draft = new Draft(state, now)
   let operation: string | null = null
-  if (input.kind === 'command') {
+  if (input.kind === 'command' || input.kind === 'health-reported') {
     try {
-      keep(draft, input.certificates)
-      operation = acceptOnce(draft, input.command, input.idempotencyKey)
+      if (input.kind === 'command') {
+        keep(draft, input.certificates)
+        operation = acceptOnce(draft, input.command, input.idempotencyKey)
+      } else {
+        acceptReport(draft, input)
+      }
     } catch (thrown) {
       if (!(thrown instanceof Refused)) throw thrown
       return { state, changed: false, events: [], operation: null, refusal: thrown.refusal }
@@ -140,7 +147,7 @@ function accept(draft: Draft, command: Command): string {
   }
 }
 
-function take(draft: Draft, input: Exclude<Input, { kind: 'command' }>): void {
+function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-reported' }>): void {
   switch (input.kind) {
     case 'restored':
       draft.observed = NOTHING_OBSERVED
@@ -218,6 +225,7 @@ function advance(draft: Draft): void {
   }
   adoptFaces(draft)
   pruneCertificates(draft)
+  pruneReports(draft)
 }
 
 /** The last step of most operations: what was decided is in every proxy's table. */
@@ -250,12 +258,12 @@ function rebaseClocks(draft: Draft): void {
   }
   for (const id of draft.deployments.keys()) {
     const clocks = draft.deployments.edit(id)?.upgrade?.clocks
-    if (clocks === undefined || clocks.upgrade.bootId === draft.now.bootId) continue
-    clocks.upgrade = rebase(clocks.upgrade, draft.now)
-    clocks.domain = clocks.domain === null ? null : rebase(clocks.domain, draft.now)
-    clocks.wait = null
-    clocks.stable = null
-    clocks.retry = clocks.retry === null ? null : rebase(clocks.retry, draft.now)
+    if (clocks !== undefined) rebaseUpgrade(clocks, draft.now, draft.fabric.moment)
+  }
+  for (const key of draft.health.keys()) {
+    for (const report of draft.health.edit(key)?.reports ?? []) {
+      report.anchor = rebase(report.anchor, draft.now, draft.fabric.moment)
+    }
   }
 }
 

@@ -22,7 +22,8 @@ import {
   type RoleRecord,
   type RoleSpec,
 } from './state.ts'
-import { upgradeDueInMs } from './upgrade/gate.ts'
+import { reportDueInMs } from './health/report.ts'
+import { upgradeDueInMs } from './upgrade/clocks.ts'
 
 /** The whole routing table of a committed state. */
 export function projectRouting(state: FabricState, now: Moment): RoutingTable {
@@ -314,7 +315,8 @@ export function projectWakeIn(state: FabricState, now: Moment): number | null {
   }
   consider(nodeDueInMs(state, now))
   for (const deployment of Object.values(state.deployments)) {
-    if (deployment.upgrade !== null) consider(upgradeDueInMs(deployment.upgrade, now))
+    consider(upgradeDueInMs(deployment, now))
   }
+  for (const record of Object.values(state.health)) consider(reportDueInMs(record, now))
   return due
 }

@@ -65,7 +65,10 @@ export function closeReceipt(draft: Draft, operation: OperationRecord): void {
 }
 
 /** What an operation in progress would write now. */
-export function receiptSoFar(state: FabricState, operation: OperationRecord): ReceiptRecord {
+export function receiptSoFar(
+  state: Pick<FabricState, 'observed'> & { readonly proxies: Readonly<Record<string, unknown>> },
+  operation: Readonly<OperationRecord>,
+): ReceiptRecord {
   if (operation.receipt !== null && operation.endedAt !== null) return operation.receipt
   const proxies = { keys: () => Object.keys(state.proxies) }
   const end = baselineOf({ proxies, observed: state.observed }, operation.service)

@@ -10,7 +10,9 @@ import type { Certificate } from '../model/certificate.ts'
 import type { Configuration, Platform, RoleDefinition, VipAddresses } from '../model/definition.ts'
 import type { EndpointDefaults } from '../model/fabric-config.ts'
 import type { Release } from '../model/release.ts'
-import type { OperationStatus, UpgradeMode } from '../model/states.ts'
+import type { FailureReason, HealthState, OperationStatus, UpgradeMode } from '../model/states.ts'
+import type { UpgradePolicy } from '../model/upgrade-policy.ts'
+import type { Moment } from '../core/clock.ts'
 import type { Anchor } from './anchor.ts'
 
 export type Table<T> = Readonly<Record<string, T>>
@@ -31,6 +33,8 @@ export interface FabricState {
   readonly proxies: Table<ProxyRecord>
   /** Idempotency keys and the operations they started. */
   readonly requests: Table<RequestRecord>
+  /** Reports from outside, by what they are about: `deployment` or `deployment/instance`. */
+  readonly health: Table<HealthRecord>
   readonly observed: Observed
 }
 
@@ -41,6 +45,8 @@ export interface FabricRecord {
   nextOperation: number
   nextEvent: number
   settings: FabricSettings
+  /** When something was journaled last: how far durations had come, should the machine boot next. */
+  moment: Moment | null
 }
 
 /** What vipswap.yaml says that the rules need. */
@@ -107,6 +113,8 @@ export interface DeploymentRecord {
   configuration: Configuration
   internal: ListenerRecord[]
   upgrade: UpgradeRecord | null
+  /** By which its health is judged: of its latest upgrade. */
+  policy: UpgradePolicy
   /** Roles that were removed: the highest incarnation of their instances, since one may come back under its name. */
   formerRoles: Record<string, number>
 }
@@ -216,8 +224,41 @@ export interface UpgradeRecord {
   closing: Revision | null
   /** The operation that a finished domain ends: a walk in the manual modes. */
   walk: string | null
-  clocks: { upgrade: Anchor; domain: Anchor | null; wait: Anchor | null; stable: Anchor | null; retry: Anchor | null }
+  clocks: UpgradeClocks
   walked: { domain: number; startedAt: number; endedAt: number | null; instances: number }[]
+  /** Domains whose health check passed. */
+  verified: number[]
+  /** Why it failed, or was turned around. */
+  failure: UpgradeFailure | null
+  /** Instances that a gate without time-out waits for. */
+  stuck: string[]
+  /** What was in Error when it began, where the policy asks for that: keys of evaluations. */
+  baseline: string[]
+}
+
+export interface UpgradeClocks {
+  upgrade: Anchor
+  domain: Anchor | null
+  /** The one stopwatch of a domain's health checks; null before the first. */
+  health: HealthClock | null
+  /** Renewed while nothing else is journaled, so that a reboot finds how far the others had come. */
+  beat: Anchor | null
+}
+
+export interface HealthClock {
+  /** Milliseconds of watching: since the domain was there, from the wait on again after each flip. */
+  elapsedMs: number
+  /** What the last check found. */
+  healthy: boolean
+  /** When that was; null: nobody has looked since, and that time does not count. */
+  at: Anchor | null
+}
+
+export interface UpgradeFailure {
+  reason: FailureReason
+  message: string
+  at: number
+  domain: number | null
 }
 
 export interface UpgradeEnd {
@@ -295,6 +336,28 @@ export interface RequestRecord {
   at: number
 }
 
+/** What others say of the health of one deployment or instance. */
+export interface HealthRecord {
+  deployment: string
+  instance: string | null
+  reports: HealthReport[]
+}
+
+/** Latest report of one source on one property. */
+export interface HealthReport {
+  source: string
+  property: string
+  state: HealthState
+  description: string
+  /** null: for ever. */
+  ttlMs: number | null
+  /** When its time is up it is gone; else it stays, and counts as Error. */
+  removeWhenExpired: boolean
+  sequence: number
+  at: number
+  anchor: Anchor
+}
+
 /** Seen since this controller started. */
 export interface Observed {
   readonly nodes: Readonly<Record<string, ObservedNode>>
@@ -346,6 +409,7 @@ export function emptyState(id: string, settings: FabricSettings): FabricState {
       nextOperation: 1,
       nextEvent: 1,
       settings,
+      moment: null,
     },
     services: {},
     deployments: {},
@@ -356,6 +420,7 @@ export function emptyState(id: string, settings: FabricSettings): FabricState {
     nodes: {},
     proxies: {},
     requests: {},
+    health: {},
     observed: NOTHING_OBSERVED,
   }
 }

@@ -2,6 +2,7 @@ import type { Command } from '../../src/contracts/command.ts'
 import type { Certificate } from '../../src/model/certificate.ts'
 import type { Slot } from '../../src/model/common.ts'
 import type { Release } from '../../src/model/release.ts'
+import type { UpgradePolicySource } from '../../src/model/upgrade-policy-schema.ts'
 import { UPGRADE_MODES } from '../../src/model/states.ts'
 import { certificate, digest, endpoint, makeRelease, role } from './releases.ts'
 import { placed } from './invariants.ts'
@@ -177,7 +178,12 @@ export class Operator {
       const roll = random.next()
       if (roll < 0.4) return { kind: 'walk', service, slot }
       if (roll < 0.75) return { kind: 'rollback', service, slot, mode: random.chance(0.7) ? 'auto' : 'manual' }
-      return { kind: 'changeUpgrade', service, slot, mode: random.pick(UPGRADE_MODES) }
+      return {
+        kind: 'changeUpgrade',
+        service,
+        slot,
+        ...(random.chance(0.6) ? { mode: random.pick(UPGRADE_MODES) } : { policy: this.#policy() }),
+      }
     }
     if (state.services[service]?.prepared && random.chance(0.6)) {
       return { kind: 'swap', service, phase: random.chance(0.6) ? 'commit' : 'cancel' }
@@ -193,6 +199,7 @@ export class Operator {
         force: random.chance(0.8),
         overlap: false,
         restartUnchanged: random.chance(0.2),
+        policy: this.#policy(),
         ...(random.chance(0.1) ? { allowRoleChanges: false } : {}),
         ...(random.chance(0.2) ? { configuration: { roles: { web: { instances: random.between(0, 6) } } } } : {}),
         ...(service === 'shop' && random.chance(0.2) ? { role: random.pick(['web', 'crunch']) } : {}),
@@ -212,6 +219,26 @@ export class Operator {
     if (roll < 0.88) return { kind: 'create', service, slot, package: release, replace: true }
     const kind = random.chance(0.6) ? 'reboot' : 'reimage'
     return { kind, service, slot, instance: `${random.chance(0.8) ? 'web' : 'crunch'}_IN_${random.between(0, 4)}` }
+  }
+
+  /** Any clocks; nothing unready is tolerated, as the invariant on gates asks. */
+  #policy(): UpgradePolicySource {
+    const { random } = this.#world
+    return {
+      failureAction: random.pick(['rollback', 'manual']),
+      healthCheckStableDuration: random.pick(['0s', '3s', '10s']),
+      healthCheckRetryTimeout: random.pick(['0s', '5s', '20s']),
+      healthCheckWaitDuration: random.pick(['0s', '0s', '2s']),
+      healthCheckInterval: random.pick(['500ms', '1s', '5s']),
+      upgradeDomainTimeout: random.pick(['none', '30s', '120s']),
+      upgradeTimeout: random.pick(['none', '120s', '300s']),
+      considerWarningAsError: random.chance(0.2),
+      maxPercentUnhealthy: 0,
+      minReadyPercent: 100,
+      onStartTimeout: 'unhealthy',
+      baseline: false,
+      ...(random.chance(0.5) ? { gates: { minRequests: 1, maxErrorPercent: 10, maxP99Ratio: 2 } } : {}),
+    }
   }
 
   #configure(service: string, slot: Slot): Command {

@@ -21,6 +21,7 @@ import { quotaBlockers, coresInUse, sizeBlockers } from '../quota.ts'
 import { createRole } from '../upgrade/roles.ts'
 import type { Slot } from '../../model/common.ts'
 import type { Release } from '../../model/release.ts'
+import { DEFAULT_UPGRADE_POLICY } from '../../model/upgrade-policy.ts'
 import type { Configuration } from '../../model/definition.ts'
 
 /** Accepts a new deployment into an empty slot (or, with `replace`, into one that is emptied first). */
@@ -119,6 +120,7 @@ function createDeployment(
     configuration,
     internal: [],
     upgrade: null,
+    policy: DEFAULT_UPGRADE_POLICY,
     formerRoles: {},
   })
   for (const role of Object.values(definition.roles)) createRole(draft, deployment, role, release, configuration)

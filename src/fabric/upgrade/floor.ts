@@ -2,16 +2,19 @@ import { isForced } from '../acknowledgements.ts'
 import { mayGo } from '../capacity.ts'
 import type { Draft } from '../draft.ts'
 import { comesBeside } from '../beside.ts'
+import type { UpgradePolicy } from '../../model/upgrade-policy.ts'
 import type { DeploymentRecord, InstanceRecord, RoleRecord, UpgradeRecord } from '../state.ts'
 import { own } from '../../core/own.ts'
 import { leaves } from './roles.ts'
 
 /**
  * Why the next domains may not go down yet, or null. On the way back nothing is asked: what is broken must come home.
- * Modes that ask for no health keep only the floors that roles set themselves, and `simultaneous` none.
+ * Modes that ask for no health, and a `minReadyPercent` of 0, keep only the floors that roles set themselves, and
+ * `simultaneous` none.
  */
 export function floorReason(
   upgrade: Readonly<UpgradeRecord>,
+  policy: Pick<UpgradePolicy, 'minReadyPercent'>,
   roles: readonly Readonly<RoleRecord>[],
   domains: readonly number[],
 ): string | null {
@@ -29,7 +32,7 @@ export function floorReason(
         return null
       return instance.spec === to || instance.nextSpec === to ? null : to
     },
-    !upgrade.mode.startsWith('unmonitored'),
+    !upgrade.mode.startsWith('unmonitored') && (upgrade.mode === 'monitored' || policy.minReadyPercent > 0),
   )
 }
 
@@ -61,7 +64,7 @@ export function floorHolds(
   upgrade: UpgradeRecord,
   domains: readonly number[],
 ): boolean {
-  const reason = floorReason(upgrade, draft.rolesOf(deployment.id), domains)
+  const reason = floorReason(upgrade, deployment.policy, draft.rolesOf(deployment.id), domains)
   const waits = reason !== null && !isForced(draft, deployment.id)
   if (waits && upgrade.belowFloor !== true) {
     draft.event('upgrade-waiting', `domain ${domains.join(', ')} does not go down: ${reason}`, {

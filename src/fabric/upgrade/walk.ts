@@ -8,10 +8,11 @@ import { endOperation, enterStep } from '../operations.ts'
 import { adoptDomains } from '../placement.ts'
 import { moveTo } from '../start-first.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
+import { failUpgrade } from './failure.ts'
+import { judge, judgeTime, waitsForWalk } from './gate.ts'
 import { bindingOf, fitAddresses } from './addresses.ts'
 import { isResized } from './changes.ts'
 import { floorHolds } from './floor.ts'
-import { judge, waitsForWalk } from './gate.ts'
 import {
   beginPlanned,
   changesEndpoints,
@@ -38,6 +39,11 @@ export function advanceUpgrade(draft: Draft, id: string): void {
 
 /** One phase forward; false when something must be waited for. */
 function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  const time = judgeTime(draft, deployment, upgrade)
+  if (time.kind === 'fail') {
+    failUpgrade(draft, deployment, upgrade, time.reason, time.message)
+    return true
+  }
   switch (upgrade.phase) {
     case 'preparing':
       return prepare(draft, deployment, upgrade)
@@ -45,7 +51,7 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
       if (upgrade.position >= upgrade.domains.length) {
         return enterRemoving(draft, deployment, upgrade)
       }
-      if (upgrade.walk === null && waitsForWalk(upgrade.mode, upgrade.position)) return false
+      if (upgrade.walk === null && waitsForWalk(upgrade)) return false
       if (!floorHolds(draft, deployment, upgrade, domainsAt(upgrade))) return false
       beginDomain(draft, deployment, upgrade)
       return true
@@ -106,7 +112,7 @@ function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRec
   }
   upgrade.phase = 'waiting'
   enterStep(draft, upgrade.operation, 'walking')
-  if (waitsForWalk(upgrade.mode, 0)) endOperation(draft, upgrade.operation, 'Succeeded')
+  if (waitsForWalk(upgrade)) endOperation(draft, upgrade.operation, 'Succeeded')
   return true
 }
 
@@ -159,7 +165,7 @@ export function domainsAt(upgrade: UpgradeRecord): readonly number[] {
 function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
   const domains = domainsAt(upgrade)
   upgrade.phase = 'walking'
-  upgrade.clocks = { ...upgrade.clocks, domain: startAnchor(draft.now), wait: null, stable: null, retry: null }
+  upgrade.clocks = { ...upgrade.clocks, domain: startAnchor(draft.now), health: null }
   let count = upgrade.direction === 'forward' ? beginPlanned(draft, deployment.id, upgrade, domains) : 0
   for (const [name, { from, to }] of Object.entries(upgrade.roles)) {
     const spec = upgrade.direction === 'forward' ? to : from
@@ -209,13 +215,15 @@ function hasArrived(instance: Readonly<InstanceRecord>, spec: string): boolean {
 }
 
 function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
-  const verdict = judge(draft, upgrade, draft.rolesOf(deployment.id))
+  const verdict = judge(draft, deployment, upgrade)
   if (verdict.kind === 'wait') return false
   if (verdict.kind === 'fail') {
-    draft.event('upgrade-unhealthy', verdict.reason, { service: deployment.service, deployment: deployment.id })
-    beginRollback(draft, deployment, 'auto', verdict.reason)
+    failUpgrade(draft, deployment, upgrade, verdict.reason, verdict.message)
     return true
   }
+  upgrade.clocks = { ...upgrade.clocks, domain: null, health: null }
+  upgrade.stuck = []
+  if (upgrade.mode === 'monitored') upgrade.verified.push(...domainsAt(upgrade))
   for (const domain of domainsAt(upgrade)) {
     const record = upgrade.walked.findLast(walked => walked.domain === domain)
     if (record !== undefined) record.endedAt = draft.now.wall

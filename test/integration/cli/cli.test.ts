@@ -56,6 +56,8 @@ function guestbook(t: Test): string {
 t.test('every changing verb sends its command, waits, and ends with 0', async t => {
   const { api, run, last } = await fabric(t)
   const directory = guestbook(t)
+  const policy = join(directory, 'policy.yaml')
+  writeFileSync(policy, 'healthCheckStableDuration: 5s\nroles: { web: { maxPercentUnhealthy: 10 } }\n')
   const config = join(directory, 'other.yaml')
   writeFileSync(config, 'roles:\n  web:\n    instances: 3\n    settings: { Greeting: hello, Size: 4 }\n')
   const configuration = { roles: { web: { instances: 3, settings: { Greeting: 'hello', Size: '4' } } } }
@@ -82,6 +84,18 @@ t.test('every changing verb sends its command, waits, and ends with 0', async t 
         restartUnchanged: true,
         overlap: false,
         configuration,
+      },
+    ],
+    [
+      ['upgrade', directory, '--policy', 'service-fabric'],
+      { kind: 'upgrade', ...where, policy: { extends: 'service-fabric' } },
+    ],
+    [
+      ['upgrade', 'set', '--policy', policy, '--service', 'guestbook'],
+      {
+        kind: 'changeUpgrade',
+        ...where,
+        policy: { healthCheckStableDuration: '5s', roles: { web: { maxPercentUnhealthy: 10 } } },
       },
     ],
     [['upgrade', 'set', '--mode', 'auto', '--service', 'guestbook'], { kind: 'changeUpgrade', ...where, mode: 'auto' }],
@@ -469,4 +483,59 @@ t.test('the binary itself', async t => {
   const { stdout } = await run(process.execPath, [MAIN, 'status', '--json', '--admin', url])
   t.match(JSON.parse(stdout), { schema: 'vipswap.status/1', services: [{ name: 'guestbook' }] })
   await t.rejects(run(process.execPath, [MAIN, 'swop']), { code: 2 })
+})
+
+t.test('a policy that is wrong is refused with the place of each fault', async t => {
+  const { run, api } = await fabric(t)
+  const directory = guestbook(t)
+  const policy = join(directory, 'policy.yaml')
+  writeFileSync(policy, 'failureAction: panic\nbaseline: 1\n')
+  const wrong = await run('upgrade', directory, '--policy', policy)
+  t.equal(wrong.code, 1)
+  t.match(wrong.stderr, /invalid_policy/)
+  t.match(wrong.stderr, /policy\.yaml:1:16 failureAction: found "panic"/)
+  t.match(wrong.stderr, /policy\.yaml:2:11 baseline: found 1; write true or false/)
+  const missing = await run('upgrade', directory, '--policy', 'service-fabrik')
+  t.match(missing.stderr, /service-fabrik cannot be read.*write a file, or default or service-fabric/)
+  t.strictSame(api.commands, [])
+})
+
+t.test('health is shown with its reasons, and reported', async t => {
+  const { run, api } = await fabric(t)
+  const shown = await run('health')
+  t.equal(shown.code, 0)
+  t.match(shown.stdout, /dep-production Warning\n\s+ROLE.*\n.*web\s+Ok.*\n\s+Warning deployment: probe\/latency: slow/)
+  t.match(JSON.parse((await run('health', '--json')).stdout), { schema: 'vipswap.health/1', state: 'Warning' })
+  const argv = [
+    'health',
+    'report',
+    'probe',
+    'basket',
+    '--state',
+    'Error',
+    '--instance',
+    'web_IN_0',
+    '--ttl',
+    '1m30s',
+    '--remove',
+  ]
+  t.match(await run(...argv, '--sequence', '4', '--description', 'empty'), { code: 0, stdout: /dep-production Error/ })
+  t.strictSame(api.reports, [
+    {
+      kind: 'health-reported',
+      service: 'guestbook',
+      slot: 'production',
+      instance: 'web_IN_0',
+      report: {
+        source: 'probe',
+        property: 'basket',
+        state: 'Error',
+        description: 'empty',
+        removeWhenExpired: true,
+        ttlMs: 90_000,
+        sequence: 4,
+      },
+    },
+  ])
+  t.equal((await run('health', 'report', 'probe', 'basket')).code, 2, 'a state is needed')
 })

@@ -11,7 +11,7 @@ import type { Release } from '../../../src/model/release.ts'
 import { apply, type Applied } from '../../../src/fabric/apply.ts'
 import type { Refusal } from '../../../src/fabric/refusal.ts'
 import type { Input } from '../../../src/fabric/input.ts'
-import { projectAssignments, projectRouting } from '../../../src/fabric/project.ts'
+import { projectAssignments, projectRouting, projectWakeIn } from '../../../src/fabric/project.ts'
 import {
   emptyState,
   NOTHING_OBSERVED,
@@ -169,6 +169,12 @@ export class Lab {
   pass(ms: number): void {
     this.ms += ms
     this.input({ kind: 'tick' })
+  }
+
+  /** Time passes as under a controller: a tick whenever a clock is due. */
+  flow(ms: number): void {
+    const end = this.ms + ms
+    while (this.ms < end) this.pass(Math.min(projectWakeIn(this.state, this.now) ?? Infinity, end - this.ms))
   }
 
   /** The controller dies and another takes over; nobody has reported yet. */
