@@ -19,6 +19,8 @@ import { PortAllocator } from './ports.ts'
 import { judgeAssignment } from './reconciler.ts'
 
 const ROTATE_MS = 500
+/** Seldom: measuring reads every folder. */
+const MEASURE_MS = 30_000
 /** Until an assignment names the range. */
 const FIRST_RANGE = { from: 20_000, to: 29_999 }
 const SAFE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
@@ -34,6 +36,8 @@ export interface NodeAgentOptions {
   readonly digestOf: (directory: string) => Promise<string>
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly onChange: () => void
+  /** Between two measures of the local storages, milliseconds. */
+  readonly measureMs?: number
 }
 
 /** All instances of one node, kept as the newest assignment says. Knows nothing of the link. */
@@ -89,6 +93,7 @@ export class NodeAgent {
     for (const instance of this.#instances.values()) this.#begin(instance)
     this.#rotation = setInterval(() => void this.#rotate(), ROTATE_MS)
     this.#rotation.unref()
+    this.#measureLater()
   }
 
   /** Takes a whole assignment; answers a refusal to send, or null if it was applied. */
@@ -145,13 +150,13 @@ export class NodeAgent {
     this.#ports.setRange(assignment.portRange)
     const wanted = new Map<string, AssignedInstance>()
     for (const assigned of assignment.instances) {
-      if (SAFE_NAME.test(assigned.deployment) && SAFE_NAME.test(assigned.instance)) wanted.set(assigned.key, assigned)
+      if (SAFE_NAME.test(assigned.deployment) && SAFE_NAME.test(folderOf(assigned))) wanted.set(assigned.key, assigned)
       else this.#options.log.error({ key: assigned.key }, 'refused an instance whose name cannot be a folder')
     }
     for (const instance of this.#instances.values()) instance.want(wanted.get(instance.key) ?? null)
     for (const [key, assigned] of wanted) {
       if (this.#instances.has(key)) continue
-      const folders = new InstanceFolders(join(this.#instanceDirectory, assigned.deployment, assigned.instance))
+      const folders = new InstanceFolders(join(this.#instanceDirectory, assigned.deployment, folderOf(assigned)))
       const instance = new Instance(key, folders, this.#context, null)
       instance.want(assigned)
       this.#admit(instance)
@@ -203,6 +208,15 @@ export class NodeAgent {
     this.#rotation.unref()
   }
 
+  async #measure(): Promise<void> {
+    for (const instance of this.#instances.values()) await instance.measureStorage()
+    this.#measureLater()
+  }
+
+  #measureLater(): void {
+    setTimeout(() => void this.#measure(), this.#options.measureMs ?? MEASURE_MS).unref()
+  }
+
   get #stateFile(): string {
     return join(this.#options.directory, 'agent.json')
   }
@@ -210,4 +224,9 @@ export class NodeAgent {
   get #instanceDirectory(): string {
     return join(this.#options.directory, 'instances')
   }
+}
+
+/** The key names the folder: two processes of one instance have a key each. */
+function folderOf({ key, deployment }: AssignedInstance): string {
+  return key.startsWith(`${deployment}/`) ? key.slice(deployment.length + 1) : ''
 }

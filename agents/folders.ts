@@ -1,7 +1,8 @@
-import { cp, mkdir, readFile, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { AssignedInstance } from '../src/contracts/assignment.ts'
+import { folderSize } from './folder-size.ts'
 
 /**
  * The folders of one instance, after Azure's three drives: `role/<incarnation>` is E (the package's files), `system` is D
@@ -51,30 +52,21 @@ export class InstanceFolders {
 
   /**
    * Lays out one incarnation: cleans as asked, once, and copies the package. Its role folder appears by rename at the end,
-   * so its presence means that all this is done. Without cleaning and with the same package the role's files are kept.
+   * so its presence means that all this is done. Within an incarnation (a process or its node started again) all is kept;
+   * a new one has new files in any case (Cloud Services: E is new after a reboot, a reimage and an upgrade).
    */
   async prepare(assigned: AssignedInstance, packageDirectory: string): Promise<void> {
     const { incarnation, clean, spec } = assigned
     await this.ensureBase()
     const role = join(this.root, 'role')
     await mkdir(role, { recursive: true })
-    const names = await readdir(role)
-    if (!names.includes(String(incarnation))) {
-      if (clean !== 'none') {
-        await rm(join(this.root, 'system'), { recursive: true, force: true })
-        await Promise.all(names.map(async name => rm(join(role, name), { recursive: true, force: true })))
-      }
+    if (!(await readdir(role)).includes(String(incarnation))) {
+      if (clean !== 'none') await rm(join(this.root, 'system'), { recursive: true, force: true })
       if (clean === 'all') await rm(join(this.root, 'storage'), { recursive: true, force: true })
-      const kept = clean === 'none' ? await this.#latestWith(spec.package) : null
-      await writeFile(this.#label(incarnation), spec.package)
-      if (kept === null) {
-        const fresh = join(role, `new-${incarnation}`)
-        await rm(fresh, { recursive: true, force: true })
-        await cp(packageDirectory, fresh, { recursive: true, verbatimSymlinks: true })
-        await rename(fresh, this.files(incarnation))
-      } else {
-        await rename(this.files(kept), this.files(incarnation))
-      }
+      const fresh = join(role, `new-${incarnation}`)
+      await rm(fresh, { recursive: true, force: true })
+      await cp(packageDirectory, fresh, { recursive: true, verbatimSymlinks: true })
+      await rename(fresh, this.files(incarnation))
     }
     for (const path of [this.home, this.temporary, ...spec.localStorage.map(({ name }) => this.storage(name))]) {
       await mkdir(path, { recursive: true })
@@ -89,11 +81,18 @@ export class InstanceFolders {
     }
   }
 
+  /** Bytes in each of the local storages. */
+  async storageSizes(names: readonly string[]): Promise<Record<string, number>> {
+    const sizes: Record<string, number> = {}
+    for (const name of names) sizes[name] = await folderSize(this.storage(name))
+    return sizes
+  }
+
   /** Removes what earlier incarnations and attempts left. */
   async removeOld(incarnation: number, token: string): Promise<void> {
     const role = join(this.root, 'role')
     for (const name of await readdir(role)) {
-      if (name === String(incarnation) || name === `${incarnation}.package`) continue
+      if (name === String(incarnation)) continue
       await rm(join(role, name), { recursive: true, force: true })
     }
     const run = dirname(this.record)
@@ -109,19 +108,6 @@ export class InstanceFolders {
     await rename(this.root, grave).catch(ignoreMissing)
     await rmdir(dirname(this.root)).catch(() => {})
     await rm(grave, { recursive: true, force: true, maxRetries: 3 })
-  }
-
-  #label(incarnation: number): string {
-    return join(this.root, 'role', `${incarnation}.package`)
-  }
-
-  async #latestWith(digest: string): Promise<number | null> {
-    const names = await readdir(join(this.root, 'role'))
-    const incarnations = names.filter(name => /^\d+$/.test(name)).map(Number)
-    const latest = incarnations.toSorted((a, b) => b - a)[0]
-    if (latest === undefined) return null
-    const label = await readFile(this.#label(latest), 'utf8').catch(() => '')
-    return label === digest ? latest : null
   }
 }
 

@@ -44,6 +44,7 @@ export class Instance {
   #since: number
   #detail = ''
   #atRest = false
+  #storage: Readonly<Record<string, number>> = {}
 
   constructor(key: string, folders: InstanceFolders, context: InstanceContext, record: RunRecord | null) {
     this.key = key
@@ -132,9 +133,20 @@ export class Instance {
       ports: this.#running === null ? {} : (this.#record?.ports ?? {}),
       pid: this.#running?.process.pid ?? null,
       restarts: Math.max(0, attempt - 1),
+      ...(Object.keys(this.#storage).length === 0 ? {} : { storage: this.#storage }),
       since: this.#since,
       detail: this.#detail,
     }
+  }
+
+  /** Measures its local storage; what has changed is reported. */
+  async measureStorage(): Promise<void> {
+    const names = (this.#wanted ?? this.#record?.assigned)?.spec.localStorage.map(({ name }) => name) ?? []
+    if (names.length === 0) return
+    const sizes = await this.folders.storageSizes(names)
+    if (JSON.stringify(sizes) === JSON.stringify(this.#storage)) return
+    this.#storage = sizes
+    this.#context.onChange()
   }
 
   async #takeOver(): Promise<void> {

@@ -13,9 +13,11 @@ import { createInstanceProxy, rawProblem, type InstanceProxy } from './instance-
 import { sendProblem, toVipswapError } from './problem.ts'
 import { eventRoutes } from './routes/events.ts'
 import { instanceRoutes } from './routes/instances.ts'
+import { nodeRoutes } from './routes/nodes.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { packageRoutes } from './routes/packages.ts'
 import { serviceRoutes } from './routes/services.ts'
+import { healthRoutes } from './routes/health.ts'
 import { slotRoutes } from './routes/slots.ts'
 import { systemRoutes } from './routes/system.ts'
 import { compileValidator } from './validation.ts'
@@ -133,8 +135,10 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   systemRoutes(app, context)
   serviceRoutes(app, context)
   slotRoutes(app, context)
+  healthRoutes(app, context)
   operationRoutes(app, context)
   eventRoutes(app, context)
+  nodeRoutes(app, context)
   instanceRoutes(app, context)
   void app.register(async inner => packageRoutes(inner, context))
   void app.register(async inner => proxy.register(inner))

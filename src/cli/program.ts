@@ -4,9 +4,11 @@ import { ownVersion } from '../core/version.ts'
 import { SLOTS } from '../model/common.ts'
 import { configureVerbs } from './commands/configure.ts'
 import { deployVerb } from './commands/deploy.ts'
+import { healthVerbs } from './commands/health.ts'
 import { historyVerbs } from './commands/history.ts'
 import { lifecycleVerbs } from './commands/lifecycle.ts'
 import { lookVerbs } from './commands/look.ts'
+import { nodeVerbs } from './commands/nodes.ts'
 import { packageVerbs } from './commands/packages.ts'
 import { planVerbs } from './commands/plan.ts'
 import { processVerbs, runProcess } from './commands/processes.ts'
@@ -59,8 +61,10 @@ function createProgram(context: VerbContext): Command {
   upgradeVerbs(program, context)
   configureVerbs(program, context)
   lifecycleVerbs(program, context)
+  nodeVerbs(program, context)
   planVerbs(program, context)
   lookVerbs(program, context)
+  healthVerbs(program, context)
   historyVerbs(program, context)
   packageVerbs(program, context)
   return program

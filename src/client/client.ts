@@ -9,11 +9,12 @@ import type {
   DeploymentView,
   EventView,
   GcAnswer,
+  HealthBody,
+  HealthView,
   NodeView,
   OperationView,
   PackageAnswer,
   PlanBody,
-  PlanView,
   ReceiptView,
   RollbackBody,
   ServiceView,
@@ -22,6 +23,7 @@ import type {
   UpgradeBody,
   WalkBody,
 } from '../contracts/api.ts'
+import type { PlanView } from '../contracts/plan.ts'
 import type { Slot } from '../model/common.ts'
 import type { OperationStatus } from '../model/states.ts'
 import { followOperation, type FollowOptions } from './follow.ts'
@@ -82,6 +84,9 @@ export function createClient(options: ClientOptions) {
     services: async () => (await get<{ services: readonly ServiceView[] }>('/v1/services')).services,
     service: async (name: string) => get<ServiceView>(`/v1/services/${encode(name)}`),
     deployment: async (service: string, slot: Slot) => get<DeploymentView>(slotPath(service, slot)),
+    health: async (service: string, slot: Slot) => get<HealthView>(`${slotPath(service, slot)}/health`),
+    reportHealth: async (service: string, slot: Slot, body: HealthBody) =>
+      send<HealthView>('POST', `${slotPath(service, slot)}/health`, body),
     nodes: async () => (await get<{ nodes: readonly NodeView[] }>('/v1/nodes')).nodes,
     metrics: async () => transport.text({ method: 'GET', path: '/metrics' }),
     gc: async () => send<GcAnswer>('POST', '/v1/gc', undefined),
@@ -129,6 +134,21 @@ export function createClient(options: ClientOptions) {
     /** Restarts an instance (`reboot`), or lays its files out afresh, too (`reimage`). */
     restart: async (kind: 'reboot' | 'reimage', service: string, slot: Slot, instance: string, how?: MutationOptions) =>
       mutate('POST', `${instancePath(service, slot, instance)}/${kind}`, undefined, how),
+
+    /** Takes an instance out of rotation, its process kept, or puts it back. */
+    drainInstance: async (
+      kind: 'drain' | 'undrain',
+      service: string,
+      slot: Slot,
+      instance: string,
+      how?: MutationOptions,
+    ) => mutate('POST', `${instancePath(service, slot, instance)}/${kind}`, undefined, how),
+    /** Empties a node, or uses it again. */
+    drainNode: async (kind: 'drain' | 'undrain', node: string, how?: MutationOptions) =>
+      mutate('POST', `/v1/nodes/${encode(node)}/${kind}`, undefined, how),
+    /** An operation in progress goes on without the word of silent peers; its receipt says that the guarantee was waived. */
+    force: async (id: string, how?: MutationOptions) =>
+      mutate('POST', `/v1/operations/${encode(id)}/force`, undefined, how),
 
     /** An instance's output, as it comes; ends at the end of what there is, or with `follow` at the signal. */
     async *logs(

@@ -1,9 +1,20 @@
 import { Type, type Static } from 'typebox'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Slot } from '../model/common.ts'
+import type {
+  DeploymentStatus,
+  FailureReason,
+  HealthState,
+  InstanceStatus,
+  Membership,
+  OperationStatus,
+  UpgradeMode,
+} from '../model/states.ts'
+import { HEALTH_STATES, UPGRADE_MODES } from '../model/states.ts'
+import type { UpgradePolicySource } from '../model/upgrade-policy-schema.ts'
+import type { PolicyName, UpgradePolicy } from '../model/upgrade-policy.ts'
+import { Duration } from '../model/common.ts'
 import type { Platform } from '../model/definition.ts'
-import type { DeploymentStatus, InstanceStatus, Membership, OperationStatus, UpgradeMode } from '../model/states.ts'
-import { UPGRADE_MODES } from '../model/states.ts'
 import type { BrokenCause, LedgerRow } from './ledger.ts'
 
 // Request bodies of the admin API (/v1), as schemas: checked at the edge, and the source of the types.
@@ -14,6 +25,10 @@ const Digest = Type.String({
   description: 'A package, by the digest that POST /v1/packages answered.',
 })
 const Mode = Type.Enum([...UPGRADE_MODES])
+/** Checked behind the edge, where each fault can be named: by the schema of policy files. */
+const Policy = Type.Unsafe<PolicyName | UpgradePolicySource>({
+  description: 'default, service-fabric, or what a policy file says (docs/schema/upgrade-policy.schema.json).',
+})
 const Configuration = Type.Object(
   {
     roles: Type.Record(
@@ -62,6 +77,7 @@ export const UpgradeBody = Type.Object(
   {
     package: Digest,
     mode: Type.Optional(Mode),
+    policy: Type.Optional(Policy),
     role: Type.Optional(Type.String()),
     force: Type.Optional(Type.Boolean()),
     restartUnchanged: Type.Optional(Type.Boolean()),
@@ -77,7 +93,7 @@ export const UpgradeBody = Type.Object(
   },
   closed,
 )
-export const ChangeUpgradeBody = Type.Object({ mode: Type.Optional(Mode) }, closed)
+export const ChangeUpgradeBody = Type.Object({ mode: Type.Optional(Mode), policy: Type.Optional(Policy) }, closed)
 export const WalkBody = Type.Object({ domain: Type.Optional(Type.Integer({ minimum: 0, maximum: 19 })) }, closed)
 export const RollbackBody = Type.Object(
   { mode: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('manual')])) },
@@ -86,6 +102,20 @@ export const RollbackBody = Type.Object(
 export const ConfigurationBody = Type.Object({ configuration: Configuration }, closed)
 export const StatusBody = Type.Object(
   { status: Type.Union([Type.Literal('Running'), Type.Literal('Suspended')]) },
+  closed,
+)
+/** A report of health from outside; it replaces the last one of the same source and property. */
+export const HealthBody = Type.Object(
+  {
+    source: Type.String({ minLength: 1, maxLength: 200, description: 'Who reports; not System.*.' }),
+    property: Type.String({ minLength: 1, maxLength: 200, description: 'What about.' }),
+    state: Type.Enum([...HEALTH_STATES]),
+    ttl: Type.Optional(Duration('For how long it holds; absent: for ever.')),
+    removeWhenExpired: Type.Optional(Type.Boolean({ description: 'Else it counts as Error once it has expired.' })),
+    sequence: Type.Optional(Type.Integer({ minimum: 0, description: 'Above that of the last; absent: the next.' })),
+    description: Type.Optional(Type.String({ maxLength: 1000 })),
+    instance: Type.Optional(Type.String({ description: 'Of one instance; absent: of the deployment.' })),
+  },
   closed,
 )
 /** What would an operation do: the body it would have, under its name. Without either it is the swap. */
@@ -101,6 +131,7 @@ export type ConfigurationBody = Static<typeof ConfigurationBody>
 export type StatusBody = Static<typeof StatusBody>
 /** As sent: certificates are PEM text here, and ids behind the edge. */
 export type ConfigurationText = Static<typeof Configuration>
+export type HealthBody = Static<typeof HealthBody>
 export type PlanBody = Static<typeof PlanBody>
 
 // Answers.
@@ -166,6 +197,10 @@ export interface InstanceView {
   readonly restarts: number
   readonly pid: number | null
   readonly detail: string
+  /** An operator took it out of rotation. */
+  readonly drained: boolean
+  /** As last measured. */
+  readonly localStorage: readonly { readonly name: string; readonly bytes: number; readonly sizeBytes: number }[]
 }
 
 export interface RoleView {
@@ -220,6 +255,16 @@ export interface UpgradeStatusView {
   readonly operationId: string
   /** What the walk waits for, in words. */
   readonly waitingFor: string | null
+  /** Domains whose health check passed (monitored). */
+  readonly verified: readonly number[]
+  readonly failure?: {
+    readonly reason: FailureReason
+    readonly message: string
+    readonly at: string
+    readonly domain: number | null
+  }
+  /** Instances without which a gate that waits for ever does not open, and why. */
+  readonly stuck?: readonly { readonly instance: string; readonly reason: string }[]
 }
 
 export type ActionName = 'swap' | 'upgrade' | 'walk' | 'rollback' | 'scale' | 'suspend' | 'start' | 'delete'
@@ -233,15 +278,66 @@ export interface DeploymentView {
   readonly version: string
   readonly status: DeploymentStatus
   readonly createdAt: string
+  /** As the definition says. */
   readonly upgradeDomainCount: number
+  /** Domains that hold an instance: a walk has no more. */
+  readonly effectiveUpgradeDomainCount: number
   readonly platform: Platform
   readonly locked: boolean
   readonly rollbackAllowed: boolean
   readonly rollbackBlockedBy?: string
   readonly upgradeStatus?: UpgradeStatusView
+  /** By which its health is judged: that of its latest upgrade. */
+  readonly policy: UpgradePolicy
   readonly actions: Readonly<Record<ActionName, ActionView>>
   readonly roles: readonly RoleView[]
   readonly instances: readonly InstanceView[]
+}
+
+export interface HealthReportView {
+  readonly source: string
+  readonly property: string
+  readonly state: HealthState
+  readonly description: string
+  readonly sequence: number
+  readonly at: string
+  readonly ttlMs: number | null
+  readonly removeWhenExpired: boolean
+  readonly expired: boolean
+}
+
+/** Why something is not Ok. */
+export interface HealthEvaluationView {
+  readonly kind: 'Event' | 'ExpiredEvent' | 'InstanceState' | 'RoleInstances' | 'UpgradeDomainInstances' | 'Ledger'
+  readonly state: HealthState
+  readonly description: string
+  readonly role?: string
+  readonly instance?: string
+  readonly domain?: number
+}
+
+/** Aggregated health of a deployment, by its policy. */
+export interface HealthView {
+  readonly deployment: string
+  readonly state: HealthState
+  /** Worst first. */
+  readonly evaluations: readonly HealthEvaluationView[]
+  readonly reports: readonly HealthReportView[]
+  readonly roles: readonly {
+    readonly name: string
+    readonly state: HealthState
+    readonly total: number
+    readonly unhealthy: number
+    /** How many may be. */
+    readonly tolerated: number
+    readonly instances: readonly {
+      readonly id: string
+      readonly state: HealthState
+      readonly reports: readonly HealthReportView[]
+    }[]
+  }[]
+  /** Of the domains a running upgrade has completed. */
+  readonly upgradeDomains: readonly { readonly domain: number; readonly state: HealthState }[]
 }
 
 export type OperationKind =
@@ -257,6 +353,8 @@ export type OperationKind =
   | 'start'
   | 'reboot'
   | 'reimage'
+  | 'drain'
+  | 'undrain'
 
 export interface OperationView {
   readonly id: string
@@ -328,52 +426,11 @@ export interface EventView {
 export interface NodeView {
   readonly name: string
   readonly status: 'online' | 'offline'
+  /** `lost`: silent beyond nodeTimeout, or back and not yet rid of what was moved away. */
+  readonly use: 'open' | 'draining' | 'drained' | 'lost'
   readonly faultDomain: number
+  /** null where it declares none. */
+  readonly upgradeDomain: number | null
   readonly instances: number
   readonly host: string
-}
-
-export interface PlanView {
-  /** `none`: nothing to do; `changes`; `refused`. */
-  readonly outcome: 'none' | 'changes' | 'refused'
-  readonly blockers: readonly { readonly code: ErrorCode; readonly message: string }[]
-  readonly warnings: readonly string[]
-  readonly steps: readonly string[]
-  /** Of an upgrade, also of one that is refused, as far as it can be said. */
-  readonly upgrade?: UpgradePlanView
-}
-
-export interface UpgradePlanView {
-  readonly mode: UpgradeMode
-  readonly fromVersion: string
-  readonly toVersion: string
-  /** As service.yaml says, and at most as many as the largest role has instances. */
-  readonly domains: { readonly declared: number; readonly effective: number }
-  /** The domains that are walked, in order; instances that restart or come with them. */
-  readonly moves: readonly { readonly domain: number; readonly instances: readonly string[] }[]
-  /** Of the service as a whole. */
-  readonly changes: readonly ChangePlanView[]
-  readonly roles: readonly RolePlanView[]
-  /** At most while it is walked, over all services and both slots. `quota` null: no bound. */
-  readonly cores: { readonly before: number; readonly after: number; readonly quota: number | null }
-}
-
-export interface RolePlanView {
-  readonly name: string
-  readonly change: 'added' | 'removed' | 'changed' | 'scaled' | 'unchanged'
-  readonly fromVersion: string | null
-  readonly toVersion: string | null
-  readonly instances: { readonly from: number; readonly to: number }
-  /** The fewest instances that serve at any time of the walk, of those that are there at the same time. */
-  readonly lowWater: number
-  readonly changes: readonly ChangePlanView[]
-}
-
-/** A change with its verdicts from the table of allowed changes. */
-export interface ChangePlanView {
-  readonly kind: string
-  readonly what: string
-  readonly inPlace: string
-  readonly swap: string
-  readonly redeploy: string
 }

@@ -14,7 +14,7 @@ export interface Assignment {
 }
 
 export interface AssignedInstance {
-  /** `deployment/instance`. */
+  /** `deployment/instance`, or `deployment/instance.b` for a process beside another of the instance. Names its folders. */
   readonly key: string
   readonly service: string
   readonly deployment: string
@@ -24,7 +24,10 @@ export interface AssignedInstance {
   /** Grows with every planned start. A process of a lower incarnation is stopped first. */
   readonly incarnation: number
   readonly desired: 'run' | 'stop'
-  /** Folders emptied before this incarnation starts: none; `system` (its files and temporary folder); `all` (local storage too). */
+  /**
+   * Folders emptied before this incarnation starts, besides its role root, which is always laid out afresh: none; `system`
+   * (home and temporary folder); `all` (local storage too).
+   */
   readonly clean: 'none' | 'system' | 'all'
   readonly upgradeDomain: number
   readonly faultDomain: number
@@ -79,6 +82,8 @@ export interface InstanceObservation {
   readonly ports: Readonly<Record<string, number>>
   readonly pid: number | null
   readonly restarts: number
+  /** Bytes last measured in each local storage. */
+  readonly storage?: Readonly<Record<string, number>>
   /** Wall clock of the last change of `state`. */
   readonly since: number
   /** Why it is in this state, in words: last probe, exit status, last error. */

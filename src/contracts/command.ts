@@ -1,6 +1,7 @@
 import type { Slot } from '../model/common.ts'
 import type { Configuration } from '../model/definition.ts'
 import type { UpgradeMode } from '../model/states.ts'
+import type { UpgradePolicySource } from '../model/upgrade-policy-schema.ts'
 
 /**
  * What an operator asks for: the admin API makes one of each mutating call, the fabric decides on it, the journal may
@@ -18,6 +19,9 @@ export type Command =
   | ConfigureCommand
   | StatusCommand
   | InstanceCommand
+  | DrainInstanceCommand
+  | DrainNodeCommand
+  | ForceCommand
 
 export type CommandKind = Command['kind']
 
@@ -63,6 +67,8 @@ export interface UpgradeCommand {
   readonly slot: Slot
   readonly package: string
   readonly mode?: UpgradeMode
+  /** As written: what is left out is as the named policy it extends says. */
+  readonly policy?: UpgradePolicySource
   /** Only this role. */
   readonly role?: string
   /** Go on although local data may be lost. */
@@ -82,7 +88,9 @@ export interface ChangeUpgradeCommand {
   readonly kind: 'changeUpgrade'
   readonly service: string
   readonly slot: Slot
-  readonly mode: UpgradeMode
+  readonly mode?: UpgradeMode
+  /** What is left out stays as it is. */
+  readonly policy?: UpgradePolicySource
 }
 
 export interface WalkCommand {
@@ -123,4 +131,25 @@ export interface InstanceCommand {
   readonly slot: Slot
   /** `web_IN_0` */
   readonly instance: string
+}
+
+/** One instance out of rotation, its process kept; or back. */
+export interface DrainInstanceCommand {
+  readonly kind: 'drain' | 'undrain'
+  readonly service: string
+  readonly slot: Slot
+  /** `web_IN_0` */
+  readonly instance: string
+}
+
+/** All instances off a node and nothing new on it; or use it again. */
+export interface DrainNodeCommand {
+  readonly kind: 'drainNode' | 'undrainNode'
+  readonly node: string
+}
+
+/** An operation in progress goes on without the word of silent peers: its guarantee is waived. */
+export interface ForceCommand {
+  readonly kind: 'force'
+  readonly operation: string
 }

@@ -4,14 +4,16 @@ import type {
   DeploymentView,
   EventView,
   GcAnswer,
+  HealthView,
   NodeView,
   OperationView,
   PackageAnswer,
-  PlanView,
   ReceiptView,
   ServiceView,
 } from '../contracts/api.ts'
+import type { PlanView } from '../contracts/plan.ts'
 import type { Command } from '../contracts/command.ts'
+import type { HealthReported } from '../fabric/input.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Slot } from '../model/common.ts'
 import type { OperationStatus } from '../model/states.ts'
@@ -25,6 +27,10 @@ export interface ControllerApi {
   services(): readonly ServiceView[]
   service(name: string): ServiceView | null
   deployment(service: string, slot: Slot): DeploymentView | null
+  /** null for an empty slot. */
+  health(service: string, slot: Slot): HealthView | null
+  /** Resolves once it is durable, with the health that follows from it. */
+  reportHealth(report: HealthReported): Promise<HealthView>
   /** Newest first. */
   operations(filter: OperationFilter): readonly OperationView[]
   operation(id: string): OperationView | null

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { VipswapError } from '../core/errors.ts'
 import { own } from '../core/own.ts'
-import type { OperationView } from '../contracts/api.ts'
+import type { HealthView, OperationView } from '../contracts/api.ts'
 import { rehearse } from '../fabric/apply.ts'
 import { instanceKey, type FabricState, type InstanceRecord, type RoleRecord } from '../fabric/state.ts'
 import { rolesOf } from '../fabric/project.ts'
@@ -16,6 +16,7 @@ import type { Reconciler } from './reconciler.ts'
 import { releasesInUse } from '../fabric/releases.ts'
 import { textQueue } from './text-queue.ts'
 import { viewDeployment } from './views/deployment-view.ts'
+import { viewHealth } from './views/health-view.ts'
 import { viewOperation, viewReceipt } from './views/operation-view.ts'
 import { viewEvent, viewNode, viewService } from './views/service-view.ts'
 
@@ -36,6 +37,11 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
   )
   const now = (): FabricState => reconciler.state
 
+  const health = (service: string, slot: Slot): HealthView | null => {
+    const deployment = now().deployments[own(now().services, service)?.slots[slot] ?? '']
+    return deployment === undefined ? null : viewHealth(now(), deployment, clock.now())
+  }
+
   return {
     services: () => Object.values(now().services).map(service => viewService(now(), service, clock.now())),
     service: name => {
@@ -45,6 +51,14 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
     deployment: (service, slot) => {
       const deployment = now().deployments[own(now().services, service)?.slots[slot] ?? '']
       return deployment === undefined ? null : viewDeployment(now(), deployment, slot, clock.now())
+    },
+    health,
+    reportHealth: async report => {
+      const { refusal } = await reconciler.settle(report)
+      if (refusal !== null) throw new VipswapError(refusal.code, refusal.message, { blockers: refusal.blockers })
+      const answer = health(report.service, report.slot)
+      if (answer === null) throw new VipswapError('slot_empty', `the ${report.slot} slot has been emptied meanwhile`)
+      return answer
     },
     operations: filter => listOperations(now(), filter),
     operation: id => {
@@ -190,7 +204,7 @@ function readLogs(
   }
   const { role, instance } = found
   const { sink, texts } = textQueue(signal)
-  const cancel = peers.readLog(instance.node, instanceKey(role.deployment, instance.id), { tail, follow }, sink)
+  const cancel = peers.readLog(instance.node, instanceKey(role.deployment, instance), { tail, follow }, sink)
   if (cancel === null) throw new VipswapError('unreachable', `node ${instance.node} of ${instance.id} is not connected`)
   signal.addEventListener('abort', cancel)
   return texts

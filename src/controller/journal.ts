@@ -13,6 +13,7 @@ const TABLES = {
   nodes: 'node',
   proxies: 'proxy',
   requests: 'request',
+  health: 'health',
 } as const satisfies Partial<Record<keyof FabricState, string>>
 
 type TableName = keyof typeof TABLES

@@ -1,13 +1,15 @@
-import type { RolePlanView, UpgradePlanView } from '../contracts/api.ts'
+import type { RolePlanView, UpgradePlanView } from '../contracts/plan.ts'
 import type { UpgradeCommand } from '../contracts/command.ts'
 import { own } from '../core/own.ts'
 import { ALLOWED_CHANGES } from '../fabric/allowed-changes.ts'
+import { comesBeside } from '../fabric/beside.ts'
 import { detectChanges, type Change } from '../fabric/detect-changes.ts'
 import type { Draft } from '../fabric/draft.ts'
 import { specOf } from '../fabric/instances.ts'
 import { coresInUse, round } from '../fabric/quota.ts'
 import { roleKey, type DeploymentRecord, type RoleRecord, type UpgradeRecord } from '../fabric/state.ts'
 import { compareWith, DEFAULT_MODE } from '../fabric/upgrade/accept.ts'
+import { oneDomainNote } from '../fabric/upgrade/floor.ts'
 import { leaves } from '../fabric/upgrade/roles.ts'
 
 /** What an accepted upgrade would do. `before` is how things are, `after` with the upgrade accepted. */
@@ -17,12 +19,11 @@ export function planUpgrade(before: Draft, after: Draft, command: UpgradeCommand
   if (seen === undefined || deployment === undefined || upgrade == null) return null
   const roles = after.rolesOf(deployment.id)
   const changes = changesOf(before, seen, command)
-  const largest = Math.max(1, ...roles.map(role => role.instances.length))
   return {
     mode: upgrade.mode,
     fromVersion: upgrade.from.version,
     toVersion: upgrade.to.version,
-    domains: { declared: deployment.upgradeDomainCount, effective: Math.min(deployment.upgradeDomainCount, largest) },
+    domains: { declared: deployment.upgradeDomainCount, effective: effectiveDomains(roles) },
     moves: upgrade.domains.map(domain => ({
       domain,
       instances: roles.flatMap(role =>
@@ -49,12 +50,11 @@ export function planRefusedUpgrade(draft: Draft, command: UpgradeCommand): Upgra
   const changes = changesOf(draft, deployment, command)
   const cores = round(coresInUse(draft))
   const roles = draft.rolesOf(deployment.id)
-  const largest = Math.max(1, ...roles.map(role => role.instances.length))
   return {
     mode: command.mode ?? DEFAULT_MODE,
     fromVersion: deployment.version,
     toVersion: release.definition.version,
-    domains: { declared: deployment.upgradeDomainCount, effective: Math.min(deployment.upgradeDomainCount, largest) },
+    domains: { declared: deployment.upgradeDomainCount, effective: effectiveDomains(roles) },
     moves: [],
     changes: changes.filter(({ role }) => role === null).map(viewChange),
     roles: [...new Set([...roles.map(({ name }) => name), ...Object.keys(release.definition.roles)])].map(name => {
@@ -113,7 +113,11 @@ function planRole(upgrade: UpgradeRecord, role: Readonly<RoleRecord>, changes: r
 /** The fewest instances of a role that serve while it is walked: those there meanwhile without its largest domain. */
 function lowWater(upgrade: UpgradeRecord, role: Readonly<RoleRecord>): number {
   const there = role.instances.length
-  const down = role.instances.filter(instance => moves(upgrade, role, instance))
+  const to = own(upgrade.roles, role.name)?.to
+  // What starts beside itself takes nothing away.
+  const down = role.instances.filter(
+    instance => moves(upgrade, role, instance) && (to === undefined || !comesBeside(role, instance, to)),
+  )
   if (upgrade.mode === 'simultaneous') return Math.min(there - down.length, endCount(upgrade, role))
   const perDomain = upgrade.domains.map(domain => down.filter(({ upgradeDomain }) => upgradeDomain === domain).length)
   return Math.min(there - Math.max(0, ...perDomain), endCount(upgrade, role))
@@ -121,6 +125,11 @@ function lowWater(upgrade: UpgradeRecord, role: Readonly<RoleRecord>): number {
 
 function endCount({ counts }: UpgradeRecord, role: Readonly<RoleRecord>): number {
   return own(counts, role.name)?.to ?? role.instances.length
+}
+
+/** Domains that hold an instance: a node may declare one, so that fewer are there than the count says. */
+function effectiveDomains(roles: readonly Readonly<RoleRecord>[]): number {
+  return new Set(roles.flatMap(role => role.instances.map(({ upgradeDomain }) => upgradeDomain))).size
 }
 
 function viewChange({ kind, what }: Change): RolePlanView['changes'][number] {
@@ -134,14 +143,20 @@ export function upgradeWarnings(before: Draft, after: Draft, command: UpgradeCom
   const upgrade = deployment?.upgrade
   if (deployment === undefined || upgrade == null) return []
   const warnings: string[] = []
-  for (const role of after.rolesOf(deployment.id)) {
-    if (own(upgrade.roles, role.name) === undefined || role.instances.length >= 2) continue
+  const roles = after.rolesOf(deployment.id)
+  const note = oneDomainNote(deployment, roles, upgrade)
+  if (note !== null) warnings.push(note)
+  for (const role of roles) {
+    const [instance] = role.instances
+    const to = own(upgrade.roles, role.name)?.to
+    if (to === undefined || instance === undefined || role.instances.length >= 2) continue
+    const gap = comesBeside(role, instance, to)
+      ? 'the new one starts beside it, and nothing takes over while either fails'
+      : 'requests are held while it restarts'
     warnings.push(
-      `role ${role.name} has ${role.instances.length} instance: requests are held while it restarts; use more (\`vipswap scale ${role.name}=2\`, or instances in --config, which start first), or deploy to staging and swap`,
+      `role ${role.name} has 1 instance: ${gap}; use more (\`vipswap scale ${role.name}=2\`, or instances in --config, which start first), or deploy to staging and swap`,
     )
   }
-  if (deployment.upgradeDomainCount === 1)
-    warnings.push('there is one upgrade domain: all instances of a role go down together')
   for (const name of upgrade.removed) warnings.push(`role ${name} is removed, with what its instances stored locally`)
   for (const change of changesOf(before, deployment, command))
     if (change.kind === 'size')

@@ -1,4 +1,4 @@
-import type { PlanView } from '../contracts/api.ts'
+import type { PlanView } from '../contracts/plan.ts'
 import type { Command } from '../contracts/command.ts'
 import type { Moment } from '../core/clock.ts'
 import { certificateNotes, knownTo } from '../fabric/certificates.ts'
@@ -42,6 +42,7 @@ export function planOf(
 }
 
 function warningsOf(before: Draft, draft: Draft, command: Command): string[] {
+  if (!('service' in command)) return []
   const service = draft.services.get(command.service)
   if (service === undefined) return []
   // After the rehearsal the slots have changed places; what is warned of is the way there.
@@ -51,6 +52,7 @@ function warningsOf(before: Draft, draft: Draft, command: Command): string[] {
 
 /** Certificates that come into use, or stay in it, and will not last. */
 function expiriesOf(draft: Draft, command: Command, now: Moment): string[] {
+  if (!('service' in command)) return []
   const { production = null, staging = null } = draft.services.get(command.service)?.slots ?? {}
   const slot = 'slot' in command ? command.slot : 'production'
   const deployment = draft.deployments.get((slot === 'production' ? production : staging) ?? '')
@@ -67,6 +69,7 @@ function expiriesOf(draft: Draft, command: Command, now: Moment): string[] {
 }
 
 function swapSteps(state: FabricState, draft: Draft, command: Command): string[] {
+  if (!('service' in command)) return []
   const service = draft.services.get(command.service)
   if (service === undefined || command.kind !== 'swap') return []
   const label = (id: string | null): string =>

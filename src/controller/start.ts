@@ -79,7 +79,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
 }
 
 function settingsOf(config: FabricConfig): FabricSettings {
-  const { vips, services, limits, endpointDefaults, portRange, sizes, quota } = config
+  const { vips, services, limits, endpointDefaults, portRange, sizes, quota, nodeTimeoutMs } = config
   return {
     vips,
     services: Object.fromEntries(
@@ -102,5 +102,6 @@ function settingsOf(config: FabricConfig): FabricSettings {
     portRange,
     sizes,
     quota,
+    nodeTimeoutMs,
   }
 }

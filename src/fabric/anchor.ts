@@ -17,8 +17,12 @@ export function elapsedMs(anchor: Anchor, now: Moment): number {
   return anchor.bootId === now.bootId ? anchor.carriedMs + Math.max(0, now.mono - anchor.mono) : anchor.carriedMs
 }
 
-/** The same duration going on under the clock of `now`; unchanged under the same boot. */
-export function rebase(anchor: Anchor, now: Moment): Anchor {
+/**
+ * The same duration going on under the clock of `now`; unchanged under the same boot. `last` is a moment known to have
+ * come before the reboot: what had elapsed by then is kept.
+ */
+export function rebase(anchor: Anchor, now: Moment, last: Moment | null = null): Anchor {
   if (anchor.bootId === now.bootId) return anchor
-  return { wall: now.wall, mono: now.mono, bootId: now.bootId, carriedMs: anchor.carriedMs }
+  const carriedMs = last === null ? anchor.carriedMs : elapsedMs(anchor, last)
+  return { wall: now.wall, mono: now.mono, bootId: now.bootId, carriedMs }
 }

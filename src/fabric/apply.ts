@@ -4,6 +4,7 @@ import type { Moment } from '../core/clock.ts'
 import type { Certificate } from '../model/certificate.ts'
 import { allAcknowledged } from './acknowledgements.ts'
 import { rebase } from './anchor.ts'
+import { acceptReport, pruneReports } from './health/report.ts'
 import { pruneCertificates } from './certificates.ts'
 import {
   acceptConfigure,
@@ -18,16 +19,20 @@ import { acceptCreate, advanceCreate } from './deployment/create.ts'
 import { adoptBoundPorts } from './deployment/listeners.ts'
 import { acceptSwap } from './deployment/swap.ts'
 import { fillDefaults } from './defaults.ts'
+import { acceptForce, acceptInstanceDrain, acceptNodeDrain, advanceNodeDrain } from './drain.ts'
 import { Draft } from './draft.ts'
 import type { Input } from './input.ts'
 import { advanceRole } from './instances.ts'
+import { advanceNodes, silenceAll } from './nodes.ts'
 import * as observe from './observe.ts'
 import { endOperation } from './operations.ts'
 import { releasesInUse } from './releases.ts'
 import { Refused, refuse, type Refusal } from './refusal.ts'
 import { NOTHING_OBSERVED, type FabricEvent, type FabricState } from './state.ts'
 import { acceptUpgrade } from './upgrade/accept.ts'
-import { acceptChange, acceptRollback, acceptWalk } from './upgrade/rollback.ts'
+import { acceptChange } from './upgrade/change.ts'
+import { rebaseUpgrade } from './upgrade/clocks.ts'
+import { acceptRollback, acceptWalk } from './upgrade/rollback.ts'
 import { advanceUpgrade } from './upgrade/walk.ts'
 
 /** Ended operations kept for `vipswap operations` and receipts. */
@@ -48,10 +53,14 @@ export interface Applied {
 export function apply(state: FabricState, input: Input, now: Moment): Applied {
   const draft = new Draft(state, now)
   let operation: string | null = null
-  if (input.kind === 'command') {
+  if (input.kind === 'command' || input.kind === 'health-reported') {
     try {
-      keep(draft, input.certificates)
-      operation = acceptOnce(draft, input.command, input.idempotencyKey)
+      if (input.kind === 'command') {
+        keep(draft, input.certificates)
+        operation = acceptOnce(draft, input.command, input.idempotencyKey)
+      } else {
+        acceptReport(draft, input)
+      }
     } catch (thrown) {
       if (!(thrown instanceof Refused)) throw thrown
       return { state, changed: false, events: [], operation: null, refusal: thrown.refusal }
@@ -125,12 +134,20 @@ function accept(draft: Draft, command: Command): string {
     case 'reboot':
     case 'reimage':
       return acceptInstance(draft, command)
+    case 'drain':
+    case 'undrain':
+      return acceptInstanceDrain(draft, command)
+    case 'drainNode':
+    case 'undrainNode':
+      return acceptNodeDrain(draft, command)
+    case 'force':
+      return acceptForce(draft, command)
     default:
       return assertNever(command)
   }
 }
 
-function take(draft: Draft, input: Exclude<Input, { kind: 'command' }>): void {
+function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-reported' }>): void {
   switch (input.kind) {
     case 'restored':
       draft.observed = NOTHING_OBSERVED
@@ -138,6 +155,7 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' }>): void {
       draft.fabric.settings = input.settings
       draft.fabric.revision = { ...draft.fabric.revision, term: draft.fabric.revision.term + 1 }
       rebaseClocks(draft)
+      silenceAll(draft)
       break
     case 'term-seen':
       if (input.term >= draft.fabric.revision.term) {
@@ -194,6 +212,7 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' }>): void {
 /** Everything that what is known now allows: instances first, then the walks and operations that wait for them. */
 function advance(draft: Draft): void {
   adoptBoundPorts(draft)
+  advanceNodes(draft)
   for (const key of draft.roles.keys()) advanceRole(draft, key)
   for (const id of draft.deployments.keys()) advanceUpgrade(draft, id)
   for (const id of draft.operations.keys()) {
@@ -201,16 +220,18 @@ function advance(draft: Draft): void {
     if (operation === undefined || operation.status !== 'InProgress') continue
     if (operation.step === 'publishing') finishPublishing(draft, id)
     else if (operation.kind === 'create') advanceCreate(draft, id)
+    else if (operation.kind === 'drain') advanceNodeDrain(draft, operation)
     else advanceChange(draft, operation)
   }
   adoptFaces(draft)
   pruneCertificates(draft)
+  pruneReports(draft)
 }
 
 /** The last step of most operations: what was decided is in every proxy's table. */
 function finishPublishing(draft: Draft, id: string): void {
   const seen = draft.operations.get(id)
-  if (seen === undefined || !allAcknowledged(draft, seen.since)) return
+  if (seen === undefined || !allAcknowledged(draft, seen.since, seen.waived !== undefined)) return
   if (seen.kind === 'swap') {
     const operation = draft.operations.edit(id)
     const switchMs = Math.max(0, draft.now.mono - seen.startedMono)
@@ -230,16 +251,19 @@ function finishPublishing(draft: Draft, id: string): void {
 /** Durations go on under this boot's clock (design rule 1). */
 function rebaseClocks(draft: Draft): void {
   for (const key of draft.roles.keys()) {
-    for (const instance of draft.roles.edit(key)?.instances ?? []) instance.anchor = rebase(instance.anchor, draft.now)
+    for (const instance of draft.roles.edit(key)?.instances ?? []) {
+      instance.anchor = rebase(instance.anchor, draft.now)
+      if (instance.beside !== undefined) instance.beside.anchor = rebase(instance.beside.anchor, draft.now)
+    }
   }
   for (const id of draft.deployments.keys()) {
     const clocks = draft.deployments.edit(id)?.upgrade?.clocks
-    if (clocks === undefined || clocks.upgrade.bootId === draft.now.bootId) continue
-    clocks.upgrade = rebase(clocks.upgrade, draft.now)
-    clocks.domain = clocks.domain === null ? null : rebase(clocks.domain, draft.now)
-    clocks.wait = null
-    clocks.stable = null
-    clocks.retry = clocks.retry === null ? null : rebase(clocks.retry, draft.now)
+    if (clocks !== undefined) rebaseUpgrade(clocks, draft.now, draft.fabric.moment)
+  }
+  for (const key of draft.health.keys()) {
+    for (const report of draft.health.edit(key)?.reports ?? []) {
+      report.anchor = rebase(report.anchor, draft.now, draft.fabric.moment)
+    }
   }
 }
 

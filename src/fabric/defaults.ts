@@ -1,4 +1,5 @@
 import type { Platform } from '../model/definition.ts'
+import { DEFAULT_UPGRADE_POLICY } from '../model/upgrade-policy.ts'
 import type { Draft } from './draft.ts'
 import { roleKey } from './state.ts'
 
@@ -25,6 +26,20 @@ export function fillDefaults(draft: Draft): void {
     if (deployment.upgrade !== null && !has(deployment.upgrade, 'added'))
       Object.assign(deployment.upgrade, { added: [], removed: [], counts: {}, closing: null })
   }
+  for (const { id, policy, upgrade } of draft.deployments.values()) {
+    // A policy lacks what later versions ask it.
+    const whole = Object.keys(DEFAULT_UPGRADE_POLICY).every(key => has({ ...policy }, key))
+    if (whole && (upgrade === null || has(upgrade, 'stuck'))) continue
+    const deployment = draft.deployments.edit(id)
+    if (deployment === undefined) continue
+    deployment.policy = { ...DEFAULT_UPGRADE_POLICY, ...deployment.policy }
+    if (deployment.upgrade !== null && !has(deployment.upgrade, 'stuck')) {
+      const { upgrade: since, domain } = deployment.upgrade.clocks
+      const clocks = { upgrade: since, domain, health: null, beat: null }
+      Object.assign(deployment.upgrade, { clocks, verified: [], failure: null, stuck: [], baseline: [] })
+    }
+  }
+  if (!has(draft.fabric, 'moment')) draft.fabric.moment = null
   for (const { id } of draft.operations.values()) {
     const seen = draft.operations.get(id)
     if (seen === undefined || has(seen, 'remarks')) continue

@@ -6,6 +6,7 @@ import type {
   FabricEvent,
   FabricRecord,
   FabricState,
+  HealthRecord,
   NodeRecord,
   Observed,
   OperationRecord,
@@ -91,6 +92,7 @@ export class Draft {
   readonly nodes: TableDraft<NodeRecord>
   readonly proxies: TableDraft<ProxyRecord>
   readonly requests: TableDraft<RequestRecord>
+  readonly health: TableDraft<HealthRecord>
   readonly fabric: FabricRecord
   readonly events: FabricEvent[] = []
   observed: Observed
@@ -109,6 +111,7 @@ export class Draft {
     this.nodes = new TableDraft(base.nodes)
     this.proxies = new TableDraft(base.proxies)
     this.requests = new TableDraft(base.requests)
+    this.health = new TableDraft(base.health)
     this.observed = base.observed
   }
 
@@ -145,12 +148,13 @@ export class Draft {
       nodes: this.nodes.finish(),
       proxies: this.proxies.finish(),
       requests: this.requests.finish(),
+      health: this.health.finish(),
     }
     const changed =
       !same(this.fabric, base.fabric) ||
       (Object.keys(tables) as (keyof typeof tables)[]).some(name => tables[name] !== base[name]) // keys of the literal above
     if (!changed && this.observed === base.observed) return { state: base, changed: false }
-    const fabric = changed ? { ...this.fabric, revision: this.revision } : base.fabric
+    const fabric = changed ? { ...this.fabric, revision: this.revision, moment: this.now } : base.fabric
     return { state: { ...tables, fabric, observed: this.observed }, changed }
   }
 }

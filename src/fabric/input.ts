@@ -4,6 +4,8 @@ import type { ListenerStatus, NodeFacts, ProxyStatus } from '../contracts/link.t
 import type { Revision } from '../contracts/revision.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'
+import type { Slot } from '../model/common.ts'
+import type { HealthState } from '../model/states.ts'
 import type { FabricSettings } from './state.ts'
 
 /** Everything that can happen to the fabric. */
@@ -51,4 +53,24 @@ export type Input =
   /** What a peer acknowledged stands for this later revision too: nothing that concerns it differs. */
   | { readonly kind: 'proxy-reached'; readonly incarnation: string; readonly revision: Revision }
   | { readonly kind: 'agent-reached'; readonly node: string; readonly revision: Revision }
+  | HealthReported
   | { readonly kind: 'tick' }
+
+/** Someone outside says how a deployment or an instance is. It may be refused, as a command. */
+export interface HealthReported {
+  readonly kind: 'health-reported'
+  readonly service: string
+  readonly slot: Slot
+  /** Absent: the deployment. */
+  readonly instance?: string
+  readonly report: {
+    readonly source: string
+    readonly property: string
+    readonly state: HealthState
+    readonly description: string
+    readonly ttlMs: number | null
+    readonly removeWhenExpired: boolean
+    /** null: the next. */
+    readonly sequence: number | null
+  }
+}

@@ -1,14 +1,27 @@
 import { hasReached } from '../contracts/revision.ts'
 import { instanceName } from '../core/ids.ts'
 import { elapsedMs, startAnchor } from './anchor.ts'
-import { allAcknowledged, inFlightSince } from './acknowledgements.ts'
+import { allAcknowledged, inFlightSince, isForced } from './acknowledgements.ts'
 import type { Draft } from './draft.ts'
-import { faultDomainOf, placeInstance, upgradeDomainOf } from './placement.ts'
+import {
+  domainAt,
+  faultDomainOf,
+  mustLeave,
+  placeElsewhere,
+  placeInstance,
+  placeReturning,
+  upgradeDomainOf,
+} from './placement.ts'
+import { hasChangedStorage, noteStorage, overfullOf } from './storage.ts'
 import {
   instanceKey,
+  processesOf,
   roleKey,
   targetKey,
   type InstanceRecord,
+  type NodeRecord,
+  type ProcessRecord,
+  type Published,
   type RoleRecord,
   type RoleSpec,
   type Stage,
@@ -17,31 +30,36 @@ import {
 /** After the drain deadline the proxy still closes tunnels in good order; the process is told to stop this much later. */
 export const DRAIN_GRACE_MS = 5000
 
-/** Adds instance `index` to a role, on the role's target spec, in stage `stage`. */
+/**
+ * Adds instance `index` to a role, on the role's target spec, in stage `stage`. Refuses where no node can hold it, save what
+ * is `returning`: that starts, without what it had stored, on the best node there is.
+ */
 export function addInstance(
   draft: Draft,
   role: RoleRecord,
   index: number,
   domains: number,
-  stage: 'planned' | 'starting' | 'stopped',
+  stage: 'planned' | 'starting' | 'stopped' | 'returning',
 ): void {
   const spec = specOf(role, role.target)
-  const upgradeDomain = upgradeDomainOf(index, domains)
   const upstream = spec.definition.upstreams[index]
-  const node = upstream === undefined ? placeInstance(draft, role.instances, upgradeDomain) : null
+  const place = { role, placed: role.instances, upgradeDomain: upgradeDomainOf(index, domains) }
+  const returning = stage === 'returning'
+  const choose = returning ? placeReturning : placeInstance
+  const node = upstream === undefined ? choose(draft, place) : null
   role.instances.push({
     id: instanceName(role.name, index),
     index,
-    upgradeDomain,
+    upgradeDomain: domainAt(node, index, domains),
     faultDomain: node === null ? 0 : faultDomainOf(node),
     node: node?.name ?? '',
     spec: role.target,
     incarnation: role.removedIncarnation + 1,
-    stage,
+    stage: returning ? 'starting' : stage,
     next: null,
     nextSpec: null,
     nextClean: 'none',
-    clean: 'none',
+    clean: returning ? 'all' : 'none',
     since: draft.revision,
     anchor: startAnchor(draft.now),
     published: null,
@@ -55,7 +73,7 @@ export function specOf(role: Readonly<RoleRecord>, id: string): RoleSpec {
   return spec
 }
 
-function enter(draft: Draft, instance: InstanceRecord, stage: Stage): void {
+function enter(draft: Draft, instance: ProcessRecord, stage: Stage): void {
   instance.stage = stage
   instance.since = draft.revision
   instance.anchor = startAnchor(draft.now)
@@ -67,11 +85,17 @@ export type Next =
   | { kind: 'stop' }
   | { kind: 'remove' }
 
+/** Begins the planned way down of an instance. What it stands beside serves on, unless the instance is not to come back. */
+export function takeDown(draft: Draft, instance: InstanceRecord, next: Next): void {
+  descend(draft, instance, next)
+  if (next.kind !== 'restart' && instance.beside !== undefined) descend(draft, instance.beside, { kind: 'remove' })
+}
+
 /**
- * Begins the planned way down (design rule 5). An instance that is already on it only gets its new destination;
+ * Begins the planned way down of one process (design rule 5). An instance that is already on it only gets its new destination;
  * one that carries no traffic skips the drain but still waits until every proxy has acknowledged a table without it.
  */
-export function takeDown(draft: Draft, instance: InstanceRecord, next: Next): void {
+export function descend(draft: Draft, instance: ProcessRecord, next: Next): void {
   instance.next = next.kind
   instance.nextSpec = next.kind === 'restart' ? next.spec : null
   instance.nextClean = next.kind === 'restart' ? (next.clean ?? 'none') : 'none'
@@ -106,7 +130,7 @@ export function takeDown(draft: Draft, instance: InstanceRecord, next: Next): vo
  * Undoes a way down whose process has not been told to stop yet: true, and the instance serves on as the process it is.
  * False where the stop is already on its way.
  */
-export function keepUp(draft: Draft, instance: InstanceRecord): boolean {
+export function keepUp(draft: Draft, instance: ProcessRecord): boolean {
   if (instance.stage !== 'draining' && instance.stage !== 'retiring') return false
   instance.next = null
   instance.nextSpec = null
@@ -123,57 +147,107 @@ export function keepUp(draft: Draft, instance: InstanceRecord): boolean {
 /** Moves every instance of a role as far as what is known allows. */
 export function advanceRole(draft: Draft, key: string): void {
   const seen = draft.roles.get(key)
-  if (seen === undefined || seen.instances.every(instance => isSettled(draft, seen.deployment, instance))) return
+  if (seen === undefined || seen.instances.every(instance => isSettled(draft, seen, instance))) return
   const role = draft.roles.edit(key)
   if (role === undefined) return
-  for (const instance of role.instances) advanceInstance(draft, role, instance)
+  const forced = isForced(draft, role.deployment)
+  for (const instance of role.instances) advanceInstance(draft, role, instance, forced)
   role.instances = role.instances.filter(instance => {
-    const gone = instance.stage === 'stopping' && instance.next === 'remove' && isDown(draft, role.deployment, instance)
-    if (gone) role.removedIncarnation = Math.max(role.removedIncarnation, instance.incarnation)
+    const gone =
+      instance.beside === undefined &&
+      instance.stage === 'stopping' &&
+      instance.next === 'remove' &&
+      isDown(draft, role.deployment, instance)
+    if (gone) role.removedIncarnation = Math.max(role.removedIncarnation, instance.incarnation, instance.spent ?? 0)
     return !gone
   })
 }
 
 /** Nothing observed could move it: cheap to ask, so that quiet roles are not copied. */
-function isSettled(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
+function isSettled(draft: Draft, role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>): boolean {
+  if (instance.beside !== undefined) return false
   if (instance.stage === 'planned' || instance.stage === 'stopped') return true
   if (instance.stage !== 'serving') return false
-  const seen = observationOf(draft, deployment, instance)
+  const seen = observationOf(draft, role.deployment, instance)
   if (seen === undefined) return instance.node !== ''
+  if (hasChangedStorage(instance, overfullOf(seen, specOf(role, instance.spec).definition))) return false
   return (
     seen.state === 'ready' &&
     !instance.hopeless &&
     instance.published !== null &&
-    instance.published.membership === 'in' &&
+    instance.published.membership === rotationOf(instance) &&
     instance.published.attempt === seen.attempt
   )
 }
 
-function advanceInstance(draft: Draft, role: RoleRecord, instance: InstanceRecord): void {
-  fold(draft, role, instance)
-  if (instance.stage === 'draining' && drained(draft, role, instance)) {
-    instance.published = null
-    enter(draft, instance, 'retiring')
-  }
-  if (instance.stage === 'retiring' && allAcknowledged(draft, instance.since)) {
-    instance.published = null
-    enter(draft, instance, 'stopping')
+function advanceInstance(draft: Draft, role: RoleRecord, instance: InstanceRecord, forced: boolean): void {
+  advanceProcess(draft, role, instance, forced)
+  if (instance.beside !== undefined) {
+    // Its successor is in the table: now it may go.
+    if (isReady(instance) && instance.beside.next === null) descend(draft, instance.beside, { kind: 'remove' })
+    advanceProcess(draft, role, instance.beside, forced)
+    if (instance.beside.stage === 'stopping' && isDown(draft, role.deployment, instance.beside)) {
+      instance.spent = highestIncarnation(instance)
+      instance.beside = undefined
+    }
   }
   if (instance.stage === 'stopping' && isDown(draft, role.deployment, instance)) {
-    if (instance.next === 'restart') restart(draft, instance)
-    else if (instance.next === 'stop') enter(draft, instance, 'stopped')
+    if (instance.next === 'restart') restart(draft, role, instance)
+    else if (instance.next === 'stop' && instance.beside === undefined) enter(draft, instance, 'stopped')
+  }
+}
+
+function advanceProcess(draft: Draft, role: RoleRecord, process: ProcessRecord, forced: boolean): void {
+  fold(draft, role, process)
+  if (process.stage === 'draining' && drained(draft, role, process, forced)) {
+    process.published = null
+    enter(draft, process, 'retiring')
+  }
+  if (process.stage === 'retiring' && allAcknowledged(draft, process.since, forced)) {
+    process.published = null
+    enter(draft, process, 'stopping')
   }
 }
 
 /** Starts a stopped instance again as it was. */
-export function startAgain(draft: Draft, instance: InstanceRecord): void {
+export function startAgain(draft: Draft, role: RoleRecord, instance: InstanceRecord): void {
   instance.nextSpec = instance.spec
-  instance.nextClean = 'none'
-  restart(draft, instance)
+  restart(draft, role, instance)
 }
 
-function restart(draft: Draft, instance: InstanceRecord): void {
-  instance.incarnation += 1
+/** Incarnations of an instance only grow, over all its processes. */
+export function highestIncarnation(instance: Readonly<InstanceRecord>): number {
+  return Math.max(instance.incarnation, instance.beside?.incarnation ?? 0, instance.spent ?? 0)
+}
+
+/** Where an instance starts next: its node, or another one if that is to be left and there is one. */
+export function homeOf(
+  draft: Draft,
+  role: Readonly<RoleRecord>,
+  instance: Readonly<InstanceRecord>,
+): Readonly<NodeRecord> | null {
+  const node = draft.nodes.get(instance.node)
+  if (node === undefined || !mustLeave(draft, node.name)) return node ?? null
+  const placed = role.instances.filter(other => other !== instance)
+  const { upgradeDomain } = instance
+  return placeElsewhere(draft, { role, placed, upgradeDomain, leaving: node.name }) ?? node
+}
+
+/** Gives an instance without a process another node: nothing of its folders comes along. */
+export function settleOn(draft: Draft, role: Readonly<RoleRecord>, instance: InstanceRecord, node: NodeRecord): void {
+  if (node.name === instance.node) return
+  instance.node = node.name
+  instance.faultDomain = faultDomainOf(node)
+  instance.nextClean = 'all'
+  const deployment = draft.deployments.get(role.deployment)
+  if (deployment !== undefined && deployment.upgrade === null)
+    instance.upgradeDomain = domainAt(node, instance.index, deployment.upgradeDomainCount)
+}
+
+function restart(draft: Draft, role: Readonly<RoleRecord>, instance: InstanceRecord): void {
+  const home = homeOf(draft, role, instance)
+  if (home !== null) settleOn(draft, role, instance, home)
+  instance.incarnation = highestIncarnation(instance) + 1
   instance.spec = instance.nextSpec ?? instance.spec
   instance.clean = instance.nextClean
   instance.next = null
@@ -187,7 +261,7 @@ function restart(draft: Draft, instance: InstanceRecord): void {
 const LIVES: ReadonlySet<string> = new Set(['unresponsive', 'starting', 'stopping'])
 
 /** Takes what the agent sees of this incarnation into the published membership. */
-function fold(draft: Draft, role: RoleRecord, instance: InstanceRecord): void {
+function fold(draft: Draft, role: RoleRecord, instance: ProcessRecord): void {
   if (instance.stage !== 'starting' && instance.stage !== 'serving') return
   if (instance.node === '') {
     publishUpstream(draft, role, instance)
@@ -195,12 +269,14 @@ function fold(draft: Draft, role: RoleRecord, instance: InstanceRecord): void {
   }
   const seen = observationOf(draft, role.deployment, instance)
   if (seen === undefined || seen.incarnation !== instance.incarnation) return
+  noteStorage(draft, role.deployment, instance, seen, specOf(role, instance.spec).definition)
   if (seen.state === 'ready') {
     instance.hopeless = false
     const published = instance.published
-    if (published === null || published.attempt !== seen.attempt || published.membership !== 'in') {
-      instance.published = { attempt: seen.attempt, host: seen.host, ports: { ...seen.ports }, membership: 'in' }
-      if (instance.stage === 'serving') {
+    const membership = rotationOf(instance)
+    if (published === null || published.attempt !== seen.attempt || published.membership !== membership) {
+      instance.published = { attempt: seen.attempt, host: seen.host, ports: { ...seen.ports }, membership }
+      if (instance.stage === 'serving' && membership === 'in') {
         draft.event('instance-ready', `${instance.id} is ready again`, {
           deployment: role.deployment,
           instance: instance.id,
@@ -228,35 +304,43 @@ function fold(draft: Draft, role: RoleRecord, instance: InstanceRecord): void {
   })
 }
 
-function publishUpstream(draft: Draft, role: RoleRecord, instance: InstanceRecord): void {
-  if (instance.stage === 'serving' && instance.published !== null) return
+/** What a ready process is in the table: chosen, unless an operator has drained it. */
+function rotationOf({ drained: aside }: Readonly<ProcessRecord>): Published['membership'] {
+  return aside === true ? 'aside' : 'in'
+}
+
+function publishUpstream(draft: Draft, role: RoleRecord, instance: ProcessRecord): void {
+  const membership = rotationOf(instance)
+  if (instance.stage === 'serving' && instance.published?.membership === membership) return
   const { definition } = specOf(role, instance.spec)
   const [host = '127.0.0.1', port = '0'] = (definition.upstreams[instance.index] ?? '').split(':')
   const ports = Object.fromEntries(definition.endpoints.map(endpoint => [endpoint.name, Number(port)]))
-  instance.published = { attempt: 1, host, ports, membership: 'in' }
+  instance.published = { attempt: 1, host, ports, membership }
   if (instance.stage === 'starting') enter(draft, instance, 'serving')
 }
 
-function drained(draft: Draft, role: RoleRecord, instance: InstanceRecord): boolean {
-  if (!allAcknowledged(draft, instance.since)) return false
-  if (inFlightSince(draft, targetKey(role.deployment, instance), instance.since) === 0) return true
+function drained(draft: Draft, role: RoleRecord, instance: ProcessRecord, forced: boolean): boolean {
+  if (!allAcknowledged(draft, instance.since, forced)) return false
+  if (inFlightSince(draft, targetKey(role.deployment, instance), instance.since, forced) === 0) return true
   const { drainTimeoutMs } = specOf(role, instance.spec).definition
   return elapsedMs(instance.anchor, draft.now) >= drainTimeoutMs + DRAIN_GRACE_MS
 }
 
 /** Is the process of a stopping instance gone, by an observation made since this controller started? */
-function isDown(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
+function isDown(draft: Draft, deployment: string, instance: Readonly<ProcessRecord>): boolean {
   if (instance.node === '') return true
   const node = draft.observed.nodes[instance.node]
+  // Given up by rule: if it comes back it is told to stop before it gets anything else (nodes.ts).
+  if (node?.online !== true && draft.nodes.get(instance.node)?.lost === true) return true
   // Only a report under the assignment that says stop counts: an older "stopped" may be from before a start.
   if (node === undefined || !hasReached(node.revision, instance.since)) return false
-  const seen = node.instances[instanceKey(deployment, instance.id)]
+  const seen = node.instances[instanceKey(deployment, instance)]
   // Never heard of, or at rest: of whatever incarnation, since that assignment lets none run.
   return seen === undefined || seen.state === 'stopped'
 }
 
-function observationOf(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>) {
-  return draft.observed.nodes[instance.node]?.instances[instanceKey(deployment, instance.id)]
+function observationOf(draft: Draft, deployment: string, instance: Readonly<ProcessRecord>) {
+  return draft.observed.nodes[instance.node]?.instances[instanceKey(deployment, instance)]
 }
 
 /** Has its agent reported it since this controller started? */
@@ -264,9 +348,9 @@ export function isHeardOf(draft: Draft, deployment: string, instance: Readonly<I
   return instance.node === '' || observationOf(draft, deployment, instance) !== undefined
 }
 
-/** Serving and chosen from. */
-export function isReady(instance: Readonly<InstanceRecord>): boolean {
-  return instance.stage === 'serving' && instance.published?.membership === 'in'
+/** Serving: chosen from, or kept aside by an operator although it could be. */
+export function isReady({ stage, published }: Readonly<ProcessRecord>): boolean {
+  return stage === 'serving' && (published?.membership === 'in' || published?.membership === 'aside')
 }
 
 /**
@@ -276,7 +360,7 @@ export function isReady(instance: Readonly<InstanceRecord>): boolean {
 export function dueInMs(
   draft: Pick<Draft, 'now'>,
   role: Readonly<RoleRecord>,
-  instance: Readonly<InstanceRecord>,
+  instance: Readonly<ProcessRecord>,
 ): number | null {
   if (instance.stage !== 'draining') return null
   const { drainTimeoutMs } = specOf(role, instance.spec).definition
@@ -290,7 +374,7 @@ export function pruneSpecs(draft: Draft, deployment: string, name: string): void
   if (role === undefined) return
   const used = new Set([
     role.target,
-    ...role.instances.flatMap(instance => [instance.spec, instance.nextSpec ?? instance.spec]),
+    ...role.instances.flatMap(processesOf).flatMap(({ spec, nextSpec }) => [spec, nextSpec ?? spec]),
   ])
   for (const id of Object.keys(role.specs)) if (!used.has(id)) delete role.specs[id]
 }

@@ -1,14 +1,24 @@
 import type { ListenerStatus, ProxyStatus } from '../contracts/link.ts'
 import { hasReached, type Revision } from '../contracts/revision.ts'
+import { startAnchor } from './anchor.ts'
 import type { Draft } from './draft.ts'
 import type { Input } from './input.ts'
+import { adoptDomains } from './placement.ts'
 import { completeBaselines } from './receipts.ts'
 import type { ObservedNode, ObservedProxy } from './state.ts'
 
 type Of<K extends Input['kind']> = Extract<Input, { kind: K }>
 
 const UNSEEN_PROXY: ObservedProxy = { online: false, acknowledged: null, listeners: [], status: null }
-const UNSEEN_NODE: ObservedNode = { online: false, revision: null, instances: {}, packages: [], packageErrors: {} }
+export const UNSEEN_NODE: ObservedNode = {
+  online: false,
+  silentSince: null,
+  reported: false,
+  revision: null,
+  instances: {},
+  packages: [],
+  packageErrors: {},
+}
 
 /** What an incarnation that is gone still says is nobody's business. */
 function setProxy(draft: Draft, incarnation: string, change: Partial<ObservedProxy>): void {
@@ -84,15 +94,18 @@ export function agentConnected(draft: Draft, input: Of<'agent-connected'>): void
     const index = Math.max(-1, ...[...draft.nodes.values()].map(node => node.index)) + 1
     draft.nodes.put(input.node, { name: input.node, index, facts: input.facts })
     draft.event('node-joined', `node ${input.node} joined`)
-  } else {
+  } else if (JSON.stringify(known.facts) !== JSON.stringify(input.facts)) {
     known.facts = input.facts
+    for (const deployment of draft.deployments.values()) adoptDomains(draft, deployment)
   }
-  setNode(draft, input.node, { online: true })
+  setNode(draft, input.node, { online: true, silentSince: null, reported: false })
 }
 
 export function agentObserved(draft: Draft, input: Of<'agent-observed'>): void {
   setNode(draft, input.node, {
     online: true,
+    silentSince: null,
+    reported: true,
     revision: input.revision,
     instances: Object.fromEntries(input.instances.map(instance => [instance.key, instance])),
     packages: input.packages,
@@ -114,5 +127,6 @@ export function agentReached(draft: Draft, node: string, revision: Revision): vo
 }
 
 export function agentDisconnected(draft: Draft, node: string): void {
-  setNode(draft, node, { online: false })
+  const silentSince = draft.observed.nodes[node]?.silentSince ?? startAnchor(draft.now)
+  setNode(draft, node, { online: false, silentSince, reported: false })
 }

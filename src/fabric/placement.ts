@@ -1,5 +1,7 @@
 import type { Draft } from './draft.ts'
-import type { InstanceRecord, NodeRecord } from './state.ts'
+import { hasRoom, isSized, needsOf } from './room.ts'
+import type { DeploymentRecord, InstanceRecord, NodeRecord, RoleRecord } from './state.ts'
+import { processesOf } from './state.ts'
 import { refuse } from './refusal.ts'
 
 /** Upgrade domain of instance `index` (Cloud Services: index modulo the count, zero-based). */
@@ -7,29 +9,102 @@ export function upgradeDomainOf(index: number, count: number): number {
   return index % count
 }
 
+/** An instance's domain is what its node declares (Service Fabric's way), else by its index (Cloud Services'). */
+export function domainAt(node: Readonly<NodeRecord> | null, index: number, count: number): number {
+  return node?.facts.upgradeDomain ?? upgradeDomainOf(index, count)
+}
+
 /** Fault domain of a node: its own word, else two domains by turns, as the Azure fabric shows. */
-export function faultDomainOf(node: NodeRecord): number {
+export function faultDomainOf(node: Readonly<NodeRecord>): number {
   return node.facts.faultDomain ?? node.index % 2
 }
 
+/** May something new come here? Not where an operator empties it, nor where what was moved away may still run. */
+function isOpen(node: Readonly<NodeRecord>): boolean {
+  return node.draining === undefined && node.lost === undefined
+}
+
+/** The node of this name is one to leave. */
+export function mustLeave(draft: Draft, name: string): boolean {
+  const node = draft.nodes.get(name)
+  return node !== undefined && !isOpen(node)
+}
+
+interface Place {
+  readonly role: Readonly<RoleRecord>
+  /** Its instances that have their place. */
+  readonly placed: readonly Readonly<InstanceRecord>[]
+  readonly upgradeDomain: number
+}
+
 /**
- * The node for one more instance of a role: the one with the fewest instances of that role, then of that role in the same
- * upgrade domain, then of anything, then the longest known. Refuses with `no_nodes` where there is none.
+ * The node for one more instance of a role: connected, then of the domain it declares that has fewest of the role, then with
+ * the fewest of it itself, then of it in the same upgrade domain, then in its fault domain, then of anything, then the
+ * longest known.
+ * Refuses with `no_nodes` where there is none.
  */
-export function placeInstance(draft: Draft, placed: readonly InstanceRecord[], upgradeDomain: number): NodeRecord {
-  const nodes = [...draft.nodes.values()]
-  const load = new Map<string, number>()
-  for (const role of draft.roles.values())
-    for (const instance of role.instances) load.set(instance.node, (load.get(instance.node) ?? 0) + 1)
+export function placeInstance(draft: Draft, place: Place): NodeRecord {
+  const best = ranked(draft, place)[0]
+  if (best !== undefined) return best
+  const some = draft.nodes.keys().length > 0
+  if ([...draft.nodes.values()].some(isOpen)) {
+    refuse('no_room', `no node has room for one more instance of role ${place.role.name}: start another agent`)
+  }
+  refuse(
+    'no_nodes',
+    some
+      ? 'every node is drained or lost: `vipswap node undrain NODE`, or start another agent'
+      : 'no node has joined yet: start one with `vipswap agent --node NAME`',
+  )
+}
+
+/** The node for what was there before and comes back, which nothing may refuse; null where no node is known. */
+export function placeReturning(draft: Draft, place: Place): NodeRecord | null {
+  const known = [...draft.nodes.values()]
+  return ranked(draft, place)[0] ?? known.find(isOpen) ?? known[0] ?? null
+}
+
+/** Where an instance that has to leave its node can go: a connected node; null where there is none now. */
+export function placeElsewhere(draft: Draft, place: Place & { leaving: string }): NodeRecord | null {
+  return (
+    ranked(draft, place).find(({ name }) => name !== place.leaving && draft.observed.nodes[name]?.online === true) ??
+    null
+  )
+}
+
+function ranked(draft: Draft, { role, placed, upgradeDomain }: Place): NodeRecord[] {
+  const open = [...draft.nodes.values()].filter(isOpen)
+  const needs = isSized(draft, role) ? needsOf(draft) : null
+  const nodes = needs === null ? open : open.filter(node => hasRoom(draft, node, needs, role))
+  if (nodes.length < 2) return nodes
+  const load = tally([...draft.roles.values()].flatMap(role => role.instances.map(({ node }) => node)))
+  const faults = tally(placed.map(({ faultDomain }) => faultDomain))
+  // A fault domain of more nodes may hold more.
+  const members = tally(nodes.map(faultDomainOf))
+  const domains = tally(placed.map(instance => instance.upgradeDomain))
   const cost = (node: NodeRecord): readonly number[] => {
     const here = placed.filter(instance => instance.node === node.name)
-    const together = here.filter(instance => instance.upgradeDomain === upgradeDomain).length
-    const online = draft.observed.nodes[node.name]?.online === true ? 0 : 1
-    return [online, here.length, together, load.get(node.name) ?? 0, node.index]
+    const declared = node.facts.upgradeDomain
+    return [
+      draft.observed.nodes[node.name]?.online === true ? 0 : 1,
+      declared === null ? 0 : (domains.get(declared) ?? 0),
+      here.length,
+      here.filter(instance => instance.upgradeDomain === upgradeDomain).length,
+      (faults.get(faultDomainOf(node)) ?? 0) / (members.get(faultDomainOf(node)) ?? 1),
+      load.get(node.name) ?? 0,
+      node.index,
+    ]
   }
-  const best = nodes.toSorted((a, b) => compareLists(cost(a), cost(b)))[0]
-  if (best === undefined) refuse('no_nodes', 'no node has joined yet: start one with `vipswap agent --node NAME`')
-  return best
+  return nodes
+    .map(node => ({ node, cost: cost(node) }))
+    .toSorted((a, b) => compareLists(a.cost, b.cost))
+    .map(({ node }) => node)
+}
+
+function tally<T>(values: readonly T[]): Map<T, number> {
+  const counts = new Map<T, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  return counts
 }
 
 function compareLists(a: readonly number[], b: readonly number[]): number {
@@ -38,4 +113,32 @@ function compareLists(a: readonly number[], b: readonly number[]): number {
     if (difference !== 0) return difference
   }
   return 0
+}
+
+/**
+ * Gives each instance of a deployment the domain of the node it has come to. Not while it is walked: an instance that went
+ * to a domain already done would never be reached.
+ */
+export function adoptDomains(draft: Draft, deployment: Readonly<DeploymentRecord>): void {
+  if (deployment.upgrade !== null) return
+  const count = deployment.upgradeDomainCount
+  for (const { name, instances } of draft.rolesOf(deployment.id)) {
+    const domains = instances.map(({ node, index }) => domainAt(draft.nodes.get(node) ?? null, index, count))
+    if (instances.every((instance, position) => instance.upgradeDomain === domains[position])) continue
+    const role = draft.roles.edit(`${deployment.id}/${name}`)
+    for (const [position, instance] of (role?.instances ?? []).entries()) {
+      instance.upgradeDomain = domains[position] ?? instance.upgradeDomain
+    }
+  }
+}
+
+/** Every process of a node, with its instance and role. */
+export function processesOn(draft: Draft, node: string) {
+  return [...draft.roles.values()].flatMap(role =>
+    role.instances.flatMap(instance =>
+      processesOf(instance)
+        .filter(process => process.node === node)
+        .map(process => ({ role, instance, process })),
+    ),
+  )
 }

@@ -8,18 +8,22 @@ import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'
 import { speechOf } from './detect-changes.ts'
 import { dueInMs, specOf } from './instances.ts'
+import { nodeDueInMs } from './nodes.ts'
 import { policyOf, weightOf } from './policy.ts'
+import { shareOfPorts } from './ports.ts'
 import {
   instanceKey,
+  processesOf,
   targetKey,
   type DeploymentRecord,
   type FabricState,
-  type InstanceRecord,
   type ListenerRecord,
+  type ProcessRecord,
   type RoleRecord,
   type RoleSpec,
 } from './state.ts'
-import { upgradeDueInMs } from './upgrade/gate.ts'
+import { reportDueInMs } from './health/report.ts'
+import { upgradeDueInMs } from './upgrade/clocks.ts'
 
 /** The whole routing table of a committed state. */
 export function projectRouting(state: FabricState, now: Moment): RoutingTable {
@@ -165,7 +169,7 @@ function* poolsOf(state: FabricState, deployment: DeploymentRecord, role: RoleRe
   const live = isLive(deployment)
   for (const endpoint of endpointsOf(deployment, role)) {
     const targets: Target[] = []
-    for (const instance of role.instances) {
+    for (const instance of role.instances.flatMap(processesOf)) {
       const spec = specOf(role, instance.spec)
       const port = instance.published?.ports[servedAs(spec, endpoint) ?? '']
       if (instance.published === null || port === undefined) continue
@@ -195,7 +199,7 @@ function* poolsOf(state: FabricState, deployment: DeploymentRecord, role: RoleRe
       // An endpoint that an upgrade adds answers 503 until an instance is ready: nobody calls it yet.
       expecting:
         live &&
-        role.instances.some(instance => isExpected(role, instance, endpoint)) &&
+        role.instances.flatMap(processesOf).some(process => isExpected(role, process, endpoint)) &&
         (!isNewIn(deployment, role, endpoint) || targets.some(target => target.state === 'in')),
       drainTimeoutMs: definition.drainTimeoutMs,
     }
@@ -203,8 +207,8 @@ function* poolsOf(state: FabricState, deployment: DeploymentRecord, role: RoleRe
 }
 
 /** Ready now or on its way to be, with this endpoint: worth holding a request for. */
-function isExpected(role: RoleRecord, instance: InstanceRecord, endpoint: EndpointDefinition): boolean {
-  if (instance.hopeless) return false
+function isExpected(role: RoleRecord, instance: ProcessRecord, endpoint: EndpointDefinition): boolean {
+  if (instance.hopeless || instance.published?.membership === 'aside') return false
   const spec = specOf(role, instance.next === 'restart' ? (instance.nextSpec ?? instance.spec) : instance.spec)
   if (servedAs(spec, endpoint) === null) return false
   if (instance.stage === 'starting' || instance.stage === 'serving' || instance.stage === 'planned') return true
@@ -223,7 +227,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
     const deployment = state.deployments[role.deployment]
     if (deployment === undefined) continue
     const variables = internalVariables(deployment)
-    for (const instance of role.instances) {
+    for (const instance of role.instances.flatMap(processesOf)) {
       const instances = byNode[instance.node]
       if (instances === undefined) continue
       for (const id of [instance.spec, instance.nextSpec ?? instance.spec, role.target]) {
@@ -236,7 +240,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
       }
       if (instance.stage === 'planned') continue
       instances.push({
-        key: instanceKey(role.deployment, instance.id),
+        key: instanceKey(role.deployment, instance),
         service: deployment.service,
         deployment: role.deployment,
         role: role.name,
@@ -265,17 +269,11 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
   return assignments
 }
 
-const PORT_SHARES = 10
-
-/** Nodes on one machine take ports from tenths of the range by turns, so that they rarely meet. */
-function shareOfPorts(range: { from: number; to: number }, index: number): { from: number; to: number } {
-  const size = Math.floor((range.to - range.from + 1) / PORT_SHARES)
-  if (size < 10) return range
-  const from = range.from + (index % PORT_SHARES) * size
-  return { from, to: from + size - 1 }
-}
-
-function runSpec(role: RoleRecord, instance: InstanceRecord, internalEndpoints: Record<string, string>): RunSpec {
+function runSpec(
+  role: RoleRecord,
+  instance: Readonly<ProcessRecord>,
+  internalEndpoints: Record<string, string>,
+): RunSpec {
   const { definition, ...spec } = specOf(role, instance.spec)
   return {
     package: spec.package,
@@ -313,10 +311,12 @@ export function projectWakeIn(state: FabricState, now: Moment): number | null {
     if (ms !== null && (due === null || ms < due)) due = ms
   }
   for (const role of Object.values(state.roles)) {
-    for (const instance of role.instances) consider(dueInMs({ now }, role, instance))
+    for (const instance of role.instances.flatMap(processesOf)) consider(dueInMs({ now }, role, instance))
   }
+  consider(nodeDueInMs(state, now))
   for (const deployment of Object.values(state.deployments)) {
-    if (deployment.upgrade !== null) consider(upgradeDueInMs(deployment.upgrade, now))
+    consider(upgradeDueInMs(deployment, now))
   }
+  for (const record of Object.values(state.health)) consider(reportDueInMs(record, now))
   return due
 }

@@ -13,6 +13,11 @@ import {
 import type { Draft } from './draft.ts'
 import type { FabricState, Observed, OperationRecord, ReceiptRecord } from './state.ts'
 
+/** Whose word a forced operation did not wait for. */
+export function waivedWords({ waived = [] }: Readonly<OperationRecord>): string {
+  return waived.length === 0 ? 'the capacity floor' : waived.join(', ')
+}
+
 type Counts = Record<string, LedgerRow[] | null>
 
 /** The newest ledger rows of one service per proxy incarnation; null for one that has not told any yet. */
@@ -43,9 +48,15 @@ export function closeReceipt(draft: Draft, operation: OperationRecord): void {
   const silent = Object.keys(operation.baseline).filter(
     incarnation => operation.baseline[incarnation] === null || end[incarnation] == null,
   )
+  const notes = [
+    ...(operation.waived === undefined
+      ? []
+      : [`forced: the guarantee was waived, without waiting for ${waivedWords(operation)}`]),
+    ...(silent.length === 0 ? [] : [`the counts of proxy ${silent.join(', ')} could not be read`]),
+  ]
   operation.receipt = {
-    complete: silent.length === 0,
-    note: silent.length === 0 ? null : `the counts of proxy ${silent.join(', ')} could not be read`,
+    complete: silent.length === 0 && operation.waived === undefined,
+    note: notes.length === 0 ? null : notes.join('; '),
     traffic: trafficBetween(operation.baseline, end),
     domains: operation.receipt?.domains ?? [],
     switchMs: operation.receipt?.switchMs ?? null,
@@ -54,7 +65,10 @@ export function closeReceipt(draft: Draft, operation: OperationRecord): void {
 }
 
 /** What an operation in progress would write now. */
-export function receiptSoFar(state: FabricState, operation: OperationRecord): ReceiptRecord {
+export function receiptSoFar(
+  state: Pick<FabricState, 'observed'> & { readonly proxies: Readonly<Record<string, unknown>> },
+  operation: Readonly<OperationRecord>,
+): ReceiptRecord {
   if (operation.receipt !== null && operation.endedAt !== null) return operation.receipt
   const proxies = { keys: () => Object.keys(state.proxies) }
   const end = baselineOf({ proxies, observed: state.observed }, operation.service)

@@ -10,7 +10,9 @@ import type { Certificate } from '../model/certificate.ts'
 import type { Configuration, Platform, RoleDefinition, VipAddresses } from '../model/definition.ts'
 import type { EndpointDefaults } from '../model/fabric-config.ts'
 import type { Release } from '../model/release.ts'
-import type { OperationStatus, UpgradeMode } from '../model/states.ts'
+import type { FailureReason, HealthState, OperationStatus, UpgradeMode } from '../model/states.ts'
+import type { UpgradePolicy } from '../model/upgrade-policy.ts'
+import type { Moment } from '../core/clock.ts'
 import type { Anchor } from './anchor.ts'
 
 export type Table<T> = Readonly<Record<string, T>>
@@ -31,6 +33,8 @@ export interface FabricState {
   readonly proxies: Table<ProxyRecord>
   /** Idempotency keys and the operations they started. */
   readonly requests: Table<RequestRecord>
+  /** Reports from outside, by what they are about: `deployment` or `deployment/instance`. */
+  readonly health: Table<HealthRecord>
   readonly observed: Observed
 }
 
@@ -41,6 +45,8 @@ export interface FabricRecord {
   nextOperation: number
   nextEvent: number
   settings: FabricSettings
+  /** When something was journaled last: how far durations had come, should the machine boot next. */
+  moment: Moment | null
 }
 
 /** What vipswap.yaml says that the rules need. */
@@ -57,6 +63,8 @@ export interface FabricSettings {
   sizes: Readonly<Record<string, { readonly cores: number; readonly memoryBytes: number }>>
   /** Over all services and both slots; null: no bound. */
   quota: { readonly cores: number } | null
+  /** A node silent for longer has its instances moved to others. */
+  nodeTimeoutMs: number
 }
 
 export interface ServiceRecord {
@@ -105,6 +113,8 @@ export interface DeploymentRecord {
   configuration: Configuration
   internal: ListenerRecord[]
   upgrade: UpgradeRecord | null
+  /** By which its health is judged: of its latest upgrade. */
+  policy: UpgradePolicy
   /** Roles that were removed: the highest incarnation of their instances, since one may come back under its name. */
   formerRoles: Record<string, number>
 }
@@ -139,7 +149,14 @@ export interface RoleSpec {
  */
 export type Stage = 'planned' | 'starting' | 'serving' | 'draining' | 'retiring' | 'stopping' | 'stopped'
 
-export interface InstanceRecord {
+/** One role instance, and for a while the process it takes the place of. */
+export interface InstanceRecord extends ProcessRecord {
+  /** Start-first: what serves until this one is ready, then goes. It has a lane of its own, so both may be on one node. */
+  beside?: ProcessRecord | undefined
+}
+
+/** One process of a role instance: where it is, how it runs, how far it is. */
+export interface ProcessRecord {
   /** `web_IN_0` */
   id: string
   index: number
@@ -162,6 +179,14 @@ export interface InstanceRecord {
   published: Published | null
   /** In a crash loop or never ready, and not about to be restarted: not worth holding requests for. */
   hopeless: boolean
+  /** Which of the two sets of folders of its instance it has: what starts beside another takes the other one. */
+  lane?: 'b' | undefined
+  /** Highest incarnation of a process that stood beside it and is gone: none comes twice. */
+  spent?: number | undefined
+  /** Asked out of rotation by an operator: it runs, and is not chosen. */
+  drained?: true | undefined
+  /** Local storages that were last seen above their size. */
+  overfull?: readonly string[] | undefined
 }
 
 /** What the routing table says of an instance: journaled, so that a restart changes nothing by itself. */
@@ -169,7 +194,8 @@ export interface Published {
   attempt: number
   host: string
   ports: Record<string, number>
-  membership: 'in' | 'draining'
+  /** `aside`: ready and drained by an operator; told to proxies as draining. */
+  membership: 'in' | 'draining' | 'aside'
 }
 
 export interface UpgradeRecord {
@@ -192,12 +218,47 @@ export interface UpgradeRecord {
   position: number
   /** `removing`: all domains are done, what the end does not have goes. */
   phase: 'preparing' | 'waiting' | 'walking' | 'verifying' | 'removing'
+  /** The next domain waits for its roles' capacity floors; said once. */
+  belowFloor?: true | undefined
   /** Since which revision the addresses that the end does not have are closed. */
   closing: Revision | null
   /** The operation that a finished domain ends: a walk in the manual modes. */
   walk: string | null
-  clocks: { upgrade: Anchor; domain: Anchor | null; wait: Anchor | null; stable: Anchor | null; retry: Anchor | null }
+  clocks: UpgradeClocks
   walked: { domain: number; startedAt: number; endedAt: number | null; instances: number }[]
+  /** Domains whose health check passed. */
+  verified: number[]
+  /** Why it failed, or was turned around. */
+  failure: UpgradeFailure | null
+  /** Instances that a gate without time-out waits for. */
+  stuck: string[]
+  /** What was in Error when it began, where the policy asks for that: keys of evaluations. */
+  baseline: string[]
+}
+
+export interface UpgradeClocks {
+  upgrade: Anchor
+  domain: Anchor | null
+  /** The one stopwatch of a domain's health checks; null before the first. */
+  health: HealthClock | null
+  /** Renewed while nothing else is journaled, so that a reboot finds how far the others had come. */
+  beat: Anchor | null
+}
+
+export interface HealthClock {
+  /** Milliseconds of watching: since the domain was there, from the wait on again after each flip. */
+  elapsedMs: number
+  /** What the last check found. */
+  healthy: boolean
+  /** When that was; null: nobody has looked since, and that time does not count. */
+  at: Anchor | null
+}
+
+export interface UpgradeFailure {
+  reason: FailureReason
+  message: string
+  at: number
+  domain: number | null
 }
 
 export interface UpgradeEnd {
@@ -236,6 +297,10 @@ export interface OperationRecord {
   receipt: ReceiptRecord | null
   /** What its receipt says besides figures. */
   remarks: string[]
+  /** Of kind drain, undrain: the node, where it is one. */
+  node?: string | undefined
+  /** `force` was given: whose word is not waited for. Its receipt says so. */
+  waived?: string[] | undefined
 }
 
 export interface ReceiptRecord {
@@ -251,6 +316,10 @@ export interface NodeRecord {
   /** Order of registration: its share of the port range. */
   index: number
   facts: NodeFacts
+  /** Asked empty by an operator: nothing new comes here. */
+  draining?: true | undefined
+  /** Silent for longer than the node time-out. Nothing comes here until it has reported that what was moved has stopped. */
+  lost?: true | undefined
 }
 
 export interface ProxyRecord {
@@ -267,6 +336,28 @@ export interface RequestRecord {
   at: number
 }
 
+/** What others say of the health of one deployment or instance. */
+export interface HealthRecord {
+  deployment: string
+  instance: string | null
+  reports: HealthReport[]
+}
+
+/** Latest report of one source on one property. */
+export interface HealthReport {
+  source: string
+  property: string
+  state: HealthState
+  description: string
+  /** null: for ever. */
+  ttlMs: number | null
+  /** When its time is up it is gone; else it stays, and counts as Error. */
+  removeWhenExpired: boolean
+  sequence: number
+  at: number
+  anchor: Anchor
+}
+
 /** Seen since this controller started. */
 export interface Observed {
   readonly nodes: Readonly<Record<string, ObservedNode>>
@@ -275,6 +366,10 @@ export interface Observed {
 
 export interface ObservedNode {
   readonly online: boolean
+  /** Since when it is not connected, by this controller's life; null while it is. */
+  readonly silentSince: Anchor | null
+  /** It has reported since it connected. */
+  readonly reported: boolean
   readonly revision: Revision | null
   /** By `deployment/instance`. */
   readonly instances: Readonly<Record<string, InstanceObservation>>
@@ -314,6 +409,7 @@ export function emptyState(id: string, settings: FabricSettings): FabricState {
       nextOperation: 1,
       nextEvent: 1,
       settings,
+      moment: null,
     },
     services: {},
     deployments: {},
@@ -324,6 +420,7 @@ export function emptyState(id: string, settings: FabricSettings): FabricState {
     nodes: {},
     proxies: {},
     requests: {},
+    health: {},
     observed: NOTHING_OBSERVED,
   }
 }
@@ -332,11 +429,17 @@ export function roleKey(deployment: string, role: string): string {
   return `${deployment}/${role}`
 }
 
-export function instanceKey(deployment: string, instance: string): string {
-  return `${deployment}/${instance}`
+/** Names a process and its folders towards agents: `d1/web_IN_0`, or `d1/web_IN_0.b` for its second lane. */
+export function instanceKey(deployment: string, { id, lane }: Pick<ProcessRecord, 'id' | 'lane'>): string {
+  return `${deployment}/${id}${lane === undefined ? '' : `.${lane}`}`
+}
+
+/** An instance's processes: itself, and what it stands beside. */
+export function processesOf(instance: Readonly<InstanceRecord>): readonly Readonly<ProcessRecord>[] {
+  return instance.beside === undefined ? [instance] : [instance, instance.beside]
 }
 
 /** One start of one process, as the data plane counts it. */
-export function targetKey(deployment: string, instance: InstanceRecord): string {
-  return `${deployment}/${instance.id}#${instance.incarnation}.${instance.published?.attempt ?? 0}`
+export function targetKey(deployment: string, instance: Readonly<ProcessRecord>): string {
+  return `${instanceKey(deployment, instance)}#${instance.incarnation}.${instance.published?.attempt ?? 0}`
 }

@@ -5,6 +5,7 @@ import type { RoleDefinition, ServiceDefinition } from './definition.ts'
 import { RESERVED_VARIABLES, variableName } from './environment.ts'
 import type { Findings } from './findings.ts'
 import { suggest } from './nearest.ts'
+import { canStandBeside, floorCount, startsFirst } from './order.ts'
 import { normalisePath, type PathKind } from './resolve-definition.ts'
 import type { RoleSource, ServiceSource } from './service-schema.ts'
 import { parseVipAddress } from './vip-address.ts'
@@ -37,17 +38,27 @@ export function checkDefinition(
     )
   }
   if (definition.upgradeDomainCount === 1) {
-    findings.warning(['upgradeDomainCount'], 'with 1 every upgrade stops all instances together', 'write 2 or more')
+    findings.warning(
+      ['upgradeDomainCount'],
+      'with 1 every upgrade stops all instances together: not rolling, and without a guarantee',
+      'write 2 or more',
+    )
   }
   for (const role of Object.values(definition.roles)) {
     const written = source.roles[role.name]
-    if (written !== undefined) checkRole(written, role, kindOf, findings)
+    if (written !== undefined) checkRole(written, role, definition.upgradeDomainCount, kindOf, findings)
   }
   checkPorts(definition, findings)
   checkVariables(definition, findings)
 }
 
-function checkRole(source: RoleSource, role: RoleDefinition, kindOf: PathKind, findings: Findings): void {
+function checkRole(
+  source: RoleSource,
+  role: RoleDefinition,
+  domains: number,
+  kindOf: PathKind,
+  findings: Findings,
+): void {
   const at = (...rest: readonly string[]) => ['roles', role.name, ...rest]
   if (source.command !== undefined && source.upstreams !== undefined) {
     findings.fault(
@@ -78,15 +89,41 @@ function checkRole(source: RoleSource, role: RoleDefinition, kindOf: PathKind, f
   if (role.instances === 1 && role.command !== null && role.endpoints.length > 0) {
     findings.warning(
       at(...(source.instances === undefined ? [] : ['instances'])),
-      'one instance cannot be upgraded in place without a gap',
+      startsFirst(role, 1)
+        ? 'one instance has none beside it when it fails'
+        : 'one instance cannot be upgraded in place without a gap',
       'write instances: 2 or more, or deploy to staging and swap',
     )
   }
-  if (role.order === 'start-first') noEffect(findings, at('order'))
+  checkOrder(role, domains, findings, at)
 }
 
-function noEffect(findings: Findings, path: readonly string[]): void {
-  findings.warning(path, 'has no effect in this version', 'leave it out, or keep it for a later version')
+/** Start-first needs a second process beside the first; a floor must leave room for one domain to go down. */
+function checkOrder(
+  role: RoleDefinition,
+  domains: number,
+  findings: Findings,
+  at: (...rest: readonly string[]) => string[],
+): void {
+  if (role.order === 'start-first' && !canStandBeside(role)) {
+    const why =
+      role.localStorage.length > 0
+        ? 'local storage, which two processes cannot share'
+        : role.command === null
+          ? 'upstreams, which vipswap does not start'
+          : 'a worker, of which two would work at a time'
+    findings.fault(at('order'), `found start-first with ${why}`, 'leave it out, or write stop-first')
+  }
+  const { capacityFloor } = role
+  if (capacityFloor == null || role.instances === 0 || startsFirst(role, role.instances)) return
+  const left = role.instances - Math.ceil(role.instances / domains)
+  if (floorCount(capacityFloor, role.instances) > left) {
+    findings.warning(
+      at('capacityFloor'),
+      `while a domain is down ${left} of ${role.instances} instances are left, so no upgrade goes on by itself`,
+      `write ${left} or less, more instances, or order: start-first`,
+    )
+  }
 }
 
 function checkUpstreams(source: RoleSource, role: RoleDefinition, findings: Findings): void {

@@ -68,8 +68,14 @@ export interface RoleDefinition {
   readonly maxQueue: number
   /** Passive ejection: null for none; what is left out is as the fabric says. */
   readonly ejection: Partial<Ejection> | null
+  /** null: start-first for a role of one instance where that is possible, else stop-first. */
   readonly order: 'start-first' | 'stop-first' | null
+  /** How many instances planned work leaves ready; null: all of the other upgrade domains. */
+  readonly capacityFloor?: CapacityFloor | null
 }
+
+/** Percentages are of the role's instances, rounded up. */
+export type CapacityFloor = { readonly unit: 'instances' | 'percent'; readonly value: number }
 
 export interface EndpointDefinition {
   readonly name: string

@@ -106,7 +106,9 @@ export const FabricSchema = Type.Object(
         { ...closed, description: 'What all instances together may use. Default: no bound.' },
       ),
     ),
-    nodeTimeout: Type.Optional(Duration('A node not heard from for this long is offline.', '5s')),
+    nodeTimeout: Type.Optional(
+      Duration('The instances of a node not heard from for this long are moved to other nodes.', '5m'),
+    ),
     ejection: Type.Optional(EjectionSource),
     accessLog: Type.Optional(
       Type.Union([Type.Literal(false), Type.Literal(true), Type.Literal('json'), Type.Literal('common')], {

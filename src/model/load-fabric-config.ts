@@ -20,9 +20,6 @@ const DEFAULT_EJECTION: Ejection = { failures: 5, baseMs: 5000, maxShare: 0.5 }
 /** What holds without a `vipswap.yaml`. */
 export const DEFAULT_FABRIC_CONFIG: FabricConfig = resolveConfig({}, null)
 
-/** Accepted and checked, and nothing looks at them yet. */
-const WITHOUT_EFFECT = ['nodeTimeout'] as const
-
 const MAX_PAGE_BYTES = 64 * 1024
 const PAGE_TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
@@ -85,10 +82,6 @@ function checkConfig(source: FabricSource, findings: Findings): void {
       'write the lower port here, the higher in to',
     )
   }
-  for (const name of WITHOUT_EFFECT) {
-    if (source[name] === undefined) continue
-    findings.warning([name], 'has no effect in this version', 'leave it out, or keep it for a later version')
-  }
 }
 
 type Page = FabricLimits['maintenancePage']
@@ -134,7 +127,7 @@ function resolveConfig(source: FabricSource, page: Page): FabricConfig {
       ]),
     ),
     quota: source.quota ?? null,
-    nodeTimeoutMs: parseDuration(source.nodeTimeout ?? '5s'),
+    nodeTimeoutMs: parseDuration(source.nodeTimeout ?? '5m'),
     endpointDefaults: {
       maxBodyBytes: source.limits?.maxBody === undefined ? null : parseSize(source.limits.maxBody),
       ejection: withDefaults(resolveEjection(source.ejection)),

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { FabricSchema } from './fabric-schema.ts'
 import { ConfigurationSchema, ServiceSchema } from './service-schema.ts'
+import { UpgradePolicySchema } from './upgrade-policy-schema.ts'
 
 /** File name → text of the JSON Schemas that editors use, made of the very values that check the files. */
 export function renderSchemas(): Readonly<Record<string, string>> {
@@ -11,6 +12,7 @@ export function renderSchemas(): Readonly<Record<string, string>> {
   return {
     'service.schema.json': render(ServiceSchema),
     'configuration.schema.json': render(ConfigurationSchema),
+    'upgrade-policy.schema.json': render(UpgradePolicySchema),
     'vipswap.schema.json': render(FabricSchema),
   }
 }

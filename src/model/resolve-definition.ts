@@ -1,7 +1,7 @@
 import { parseDuration } from '../core/duration.ts'
 import type { CertificateFiles } from './certificate.ts'
 import { parseSize, resolveEjection } from './common.ts'
-import type { EndpointDefinition, Probe, RoleDefinition, ServiceDefinition } from './definition.ts'
+import type { CapacityFloor, EndpointDefinition, Probe, RoleDefinition, ServiceDefinition } from './definition.ts'
 import type { RoleSource, ServiceSource } from './service-schema.ts'
 import { resolveVips } from './vip-address.ts'
 
@@ -67,7 +67,15 @@ function resolveRole(name: string, role: RoleSource, textAt: TextAt, kindOf: Pat
     maxQueue: role.maxQueue ?? 1000,
     ejection: resolveEjection(role.ejection),
     order: role.order ?? null,
+    capacityFloor: resolveFloor(role.capacityFloor),
   }
+}
+
+function resolveFloor(source: RoleSource['capacityFloor']): CapacityFloor | null {
+  if (source === undefined) return null
+  return typeof source === 'number'
+    ? { unit: 'instances', value: source }
+    : { unit: 'percent', value: Number(source.slice(0, -1)) }
 }
 
 type EndpointSource = NonNullable<RoleSource['endpoints']>[string]

@@ -211,7 +211,24 @@ const Role = Type.Object(
       }),
     ),
     ejection: Type.Optional(EjectionSource),
-    order: Type.Optional(Type.Union([Type.Literal('start-first'), Type.Literal('stop-first')])),
+    order: Type.Optional(
+      Type.Union([Type.Literal('start-first'), Type.Literal('stop-first')], {
+        description:
+          'Whether a new process is ready beside the old one before that stops, in upgrades and moves. Default: start-first for one instance of a web role without local storage, else stop-first.',
+      }),
+    ),
+    capacityFloor: Type.Optional(
+      Type.Union(
+        [
+          Type.Integer({ minimum: 0, maximum: 10000 }),
+          Type.String({ pattern: '^(100|[1-9]?\\d)%$', patternErrorMessage: 'a number of instances, or 0% to 100%' }),
+        ],
+        {
+          description:
+            'Instances, or a percentage of them, that planned work leaves ready. Default: all of the other upgrade domains.',
+        },
+      ),
+    ),
   },
   { ...closed, description: 'One role: a command that runs as several instances.' },
 )

@@ -35,3 +35,10 @@ export type UpgradeMode = (typeof UPGRADE_MODES)[number]
 
 /** What the proxy does with an instance: chosen from, finishing what it has, or not there. */
 export type Membership = 'in' | 'draining' | 'out'
+
+/** Service Fabric's health states, from good to bad. */
+export const HEALTH_STATES = ['Ok', 'Warning', 'Error'] as const
+export type HealthState = (typeof HEALTH_STATES)[number]
+
+/** Why a monitored upgrade did not go through (Service Fabric's `FailureReason`). */
+export type FailureReason = 'Interrupted' | 'HealthCheck' | 'UpgradeDomainTimeout' | 'OverallUpgradeTimeout'

@@ -5,10 +5,11 @@ import { leaves } from '../../src/fabric/upgrade/roles.ts'
 import { projectAssignments, projectRouting } from '../../src/fabric/project.ts'
 import {
   instanceKey,
+  processesOf,
   targetKey,
   type DeploymentRecord,
   type FabricState,
-  type InstanceRecord,
+  type ProcessRecord,
   type RoleRecord,
 } from '../../src/fabric/state.ts'
 import { serialise } from './journal.ts'
@@ -16,18 +17,27 @@ import type { SimController } from './sim-controller.ts'
 import type { SimProxy } from './sim-proxy.ts'
 import type { World } from './world.ts'
 
-/** An instance of a state with where it belongs. */
+/** A process of a state with where it belongs. */
 export interface Placed {
   readonly key: string
   readonly role: RoleRecord
-  readonly instance: InstanceRecord
+  readonly instance: ProcessRecord
+  /** It is what another stands beside. */
+  readonly beside: boolean
 }
 
 export function placed(state: FabricState, deployment?: string): Placed[] {
   return Object.values(state.roles)
     .filter(role => deployment === undefined || role.deployment === deployment)
     .flatMap(role =>
-      role.instances.map(instance => ({ key: instanceKey(role.deployment, instance.id), role, instance })),
+      role.instances.flatMap(instance =>
+        processesOf(instance).map(process => ({
+          key: instanceKey(role.deployment, process),
+          role,
+          instance: process,
+          beside: process !== instance,
+        })),
+      ),
     )
 }
 
@@ -56,6 +66,7 @@ export class Watch {
     const now = placed(after)
     if (new Set(now.map(({ key }) => key)).size !== now.length) this.#fail('an instance is there twice')
     for (const entry of now) {
+      this.#place(before, after, entry, earlier.get(entry.key))
       this.#incarnation(entry, earlier.has(entry.key))
       this.#publication(after, entry, earlier.get(entry.key))
       this.#wayDown(entry, earlier.get(entry.key))
@@ -65,6 +76,12 @@ export class Watch {
     }
     this.#operations(before, after)
     this.#slots(after)
+  }
+
+  /** A lost node gets nothing it did not have. */
+  #place(before: FabricState, after: FabricState, { key, instance }: Placed, earlier: Placed | undefined): void {
+    const lost = before.nodes[instance.node]?.lost === true && after.nodes[instance.node]?.lost === true
+    if (lost && earlier?.instance.node !== instance.node) this.#fail(`${key} came to lost node ${instance.node}`)
   }
 
   #incarnation({ key, instance }: Placed, existed: boolean): void {
@@ -128,8 +145,10 @@ export class Watch {
     const all = placed(state, after.id)
     if (upgrade === null) {
       if (before?.upgrade != null && after.state !== 'deleting') {
-        for (const { key, role, instance } of all) {
-          if (instance.spec === role.target && instance.nextSpec === null) continue
+        for (const { key, role, instance, beside } of all) {
+          if (beside) continue
+          // A drained node's instances may be on their way meanwhile.
+          if (instance.spec === role.target && (instance.nextSpec ?? role.target) === role.target) continue
           this.#fail(`the walk of ${after.id} is over and ${key} is on ${instance.spec}, not ${role.target}`)
         }
         for (const [key, incarnation] of this.#unmoved.get(after.id) ?? []) {
@@ -147,7 +166,8 @@ export class Watch {
     )
     if (others.length > 1) this.#fail(`service ${after.service} has two walks at a time`)
     if (upgrade.direction === 'back' && before?.upgrade?.direction === 'forward') {
-      const still = placed(old, after.id).filter(({ role, instance }) => {
+      const still = placed(old, after.id).filter(({ role, instance, beside }) => {
+        if (beside) return false
         const from = upgrade.roles[role.name]?.from
         // What the walk had brought goes, what it had begun to take away may have to start anew.
         if (leaves(upgrade, role.name, instance) || instance.next === 'remove') return false
@@ -160,11 +180,17 @@ export class Watch {
       mayOverlap: false,
     }
     this.#walks.set(after.id, walk)
+    // Instances of a lost node go to others whatever is walked.
+    if (Object.values(state.nodes).some(({ lost }) => lost === true)) {
+      walk.mayOverlap = true
+      this.#unmoved.delete(after.id)
+    }
     if (upgrade.mode === 'simultaneous' || upgrade.mode.startsWith('unmonitored')) walk.mayOverlap = true
-    this.#gate(before, after, state, all)
+    this.#gate(before, after, state, all, new Set(placed(old, after.id).map(({ key }) => key)))
     const down = new Set(
       all
-        .filter(({ key, instance }) => {
+        .filter(({ key, instance, beside }) => {
+          if (beside) return false
           const restarting =
             instance.stage === 'draining' || instance.stage === 'retiring' || instance.stage === 'stopping'
           if (restarting) return instance.next === 'restart'
@@ -179,12 +205,19 @@ export class Watch {
   }
 
   /** A gated mode leaves a domain only on what was seen since this controller started. */
-  #gate(before: DeploymentRecord | undefined, after: DeploymentRecord, state: FabricState, all: Placed[]): void {
+  #gate(
+    before: DeploymentRecord | undefined,
+    after: DeploymentRecord,
+    state: FabricState,
+    all: Placed[],
+    known: ReadonlySet<string>,
+  ): void {
     const [was, is] = [before?.upgrade, after.upgrade]
     if (was == null || is === null || was.direction !== 'forward' || is.direction !== 'forward') return
     if (is.position <= was.position || is.mode.startsWith('unmonitored')) return
     for (const { key, role, instance } of all) {
-      if (is.roles[role.name]?.to !== instance.spec) continue
+      // What has just come to stand beside another is the next domain's.
+      if (is.roles[role.name]?.to !== instance.spec || !known.has(key)) continue
       if (state.observed.nodes[instance.node]?.instances[key]?.state === 'ready') continue
       this.#fail(`the walk of ${after.id} went on and ${key} was not seen ready`)
     }

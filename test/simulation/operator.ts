@@ -2,8 +2,10 @@ import type { Command } from '../../src/contracts/command.ts'
 import type { Certificate } from '../../src/model/certificate.ts'
 import type { Slot } from '../../src/model/common.ts'
 import type { Release } from '../../src/model/release.ts'
+import type { UpgradePolicySource } from '../../src/model/upgrade-policy-schema.ts'
 import { UPGRADE_MODES } from '../../src/model/states.ts'
 import { certificate, digest, endpoint, makeRelease, role } from './releases.ts'
+import { placed } from './invariants.ts'
 import type { SimController } from './sim-controller.ts'
 import type { World } from './world.ts'
 
@@ -50,7 +52,12 @@ const CERTIFICATES = ['1.0.0', '1.1.0', '1.2.0-bad', 'given', 'renewed'].map(nam
 /** Over TLS, with a certificate of its own in each package. */
 function blog(version: string): Release {
   const tls = endpoint('http', 0, { protocol: 'https', certificates: ['site'] })
-  const web = role('web', { instances: 3, endpoints: [tls], certificates: { site: { cert: 'a', key: 'a' } } })
+  const web = role('web', {
+    instances: 3,
+    endpoints: [tls],
+    certificates: { site: { cert: 'a', key: 'a' } },
+    order: 'start-first',
+  })
   return {
     ...makeRelease('blog', version, [web]),
     certificates: { web: { site: { id: certificate(version, []).id } } },
@@ -148,6 +155,10 @@ export class Operator {
   #random(): Command {
     const { random } = this.#world
     const { state } = this.#controller
+    if (random.chance(0.06)) {
+      const node = random.pick([...Object.keys(state.nodes), 'nowhere'])
+      return { kind: random.chance(0.5) ? 'drainNode' : 'undrainNode', node }
+    }
     const service = random.chance(0.75) ? 'shop' : 'blog'
     const slot: Slot = random.chance(0.6) ? 'production' : 'staging'
     const release = digest(`${service}@${this.#version(service)}`)
@@ -158,12 +169,21 @@ export class Operator {
       if (random.chance(0.03)) return { kind: 'deleteService', service }
       return { kind: 'create', service, slot, package: release, replace: random.chance(0.2) }
     }
+    if (random.chance(0.06)) {
+      const instance = random.pick(['web_IN_0', 'web_IN_1', 'crunch_IN_0'])
+      return { kind: random.chance(0.5) ? 'drain' : 'undrain', service, slot, instance }
+    }
     const { upgrade } = deployment
     if (upgrade !== null && random.chance(0.75)) {
       const roll = random.next()
       if (roll < 0.4) return { kind: 'walk', service, slot }
       if (roll < 0.75) return { kind: 'rollback', service, slot, mode: random.chance(0.7) ? 'auto' : 'manual' }
-      return { kind: 'changeUpgrade', service, slot, mode: random.pick(UPGRADE_MODES) }
+      return {
+        kind: 'changeUpgrade',
+        service,
+        slot,
+        ...(random.chance(0.6) ? { mode: random.pick(UPGRADE_MODES) } : { policy: this.#policy() }),
+      }
     }
     if (state.services[service]?.prepared && random.chance(0.6)) {
       return { kind: 'swap', service, phase: random.chance(0.6) ? 'commit' : 'cancel' }
@@ -179,6 +199,7 @@ export class Operator {
         force: random.chance(0.8),
         overlap: false,
         restartUnchanged: random.chance(0.2),
+        policy: this.#policy(),
         ...(random.chance(0.1) ? { allowRoleChanges: false } : {}),
         ...(random.chance(0.2) ? { configuration: { roles: { web: { instances: random.between(0, 6) } } } } : {}),
         ...(service === 'shop' && random.chance(0.2) ? { role: random.pick(['web', 'crunch']) } : {}),
@@ -198,6 +219,26 @@ export class Operator {
     if (roll < 0.88) return { kind: 'create', service, slot, package: release, replace: true }
     const kind = random.chance(0.6) ? 'reboot' : 'reimage'
     return { kind, service, slot, instance: `${random.chance(0.8) ? 'web' : 'crunch'}_IN_${random.between(0, 4)}` }
+  }
+
+  /** Any clocks; nothing unready is tolerated, as the invariant on gates asks. */
+  #policy(): UpgradePolicySource {
+    const { random } = this.#world
+    return {
+      failureAction: random.pick(['rollback', 'manual']),
+      healthCheckStableDuration: random.pick(['0s', '3s', '10s']),
+      healthCheckRetryTimeout: random.pick(['0s', '5s', '20s']),
+      healthCheckWaitDuration: random.pick(['0s', '0s', '2s']),
+      healthCheckInterval: random.pick(['500ms', '1s', '5s']),
+      upgradeDomainTimeout: random.pick(['none', '30s', '120s']),
+      upgradeTimeout: random.pick(['none', '120s', '300s']),
+      considerWarningAsError: random.chance(0.2),
+      maxPercentUnhealthy: 0,
+      minReadyPercent: 100,
+      onStartTimeout: 'unhealthy',
+      baseline: false,
+      ...(random.chance(0.5) ? { gates: { minRequests: 1, maxErrorPercent: 10, maxP99Ratio: 2 } } : {}),
+    }
   }
 
   #configure(service: string, slot: Slot): Command {
@@ -224,6 +265,15 @@ export class Operator {
   finish(): void {
     const { random } = this.#world
     const { state } = this.#controller
+    for (const { name, draining } of Object.values(state.nodes)) {
+      if (draining === true) this.submit({ kind: 'undrainNode', node: name })
+    }
+    for (const { role, instance } of placed(state)) {
+      const home = state.services[state.deployments[role.deployment]?.service ?? '']
+      const slot = home?.slots.staging === role.deployment ? 'staging' : 'production'
+      if (instance.drained === true && home !== undefined)
+        this.submit({ kind: 'undrain', service: home.name, slot, instance: instance.id })
+    }
     for (const service of Object.values(state.services)) {
       if (service.prepared !== null) {
         this.submit({ kind: 'swap', service: service.name, phase: random.chance(0.5) ? 'cancel' : 'commit' })

@@ -34,6 +34,7 @@ export class SimAgent {
   #reporting = false
   /** Of the connection; null while there is none. */
   #link: number | null = null
+  #away = false
 
   constructor(world: World, controller: SimController, node: string) {
     this.#world = world
@@ -42,7 +43,7 @@ export class SimAgent {
   }
 
   connect(): void {
-    if (this.#link !== null || !this.#controller.up) return
+    if (this.#link !== null || this.#away || !this.#controller.up) return
     this.#link = this.#controller.connectAgent(this)
     this.#report()
   }
@@ -51,6 +52,20 @@ export class SimAgent {
   disconnected(): void {
     this.#link = null
     this.#world.after(this.#world.random.between(5, this.#world.calm ? 200 : 1500), () => this.connect())
+  }
+
+  /** Cut off from the controller for a while; its processes go on. */
+  partition(ms: number): void {
+    const link = this.#link
+    if (link === null) return
+    this.#world.log(`node ${this.node} is cut off for ${Math.round(ms)} ms`)
+    this.#link = null
+    this.#controller.agentLinkBroke(this, link)
+    this.#away = true
+    this.#world.after(ms, () => {
+      this.#away = false
+      this.connect()
+    })
   }
 
   breakLink(): void {

@@ -24,6 +24,7 @@ const SETTINGS: FabricSettings = {
   portRange: { from: 20_000, to: 29_999 },
   sizes: { big: { cores: 2, memoryBytes: 1 } },
   quota: { cores: 40 },
+  nodeTimeoutMs: 8000,
 }
 
 /** Says whether the controller dies at its commit number `commit`, and on which side of the disk. */

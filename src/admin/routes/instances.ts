@@ -24,7 +24,7 @@ const FIRST_TEXT_MS = 250
 export function instanceRoutes(app: AdminApp, context: AdminContext): void {
   const { api } = context
 
-  for (const kind of ['reboot', 'reimage'] as const) {
+  for (const kind of ['reboot', 'reimage', 'drain', 'undrain'] as const) {
     app.post(
       `${PATH}/${kind}`,
       { schema: { params: InstanceParams, querystring: WaitQuery } },

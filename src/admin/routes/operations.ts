@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { VipswapError } from '../../core/errors.ts'
 import type { OperationView } from '../../contracts/api.ts'
 import type { OperationStatus } from '../../model/states.ts'
-import { WaitQuery } from '../accept.ts'
+import { WaitQuery, accept } from '../accept.ts'
 import { CountText, endOf, type AdminApp, type AdminContext } from '../context.ts'
 
 const STATUSES = [
@@ -36,6 +36,11 @@ export function operationRoutes(app: AdminApp, context: AdminContext): void {
       if (query.wait === undefined || operation.status !== 'InProgress') return operation
       return api.waitOperation(params.id, Number(query.wait) * 1000, endOf(reply.raw, context.closing))
     },
+  )
+  app.post(
+    '/v1/operations/:id/force',
+    { schema: { params: OperationParams, querystring: WaitQuery } },
+    async (request, reply) => accept(context, { kind: 'force', operation: find(request.params.id).id }, request, reply),
   )
   app.get('/v1/operations/:id/receipt', { schema: { params: OperationParams } }, ({ params }) => {
     const receipt = api.receipt(params.id)

@@ -20,5 +20,4 @@ export function serviceRoutes(app: AdminApp, context: AdminContext): void {
     async (request, reply) =>
       accept(context, { kind: 'swap', service: request.params.service, ...request.body }, request, reply),
   )
-  app.get('/v1/nodes', () => ({ nodes: api.nodes() }))
 }

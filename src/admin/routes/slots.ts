@@ -16,6 +16,7 @@ import { NAME_PATTERN, type Slot } from '../../model/common.ts'
 import type { Configuration } from '../../model/definition.ts'
 import { WaitQuery, accept } from '../accept.ts'
 import { readConfiguration } from '../configuration.ts'
+import { readOptionalPolicy } from '../policy.ts'
 import { SlotParams, findDeployment, type AdminApp, type AdminContext } from '../context.ts'
 
 const PATH = '/v1/services/:service/slots/:slot'
@@ -45,10 +46,11 @@ export function slotRoutes(app: AdminApp, context: AdminContext): void {
     return accept(context, command, request, reply, certificates)
   })
   app.patch(`${PATH}/upgrade`, { schema: { ...mutation, body: ChangeUpgradeBody } }, async (request, reply) => {
-    const { mode } = request.body
-    if (mode === undefined)
-      throw new VipswapError('invalid_request', 'body: mode is missing; there is nothing to change')
-    return accept(context, { kind: 'changeUpgrade', ...request.params, mode }, request, reply)
+    const { mode, policy } = request.body
+    if (mode === undefined && policy === undefined)
+      throw new VipswapError('invalid_request', 'body: mode and policy are missing; there is nothing to change')
+    const change = { ...(mode === undefined ? {} : { mode }), ...readOptionalPolicy(policy) }
+    return accept(context, { kind: 'changeUpgrade', ...request.params, ...change }, request, reply)
   })
   app.post(`${PATH}/walk`, { schema: { ...mutation, body: WalkBody } }, async (request, reply) =>
     accept(context, { kind: 'walk', ...request.params, ...request.body }, request, reply),
@@ -79,9 +81,10 @@ function upgradeCommand(
   where: { service: string; slot: Slot },
   body: UpgradeBody,
 ): { command: Command; certificates: readonly Certificate[] } {
-  const { force = false, restartUnchanged = false, overlap = false, configuration, ...rest } = body
+  const { force = false, restartUnchanged = false, overlap = false, configuration, policy, ...rest } = body
   const { certificates, ...read } = readOptional(configuration)
-  return { command: { kind: 'upgrade', ...where, force, restartUnchanged, overlap, ...rest, ...read }, certificates }
+  const flags = { force, restartUnchanged, overlap, ...readOptionalPolicy(policy) }
+  return { command: { kind: 'upgrade', ...where, ...flags, ...rest, ...read }, certificates }
 }
 
 function readOptional(sent: ConfigurationText | undefined): {

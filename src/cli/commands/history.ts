@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import type { EventView } from '../../contracts/api.ts'
-import { conclude, watch as follow } from '../finish.ts'
+import { conclude, finish, watch as follow } from '../finish.ts'
 import { EXIT } from '../exit-codes.ts'
 import { operationLine, operationTable, receiptText } from '../print/operation.ts'
 import { act, count, type VerbContext } from '../verb.ts'
 
-/** `operations`, `receipt`, `events`, `logs`. */
+/** `operations`, `force`, `receipt`, `events`, `logs`. */
 export function historyVerbs(program: Command, context: VerbContext): void {
   const operations = program
     .command('operations [operation]')
@@ -29,6 +29,13 @@ export function historyVerbs(program: Command, context: VerbContext): void {
       const operation = await client.operation(id)
       session.result('operation', operation, () => operationLine(operation))
     }
+  })
+
+  const force = program
+    .command('force <operation>')
+    .description('let an operation go on without silent peers and below its capacity floor; its guarantee is waived')
+  act(force, context, async (session, _flags, [id = '']) => {
+    await finish(session, await session.client.force(id, session.how))
   })
 
   const receipt = program

@@ -3,13 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ServiceView } from '../../contracts/api.ts'
 import { EXIT } from '../exit-codes.ts'
 import { serviceText } from '../print/service.ts'
-import { table } from '../print/table.ts'
 import type { Session } from '../session.ts'
 import { act, type VerbContext } from '../verb.ts'
 
 const WATCH_MS = 1000
 
-/** `status`, `nodes`. */
+/** `status`. */
 export function lookVerbs(program: Command, context: VerbContext): void {
   const status = program
     .command('status')
@@ -18,16 +17,6 @@ export function lookVerbs(program: Command, context: VerbContext): void {
   act<{ watch?: boolean }>(status, context, async (session, { watch }) => {
     if (watch === true) await watchStatus(session)
     else print(session, await read(session))
-  })
-
-  act(program.command('nodes').description('the nodes that run instances'), context, async session => {
-    const nodes = await session.client.nodes()
-    session.result('nodes', { nodes }, () =>
-      table(
-        ['NODE', 'STATUS', 'FAULT DOMAIN', 'INSTANCES', 'HOST'],
-        nodes.map(each => [each.name, each.status, String(each.faultDomain), String(each.instances), each.host]),
-      ),
-    )
   })
 }
 

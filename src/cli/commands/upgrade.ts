@@ -4,11 +4,13 @@ import type { UpgradeBody } from '../../contracts/api.ts'
 import type { UpgradeMode } from '../../model/states.ts'
 import { readConfigurationFile } from '../configuration-file.ts'
 import { finish } from '../finish.ts'
+import { readPolicy } from '../policy-file.ts'
 import { act, count, modeOption, type VerbContext } from '../verb.ts'
 import { upload } from './deploy.ts'
 
 export interface UpgradeFlags {
   readonly mode?: UpgradeMode
+  readonly policy?: string
   readonly role?: string
   readonly config?: string
   readonly label?: string
@@ -35,12 +37,16 @@ export function upgradeVerbs(program: Command, context: VerbContext): void {
     )
   })
 
-  const change = upgrade.command('set').description('change the upgrade that runs (--mode)')
-  act<UpgradeFlags>(change, context, async (session, { mode }) => {
-    if (mode === undefined)
-      throw new VipswapError('usage', 'what should change? write "vipswap upgrade set --mode MODE"')
-    const service = await session.service()
-    await finish(session, await session.client.changeUpgrade(service, session.slot, { mode }, session.how))
+  const change = upgrade.command('set').description('change the upgrade that runs (--mode, --policy)')
+  act<UpgradeFlags>(change, context, async (session, { mode, policy }) => {
+    if (mode === undefined && policy === undefined) {
+      throw new VipswapError('usage', 'what should change? write "vipswap upgrade set --mode MODE" or "--policy FILE"')
+    }
+    const body = {
+      ...(mode === undefined ? {} : { mode }),
+      ...(policy === undefined ? {} : { policy: await readPolicy(policy) }),
+    }
+    await finish(session, await session.client.changeUpgrade(await session.service(), session.slot, body, session.how))
   })
 
   const walk = program
@@ -66,6 +72,7 @@ export function upgradeVerbs(program: Command, context: VerbContext): void {
 export function upgradeOptions(command: Command): Command {
   return command
     .addOption(modeOption())
+    .option('--policy <file>', 'how health is judged: a policy file, default or service-fabric')
     .option('--role <name>', 'only this role')
     .option('--config <file>', 'a service configuration; default: the latest accepted')
     .option('--label <text>', 'a name for people')
@@ -76,9 +83,10 @@ export function upgradeOptions(command: Command): Command {
 }
 
 export async function upgradeBody(flags: UpgradeFlags): Promise<Omit<UpgradeBody, 'package'>> {
-  const { mode, role, label, force, restartUnchanged, overlap, roleChanges } = flags
+  const { mode, policy, role, label, force, restartUnchanged, overlap, roleChanges } = flags
   return {
     ...(mode === undefined ? {} : { mode }),
+    ...(policy === undefined ? {} : { policy: await readPolicy(policy) }),
     ...(role === undefined ? {} : { role }),
     ...(label === undefined ? {} : { label }),
     ...(force === undefined ? {} : { force }),

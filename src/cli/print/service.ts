@@ -1,5 +1,6 @@
 import type { DeploymentView, ServiceView, VipView } from '../../contracts/api.ts'
 import { SLOTS, type Slot } from '../../model/common.ts'
+import { policyText } from './policy.ts'
 import { table } from './table.ts'
 
 /** Slots of a service, one line each. */
@@ -47,11 +48,19 @@ function deploymentLines(deployment: DeploymentView): string[] {
     lines.push(
       `  ${deployment.slot}: ${upgrade.mode} upgrade ${upgrade.fromVersion} -> ${upgrade.toVersion} (${upgrade.direction}); domains: ${domains}`,
     )
+    if (upgrade.failure !== undefined) lines.push(`  failed: ${upgrade.failure.reason}: ${upgrade.failure.message}`)
+    for (const { instance, reason } of upgrade.stuck ?? []) lines.push(`  stuck on ${instance}: ${reason}`)
+    lines.push(`  policy: ${policyText(deployment.policy, upgrade.mode)}`)
     if (upgrade.waitingFor !== null) lines.push(`  waits for ${upgrade.waitingFor}`)
   }
   for (const role of deployment.roles) {
     for (const { name, warning } of role.certificates) {
       if (warning !== undefined) lines.push(`  warning: role ${role.name}, certificate ${name}: ${warning}`)
+    }
+  }
+  for (const { id, localStorage } of deployment.instances) {
+    for (const { name, bytes, sizeBytes } of localStorage) {
+      if (bytes > sizeBytes) lines.push(`  warning: ${id}: local storage ${name} holds ${bytes} bytes of ${sizeBytes}`)
     }
   }
   const rows = deployment.instances.map(each => [

@@ -4,6 +4,7 @@ import type { Moment } from '../../core/clock.ts'
 import { rehearse } from '../../fabric/apply.ts'
 import { certificateNotes, knownIn } from '../../fabric/certificates.ts'
 import { Draft } from '../../fabric/draft.ts'
+import { instanceHealth } from '../../fabric/health/instance-health.ts'
 import { isReady, specOf } from '../../fabric/instances.ts'
 import { coresOf } from '../../fabric/quota.ts'
 import { rolesOf } from '../../fabric/project.ts'
@@ -11,8 +12,11 @@ import { Refused } from '../../fabric/refusal.ts'
 import type { DeploymentRecord, FabricState, RoleRecord, UpgradeRecord } from '../../fabric/state.ts'
 import { requireUpgradable } from '../../fabric/upgrade/accept.ts'
 import { waitsForWalk } from '../../fabric/upgrade/gate.ts'
+import { floorReason } from '../../fabric/upgrade/floor.ts'
 import { rollbackBlockedBy } from '../../fabric/upgrade/rollback.ts'
+import { domainsAt } from '../../fabric/upgrade/walk.ts'
 import type { Slot } from '../../model/common.ts'
+import type { UpgradePolicy } from '../../model/upgrade-policy.ts'
 import type { DeploymentStatus } from '../../model/states.ts'
 import { viewInstance } from './instance-view.ts'
 
@@ -35,11 +39,15 @@ export function viewDeployment(
     status: statusOf(deployment, roles),
     createdAt: new Date(deployment.createdAt).toISOString(),
     upgradeDomainCount: deployment.upgradeDomainCount,
+    effectiveUpgradeDomainCount: domainsOf(roles).length,
     platform: platformOf(roles),
     locked: isLocked(state, deployment),
     rollbackAllowed: blocked === null,
     ...(blocked === null ? {} : { rollbackBlockedBy: blocked }),
-    ...(deployment.upgrade === null ? {} : { upgradeStatus: viewUpgrade(deployment.upgrade, roles) }),
+    ...(deployment.upgrade === null
+      ? {}
+      : { upgradeStatus: viewUpgrade(state, deployment, deployment.upgrade, roles) }),
+    policy: deployment.policy,
     actions: actionsOf(state, deployment, slot, now),
     roles: roles.map(role => viewRole(state, deployment, role, now)),
     instances: roles.flatMap(role => role.instances.map(instance => viewInstance(state, role, instance))),
@@ -112,10 +120,15 @@ function viewRole(state: FabricState, deployment: DeploymentRecord, role: RoleRe
   }
 }
 
-function viewUpgrade(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): UpgradeStatusView {
+function viewUpgrade(
+  state: FabricState,
+  { policy }: DeploymentRecord,
+  upgrade: UpgradeRecord,
+  roles: readonly RoleRecord[],
+): UpgradeStatusView {
   const type = upgrade.mode === 'simultaneous' ? 'Simultaneous' : upgrade.mode.endsWith('manual') ? 'Manual' : 'Auto'
   const during = upgrade.phase === 'walking' || upgrade.phase === 'verifying'
-  const waitingFor = waitingOf(upgrade, roles)
+  const waitingFor = waitingOf(upgrade, policy, roles)
   const current = upgrade.domains[upgrade.position] ?? upgrade.domains.at(-1) ?? 0
   const together = upgrade.mode === 'simultaneous'
   return {
@@ -126,30 +139,57 @@ function viewUpgrade(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): Upgr
     toVersion: upgrade.direction === 'forward' ? upgrade.to.version : upgrade.from.version,
     currentUpgradeDomain: current,
     currentUpgradeDomainState: during ? 'During' : 'Before',
-    domains: upgrade.domains.map((domain, position) => ({
-      domain,
-      state:
-        position < upgrade.position
-          ? 'done'
-          : during && (together || position === upgrade.position)
-            ? 'during'
-            : 'pending',
-      waitingFor: during && position === upgrade.position ? waitingFor : null,
-    })),
+    domains: [
+      ...upgrade.domains.map((domain, position) => ({
+        domain,
+        state:
+          position < upgrade.position
+            ? ('done' as const)
+            : during && (together || position === upgrade.position)
+              ? ('during' as const)
+              : ('pending' as const),
+        waitingFor: during && position === upgrade.position ? waitingFor : null,
+      })),
+      ...domainsOf(roles)
+        .filter(domain => !upgrade.domains.includes(domain))
+        .map(domain => ({ domain, state: 'skipped' as const, waitingFor: null })),
+    ],
     operationId: upgrade.operation,
     waitingFor,
+    verified: upgrade.verified,
+    ...(upgrade.failure === null
+      ? {}
+      : { failure: { ...upgrade.failure, at: new Date(upgrade.failure.at).toISOString() } }),
+    ...(upgrade.stuck.length === 0 ? {} : { stuck: stuckOf(state, upgrade, roles) }),
   }
 }
 
-function waitingOf(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): string | null {
+/** Upgrade domains that hold an instance. */
+function domainsOf(roles: readonly RoleRecord[]): number[] {
+  const domains = roles.flatMap(role => role.instances.map(({ upgradeDomain }) => upgradeDomain))
+  return [...new Set(domains)].toSorted((a, b) => a - b)
+}
+
+function stuckOf(state: FabricState, { stuck }: UpgradeRecord, roles: readonly RoleRecord[]) {
+  return roles.flatMap(role =>
+    role.instances
+      .filter(({ id }) => stuck.includes(id))
+      .map(instance => ({
+        instance: instance.id,
+        reason: instanceHealth(state.observed, role.deployment, instance).description,
+      })),
+  )
+}
+
+function waitingOf(upgrade: UpgradeRecord, policy: UpgradePolicy, roles: readonly RoleRecord[]): string | null {
   switch (upgrade.phase) {
     case 'preparing':
       if (Object.keys(upgrade.counts).length === 0) return 'the package on every node'
       return 'the package on every node, and instances of larger counts to be ReadyRole'
     case 'waiting':
-      return upgrade.walk === null && waitsForWalk(upgrade.mode, upgrade.position)
+      return upgrade.walk === null && waitsForWalk(upgrade)
         ? `\`vipswap walk\` of domain ${upgrade.domains[upgrade.position] ?? 0}`
-        : null
+        : floorReason(upgrade, policy, roles, domainsAt(upgrade))
     case 'removing':
       return 'what the new version does not have to drain and stop'
     case 'walking':

@@ -1,13 +1,20 @@
 import type { InstanceObservation } from '../../contracts/assignment.ts'
 import type { InstanceView } from '../../contracts/api.ts'
 import { specOf } from '../../fabric/instances.ts'
-import { instanceKey, targetKey, type FabricState, type InstanceRecord, type RoleRecord } from '../../fabric/state.ts'
-import type { InstanceStatus } from '../../model/states.ts'
+import {
+  instanceKey,
+  processesOf,
+  targetKey,
+  type FabricState,
+  type InstanceRecord,
+  type RoleRecord,
+} from '../../fabric/state.ts'
+import type { InstanceStatus, Membership } from '../../model/states.ts'
 
 /** One role instance as operators see it, in Azure's words. */
 export function viewInstance(state: FabricState, role: RoleRecord, instance: InstanceRecord): InstanceView {
   const node = state.observed.nodes[instance.node]
-  const seen = node?.instances[instanceKey(role.deployment, instance.id)]
+  const seen = node?.instances[instanceKey(role.deployment, instance)]
   const upstream = instance.node === ''
   return {
     id: instance.id,
@@ -17,12 +24,24 @@ export function viewInstance(state: FabricState, role: RoleRecord, instance: Ins
     upgradeDomain: instance.upgradeDomain,
     faultDomain: instance.faultDomain,
     node: instance.node,
-    routing: instance.published?.membership ?? 'out',
-    inFlight: inFlightOn(state, targetKey(role.deployment, instance)),
+    routing: routingOf(instance),
+    inFlight: processesOf(instance).reduce((sum, each) => sum + inFlightOn(state, targetKey(role.deployment, each)), 0),
     restarts: seen?.restarts ?? 0,
     pid: seen?.pid ?? null,
+    drained: instance.drained === true,
+    localStorage: specOf(role, instance.spec).definition.localStorage.flatMap(({ name, sizeBytes }) => {
+      const bytes = seen?.storage?.[name]
+      return bytes === undefined ? [] : [{ name, bytes, sizeBytes }]
+    }),
     detail: upstream ? 'fronts what already runs' : detailOf(state, instance, seen, node?.online ?? false),
   }
+}
+
+/** What the table says of it, or of what stands beside it until it is ready. */
+function routingOf(instance: InstanceRecord): Membership {
+  const memberships = processesOf(instance).map(({ published }) => published?.membership)
+  if (memberships.includes('in')) return 'in'
+  return memberships.every(membership => membership === undefined) ? 'out' : 'draining'
 }
 
 /** Requests and tunnels in flight on a target, over all proxies, as last reported. */
@@ -81,10 +100,15 @@ function detailOf(
       return 'finishes what it has'
     case 'retiring':
       return 'waits until every proxy has taken it out of the table'
+    case 'starting':
+      if (instance.beside !== undefined)
+        return `${seen?.detail ?? 'waits for its node'}; the one before it serves until then`
+      return seen?.detail ?? 'waits for its node'
+    case 'serving':
+      if (instance.drained === true) return 'drained by an operator: it runs and is not chosen'
+      return seen?.detail ?? 'waits for its node'
     case 'stopping':
     case 'stopped':
-    case 'starting':
-    case 'serving':
       return seen?.detail ?? 'waits for its node'
   }
 }

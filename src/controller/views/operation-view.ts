@@ -6,7 +6,7 @@ import { isReady } from '../../fabric/instances.ts'
 import { rolesOf } from '../../fabric/project.ts'
 import { receiptSoFar } from '../../fabric/receipts.ts'
 import { leaves } from '../../fabric/upgrade/roles.ts'
-import type { FabricState, OperationRecord, UpgradeRecord } from '../../fabric/state.ts'
+import { processesOf, type FabricState, type OperationRecord, type UpgradeRecord } from '../../fabric/state.ts'
 import { brokenOf } from '../../model/ledger-row.ts'
 
 /** An operation with its progress in words and percent. */
@@ -36,7 +36,7 @@ function progressOf(state: FabricState, operation: OperationRecord): OperationVi
   if (lost.length === 0) return progress
   return {
     ...progress,
-    message: `${progress.message}; ${lost.join(', ')} not connected, and planned work waits for it`,
+    message: `${progress.message}; ${lost.join(', ')} not connected, and planned work waits for it (\`vipswap force ${operation.id}\` does not)`,
   }
 }
 
@@ -55,6 +55,7 @@ function stepOf(state: FabricState, operation: OperationRecord): OperationView['
   }
   const upgrade = upgradeOf(state, operation)
   if (upgrade !== null) return walkProgress(state, operation, upgrade)
+  if (operation.node !== undefined) return nodeProgress(state, operation.node)
   const instances = operation.deployments.flatMap(id => rolesOf(state, id).flatMap(role => role.instances))
   const ready = instances.filter(isReady).length
   switch (operation.step) {
@@ -80,12 +81,24 @@ function stepOf(state: FabricState, operation: OperationRecord): OperationView['
       const message =
         missing.length === 0
           ? 'the last table is being published'
-          : `proxy ${missing.join(', ')} to acknowledge the table`
+          : `proxy ${missing.join(', ')} to acknowledge the table (\`vipswap force ${operation.id}\` goes on without those that are silent)`
       return { step: 'publishing', percent: 95, message }
     }
     default:
       return { step: operation.step, percent: 50, message: operation.step }
   }
+}
+
+function nodeProgress(state: FabricState, node: string): OperationView['progress'] {
+  const left = Object.values(state.roles).flatMap(role =>
+    role.instances
+      .flatMap(processesOf)
+      .filter(process => process.node === node)
+      .map(() => role.deployment),
+  )
+  const walked = [...new Set(left)].filter(id => state.deployments[id]?.upgrade != null)
+  const after = walked.length === 0 ? '' : `, those of ${walked.join(', ')} with its upgrade or after it`
+  return { step: 'leaving', percent: 50, message: `${left.length} instances to leave node ${node}${after}` }
 }
 
 function upgradeOf(state: FabricState, operation: OperationRecord): UpgradeRecord | null {

@@ -1,7 +1,14 @@
 import type { EventView, NodeView, ServiceView, VipView } from '../../contracts/api.ts'
 import type { Moment } from '../../core/clock.ts'
 import { faultDomainOf } from '../../fabric/placement.ts'
-import type { FabricEvent, FabricState, ListenerRecord, NodeRecord, ServiceRecord } from '../../fabric/state.ts'
+import {
+  processesOf,
+  type FabricEvent,
+  type FabricState,
+  type ListenerRecord,
+  type NodeRecord,
+  type ServiceRecord,
+} from '../../fabric/state.ts'
 import type { Slot } from '../../model/common.ts'
 import { viewDeployment } from './deployment-view.ts'
 import { viewOperation } from './operation-view.ts'
@@ -47,15 +54,23 @@ function viewVip(state: FabricState, listener: ListenerRecord): VipView[] {
 
 export function viewNode(state: FabricState, node: NodeRecord): NodeView {
   const instances = Object.values(state.roles).flatMap(role =>
-    role.instances.filter(instance => instance.node === node.name),
+    role.instances.flatMap(processesOf).filter(process => process.node === node.name),
   )
   return {
     name: node.name,
     status: state.observed.nodes[node.name]?.online === true ? 'online' : 'offline',
+    use: useOf(node, instances.length),
     faultDomain: faultDomainOf(node),
+    upgradeDomain: node.facts.upgradeDomain,
     instances: instances.length,
     host: node.facts.host,
   }
+}
+
+function useOf({ lost, draining }: NodeRecord, instances: number): NodeView['use'] {
+  if (lost === true) return 'lost'
+  if (draining !== true) return 'open'
+  return instances > 0 ? 'draining' : 'drained'
 }
 
 export function viewEvent(event: FabricEvent): EventView {

@@ -12,6 +12,7 @@ import { addInstance, isReady, specOf, startAgain, takeDown } from '../instances
 import { requireDeployment, requireService } from '../lookup.ts'
 import { beginOperation, clearTheWay, endOperation, enterStep, requireFree } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
+import { needsOf, roomBlockers } from '../room.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type OperationRecord } from '../state.ts'
 import { beginUpgrade, differs, requireUpgradable, type Wish } from '../upgrade/accept.ts'
@@ -105,9 +106,11 @@ export function acceptStatus(draft: Draft, command: StatusCommand): string {
   const deployment = draft.deployments.edit(seen.id)
   if (deployment !== undefined) deployment.state = suspend ? 'suspending' : 'starting'
   for (const { name } of draft.rolesOf(seen.id)) {
-    for (const instance of draft.roles.edit(roleKey(seen.id, name))?.instances ?? []) {
+    const role = draft.roles.edit(roleKey(seen.id, name))
+    if (role === undefined) continue
+    for (const instance of role.instances) {
       if (suspend) takeDown(draft, instance, { kind: 'stop' })
-      else if (instance.stage === 'stopped') startAgain(draft, instance)
+      else if (instance.stage === 'stopped') startAgain(draft, role, instance)
     }
   }
   return operation.id
@@ -173,8 +176,10 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
   const deployment = draft.deployments.edit(seen.id)
   if (deployment !== undefined) deployment.configuration = configuration
   refuseIfAny(shownConflicts(draft, command.service))
+  const needs = needsOf(draft)
   for (const { name, instances } of counts) scaleRole(draft, seen, name, instances, operation)
   refuseIfAny(quotaBlockers(draft, cores))
+  refuseIfAny(roomBlockers(draft, needs))
   return operation.id
 }
 
@@ -271,6 +276,8 @@ export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>
       else failIfHopeless(draft, operation, id, [instance])
       break
     }
+    case 'drain':
+    case 'undrain':
     case 'create':
     case 'configure':
     case 'swap':

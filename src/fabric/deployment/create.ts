@@ -4,6 +4,7 @@ import { allAcknowledged } from '../acknowledgements.ts'
 import { isReady, takeDown } from '../instances.ts'
 import { beginOperation, clearTheWay, endOperation, enterStep } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
+import { needsOf, roomBlockers } from '../room.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import {
   roleKey,
@@ -20,6 +21,7 @@ import { quotaBlockers, coresInUse, sizeBlockers } from '../quota.ts'
 import { createRole } from '../upgrade/roles.ts'
 import type { Slot } from '../../model/common.ts'
 import type { Release } from '../../model/release.ts'
+import { DEFAULT_UPGRADE_POLICY } from '../../model/upgrade-policy.ts'
 import type { Configuration } from '../../model/definition.ts'
 
 /** Accepts a new deployment into an empty slot (or, with `replace`, into one that is emptied first). */
@@ -60,7 +62,9 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
       'operation_in_progress',
       `create ${creating.id} is in progress on ${command.service}/${command.slot}: wait for it to end`,
     )
+  const needs = needsOf(draft)
   const deployment = createDeployment(draft, command, release, configuration)
+  refuseIfAny(roomBlockers(draft, needs))
   // Before anything is stopped or bound.
   const prospect = withDeployment(draft, service, command.slot, deployment.id)
   refuseIfAny(addressConflicts(draft, prospect, prospect.listeners))
@@ -116,6 +120,7 @@ function createDeployment(
     configuration,
     internal: [],
     upgrade: null,
+    policy: DEFAULT_UPGRADE_POLICY,
     formerRoles: {},
   })
   for (const role of Object.values(definition.roles)) createRole(draft, deployment, role, release, configuration)

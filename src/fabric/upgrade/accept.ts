@@ -2,12 +2,14 @@ import type { UpgradeCommand } from '../../contracts/command.ts'
 import { own } from '../../core/own.ts'
 import type { Configuration } from '../../model/definition.ts'
 import type { Release } from '../../model/release.ts'
+import type { UpgradePolicySource } from '../../model/upgrade-policy-schema.ts'
+import { DEFAULT_UPGRADE_POLICY, resolvePolicy } from '../../model/upgrade-policy.ts'
 import type { UpgradeMode } from '../../model/states.ts'
-import { startAnchor } from '../anchor.ts'
 import type { Draft } from '../draft.ts'
 import { beginOperation, requireFree } from '../operations.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
+import { needsOf, roomBlockers } from '../room.ts'
 import {
   canonicalSettings,
   checkConfiguration,
@@ -25,6 +27,11 @@ import { forbiddenChanges } from './changes.ts'
 import { changesEndpoints, createRole, leaves } from './roles.ts'
 import { applyCertificates, shownConflicts } from '../deployment/renew.ts'
 import { changedCertificates, missingCertificates } from '../certificates.ts'
+import { unhealthyNow } from '../health/evaluate.ts'
+import { healthOf } from '../health/report.ts'
+import { requirePolicy } from './accept-policy.ts'
+import { freshClocks } from './clocks.ts'
+import { oneDomainNote } from './floor.ts'
 import { describeWalk } from './gate.ts'
 
 /** The mode of an upgrade that names none. */
@@ -43,7 +50,8 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
   }
   const comparison = compareWith(draft, deployment, release, command)
   const { configuration } = comparison
-  const leave = { force: command.force, allowRoleChanges: command.allowRoleChanges ?? true }
+  const policy = resolvePolicy(command.policy ?? {}, DEFAULT_UPGRADE_POLICY)
+  const leave = { force: command.force, allowRoleChanges: command.allowRoleChanges ?? policy.allowRoleChanges }
   refuseIfAny(forbiddenChanges(draft, comparison, leave))
   if (command.configuration !== undefined) {
     refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
@@ -56,6 +64,7 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
     ownPackages: false,
     allowRoleChanges: leave.allowRoleChanges,
     label: command.label ?? release.definition.version,
+    policy: command.policy ?? {},
   }
   const certificates = changedCertificates(deployment.configuration, configuration)
   if (certificates.length > 0 && !differs(draft, deployment.id, release, configuration, wish)) {
@@ -111,6 +120,8 @@ export interface Wish {
   /** Off: roles that the release does not have are kept. */
   allowRoleChanges: boolean
   label: string
+  /** Over the default policy. */
+  policy?: UpgradePolicySource
 }
 
 /** Roles that `release` under `configuration` would have run otherwise than they do, and how. */
@@ -196,8 +207,13 @@ export function beginUpgrade(
 ): string {
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${id}`)
+  const policy = resolvePolicy(wish.policy ?? {}, DEFAULT_UPGRADE_POLICY)
+  requirePolicy(policy, Object.keys(release.definition.roles))
+  deployment.policy = policy
+  const baseline = policy.baseline ? unhealthyNow(healthOf(draft), id, draft.rolesOf(id), policy) : []
   const cores = coresInUse(draft)
   const { added, removed, counts } = composition(draft, id, release, configuration, wish)
+  const needs = needsOf(draft)
   const changed: Record<string, { from: string; to: string }> = {}
   const changes = changedRoles(draft, id, release, configuration, wish)
   // More instances of what runs come on the version that runs; what is fronted has none of them there.
@@ -259,13 +275,20 @@ export function beginUpgrade(
     phase: 'preparing',
     closing: null,
     walk: null,
-    clocks: freshClocks(draft),
+    clocks: freshClocks(draft.now),
     walked: [],
+    verified: [],
+    failure: null,
+    stuck: [],
+    baseline,
   }
   deployment.upgrade.domains = domainsOf(draft, id, deployment.upgrade)
   if (changesEndpoints(draft, id, deployment.upgrade)) claimAddresses(draft, deployment)
   else refuseIfAny(shownConflicts(draft, deployment.service))
   refuseIfAny(quotaBlockers(draft, cores))
+  refuseIfAny(roomBlockers(draft, needs))
+  const note = oneDomainNote(deployment, draft.rolesOf(id), deployment.upgrade)
+  if (note !== null) operation.remarks.push(note)
   return operation.id
 }
 
@@ -297,10 +320,6 @@ function domainsOf(draft: Draft, id: string, upgrade: UpgradeRecord): number[] {
 
 function without({ roles }: Configuration, removed: readonly string[]): Configuration {
   return { roles: Object.fromEntries(Object.entries(roles).filter(([name]) => !removed.includes(name))) }
-}
-
-export function freshClocks(draft: Draft): UpgradeRecord['clocks'] {
-  return { upgrade: startAnchor(draft.now), domain: null, wait: null, stable: null, retry: null }
 }
 
 function isUnchanged(current: RoleSpec, next: RoleSpec): boolean {

@@ -1,3 +1,4 @@
+import { instanceName } from '../../core/ids.ts'
 import { own } from '../../core/own.ts'
 import type { Configuration, RoleDefinition } from '../../model/definition.ts'
 import type { Release } from '../../model/release.ts'
@@ -145,11 +146,8 @@ export function revive(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
     if (upgrade.phase !== 'removing') continue
     for (let index = 0; index < count.from; index++) {
       if (role.instances.some(instance => instance.index === index)) continue
-      addInstance(draft, role, index, deployment.upgradeDomainCount, 'starting')
-      const added = role.instances.at(-1)
-      if (added === undefined) continue
-      added.clean = 'all'
-      revived.push(added.id)
+      addInstance(draft, role, index, deployment.upgradeDomainCount, 'returning')
+      revived.push(instanceName(name, index))
     }
     role.instances.sort((a, b) => a.index - b.index)
   }

@@ -1,4 +1,4 @@
-import type { RollbackCommand, WalkCommand, ChangeUpgradeCommand } from '../../contracts/command.ts'
+import type { RollbackCommand, WalkCommand } from '../../contracts/command.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
 import { keepUp } from '../instances.ts'
@@ -6,7 +6,9 @@ import { requireDeployment } from '../lookup.ts'
 import { beginOperation, endOperation } from '../operations.ts'
 import { refuse } from '../refusal.ts'
 import { roleKey, type DeploymentRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
-import { freshClocks, slotOf } from './accept.ts'
+import { slotOf } from './accept.ts'
+import { freshClocks } from './clocks.ts'
+import { codeOf, failureOf } from './failure-reason.ts'
 import { fitAddresses } from './addresses.ts'
 import { waitsForWalk } from './gate.ts'
 import { changesEndpoints, leaves, revive } from './roles.ts'
@@ -56,7 +58,7 @@ export function beginRollback(
     endOperation(draft, upgrade.walk, 'Cancelled', { code: 'superseded', message: 'a rollback took its place' })
   }
   endOperation(draft, upgrade.operation, 'RolledBack', {
-    code: 'cancelled',
+    code: reason === null || upgrade.failure === null ? 'cancelled' : codeOf(upgrade.failure.reason),
     message: reason === null ? 'rolled back on request' : `rolled back: ${reason}`,
   })
   const operation = beginOperation(draft, {
@@ -102,8 +104,12 @@ export function beginRollback(
     phase: 'waiting',
     closing: null,
     walk: null,
-    clocks: freshClocks(draft),
+    clocks: freshClocks(draft.now),
     walked: [],
+    verified: [],
+    stuck: [],
+    failure:
+      reason === null ? failureOf(upgrade, 'Interrupted', 'rolled back on request', draft.now.wall) : upgrade.failure,
   }
   if (changesEndpoints(draft, deployment.id, upgrade)) fitAddresses(draft, deployment)
   // As with a manual upgrade: accepted is done, each walk is an operation of its own.
@@ -128,7 +134,7 @@ export function acceptWalk(draft: Draft, command: WalkCommand): string {
       `nothing is being upgraded in ${command.service}/${command.slot}: \`vipswap upgrade PACKAGE --mode manual\` begins`,
     )
   }
-  if (!waitsForWalk(upgrade.mode, upgrade.position)) {
+  if (!waitsForWalk(upgrade)) {
     refuse(
       'walk_not_allowed',
       `the upgrade walks by itself (mode ${upgrade.mode}): \`vipswap upgrade set --mode manual\` first`,
@@ -155,20 +161,4 @@ export function acceptWalk(draft: Draft, command: WalkCommand): string {
   operation.domain = next
   upgrade.walk = operation.id
   return operation.id
-}
-
-/** Changes the mode of a running upgrade. Answers the upgrade's own operation. */
-export function acceptChange(draft: Draft, command: ChangeUpgradeCommand): string {
-  const seen = requireDeployment(draft, command.service, command.slot)
-  const upgrade = draft.deployments.edit(seen.id)?.upgrade
-  if (upgrade == null) refuse('no_upgrade', `nothing is being upgraded in ${command.service}/${command.slot}`)
-  if (upgrade.direction === 'back' && command.mode !== 'auto' && command.mode !== 'manual') {
-    refuse('change_not_allowed', 'a rollback walks in mode auto or manual')
-  }
-  // All that is left goes down now; a domain in flight is waited for together with the rest.
-  const widens = command.mode === 'simultaneous' && upgrade.mode !== 'simultaneous'
-  if (widens && (upgrade.phase === 'walking' || upgrade.phase === 'verifying')) upgrade.phase = 'waiting'
-  upgrade.mode = command.mode
-  draft.event('upgrade-changed', `mode is now ${command.mode}`, { service: seen.service, deployment: seen.id })
-  return upgrade.operation
 }

@@ -1,14 +1,18 @@
 import type { ErrorCode } from '../../core/errors.ts'
-import { allAcknowledged } from '../acknowledgements.ts'
+import { allAcknowledged, isForced } from '../acknowledgements.ts'
 import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, pruneSpecs, specOf, takeDown } from '../instances.ts'
+import { isReady, pruneSpecs, specOf } from '../instances.ts'
 import { endOperation, enterStep } from '../operations.ts'
+import { adoptDomains } from '../placement.ts'
+import { moveTo } from '../start-first.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
+import { failUpgrade } from './failure.ts'
+import { judge, judgeTime, waitsForWalk } from './gate.ts'
 import { bindingOf, fitAddresses } from './addresses.ts'
 import { isResized } from './changes.ts'
-import { judge, waitsForWalk } from './gate.ts'
+import { floorHolds } from './floor.ts'
 import {
   beginPlanned,
   changesEndpoints,
@@ -35,6 +39,11 @@ export function advanceUpgrade(draft: Draft, id: string): void {
 
 /** One phase forward; false when something must be waited for. */
 function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  const time = judgeTime(draft, deployment, upgrade)
+  if (time.kind === 'fail') {
+    failUpgrade(draft, deployment, upgrade, time.reason, time.message)
+    return true
+  }
   switch (upgrade.phase) {
     case 'preparing':
       return prepare(draft, deployment, upgrade)
@@ -42,7 +51,8 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
       if (upgrade.position >= upgrade.domains.length) {
         return enterRemoving(draft, deployment, upgrade)
       }
-      if (upgrade.walk === null && waitsForWalk(upgrade.mode, upgrade.position)) return false
+      if (upgrade.walk === null && waitsForWalk(upgrade)) return false
+      if (!floorHolds(draft, deployment, upgrade, domainsAt(upgrade))) return false
       beginDomain(draft, deployment, upgrade)
       return true
     case 'walking':
@@ -50,7 +60,8 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
     case 'verifying':
       return verify(draft, deployment, upgrade)
     case 'removing':
-      if (upgrade.closing !== null && !allAcknowledged(draft, upgrade.closing)) return false
+      if (upgrade.closing !== null && !allAcknowledged(draft, upgrade.closing, isForced(draft, deployment.id)))
+        return false
       if (!removeLeavers(draft, deployment.id, upgrade)) return false
       complete(draft, deployment, upgrade)
       return true
@@ -101,7 +112,7 @@ function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRec
   }
   upgrade.phase = 'waiting'
   enterStep(draft, upgrade.operation, 'walking')
-  if (waitsForWalk(upgrade.mode, 0)) endOperation(draft, upgrade.operation, 'Succeeded')
+  if (waitsForWalk(upgrade)) endOperation(draft, upgrade.operation, 'Succeeded')
   return true
 }
 
@@ -144,7 +155,7 @@ function abandon(
 }
 
 /** The domains that go down together at the current position. */
-function domainsAt(upgrade: UpgradeRecord): readonly number[] {
+export function domainsAt(upgrade: UpgradeRecord): readonly number[] {
   if (upgrade.mode === 'simultaneous') return upgrade.domains.slice(upgrade.position)
   const domain = upgrade.domains[upgrade.position]
   return domain === undefined ? [] : [domain]
@@ -154,7 +165,7 @@ function domainsAt(upgrade: UpgradeRecord): readonly number[] {
 function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
   const domains = domainsAt(upgrade)
   upgrade.phase = 'walking'
-  upgrade.clocks = { ...upgrade.clocks, domain: startAnchor(draft.now), wait: null, stable: null, retry: null }
+  upgrade.clocks = { ...upgrade.clocks, domain: startAnchor(draft.now), health: null }
   let count = upgrade.direction === 'forward' ? beginPlanned(draft, deployment.id, upgrade, domains) : 0
   for (const [name, { from, to }] of Object.entries(upgrade.roles)) {
     const spec = upgrade.direction === 'forward' ? to : from
@@ -164,7 +175,7 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
     for (const instance of role.instances) {
       if (!domains.includes(instance.upgradeDomain) || leaves(upgrade, name, instance)) continue
       if (instance.spec === spec || instance.nextSpec === spec) continue
-      takeDown(draft, instance, { kind: 'restart', spec, clean })
+      moveTo(draft, role, instance, { spec, clean })
       count += 1
     }
   }
@@ -198,17 +209,21 @@ function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
 
 /** On its destination and either ready or known to be unable: the gate decides what the latter means. */
 function hasArrived(instance: Readonly<InstanceRecord>, spec: string): boolean {
-  return instance.spec === spec && (isReady(instance) || (instance.stage === 'starting' && instance.hopeless))
+  if (instance.spec !== spec) return false
+  // What it took the place of must be gone as well; one that cannot start leaves it standing.
+  return (isReady(instance) && instance.beside === undefined) || (instance.stage === 'starting' && instance.hopeless)
 }
 
 function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
-  const verdict = judge(draft, upgrade, draft.rolesOf(deployment.id))
+  const verdict = judge(draft, deployment, upgrade)
   if (verdict.kind === 'wait') return false
   if (verdict.kind === 'fail') {
-    draft.event('upgrade-unhealthy', verdict.reason, { service: deployment.service, deployment: deployment.id })
-    beginRollback(draft, deployment, 'auto', verdict.reason)
+    failUpgrade(draft, deployment, upgrade, verdict.reason, verdict.message)
     return true
   }
+  upgrade.clocks = { ...upgrade.clocks, domain: null, health: null }
+  upgrade.stuck = []
+  if (upgrade.mode === 'monitored') upgrade.verified.push(...domainsAt(upgrade))
   for (const domain of domainsAt(upgrade)) {
     const record = upgrade.walked.findLast(walked => walked.domain === domain)
     if (record !== undefined) record.endedAt = draft.now.wall
@@ -245,6 +260,7 @@ function complete(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRe
     breaksData: end.breaksData,
     upgrade: null,
   })
+  adoptDomains(draft, deployment)
   const hopeless = draft.rolesOf(deployment.id).flatMap(role => role.instances.filter(instance => instance.hopeless))
   for (const name of Object.keys(upgrade.roles)) pruneSpecs(draft, deployment.id, name)
   writeDomains(draft, upgrade.operation, upgrade)

@@ -177,6 +177,17 @@ t.test('each mutating call becomes its command', async t => {
       undefined,
       { kind: 'reimage', ...where, instance: 'web_IN_0' },
     ],
+    ['drain', 'POST', `${SLOT}/instances/web_IN_0/drain`, undefined, { kind: 'drain', ...where, instance: 'web_IN_0' }],
+    [
+      'undrain',
+      'POST',
+      `${SLOT}/instances/web_IN_0/undrain`,
+      undefined,
+      { kind: 'undrain', ...where, instance: 'web_IN_0' },
+    ],
+    ['node drain', 'POST', '/v1/nodes/node-0/drain', undefined, { kind: 'drainNode', node: 'node-0' }],
+    ['node undrain', 'POST', '/v1/nodes/node-0/undrain', undefined, { kind: 'undrainNode', node: 'node-0' }],
+    ['force', 'POST', '/v1/operations/op-1/force', undefined, { kind: 'force', operation: 'op-1' }],
   ]
   for (const [name, method, url, body, command] of cases) {
     await t.test(name, async t => {
@@ -611,4 +622,51 @@ t.test('the road to one instance', async t => {
     t.match(await upgrade(`${SLOT}/instances/web_IN_1/proxy/`, token), /^HTTP\/1\.1 503 /)
     t.equal(seen.length, before)
   })
+})
+
+t.test('health and policies', async t => {
+  const { api, ask } = inProcess(t)
+  t.match(await ask('GET', `${SLOT}/health`), { status: 200, json: { state: 'Warning', roles: [{ name: 'web' }] } })
+  t.match(await ask('GET', SLOT.replace('guestbook', 'nobody') + '/health'), {
+    status: 404,
+    json: { code: 'service_not_found' },
+  })
+  const said = { source: 'probe', property: 'p', state: 'Error', ttl: '30s' }
+  t.match(await ask('POST', `${SLOT}/health`, said), { status: 200, json: { state: 'Error' } })
+  t.match(api.reports, [
+    { report: { ...said, ttl: undefined, ttlMs: 30_000, sequence: null, removeWhenExpired: false } },
+  ])
+  for (const [body, message] of [
+    [{ ...said, state: 'Bad' }, /state must be "Ok" or "Warning" or "Error"/],
+    [{ ...said, ttl: 30 }, /ttl must be a string/],
+    [{ ...said, sequence: -1 }, /sequence/],
+    [{ property: 'p', state: 'Ok' }, /source is missing/],
+  ] as const) {
+    t.match(await ask('POST', `${SLOT}/health`, body), {
+      status: 400,
+      json: { code: 'invalid_request', detail: message },
+    })
+  }
+  api.refusal = new VipswapError('stale_report', 'sequence 1 is not above 2')
+  t.match(await ask('POST', `${SLOT}/health`, said), { status: 409, json: { code: 'stale_report' } })
+
+  await ask('POST', `${SLOT}/upgrade`, { package: DIGEST, policy: 'service-fabric' })
+  t.match(api.commands.at(-1)?.command, { policy: { extends: 'service-fabric' } })
+  await ask('PATCH', `${SLOT}/upgrade`, { policy: { failureAction: 'manual', upgradeTimeout: 'none' } })
+  t.strictSame(api.commands.at(-1)?.command, {
+    kind: 'changeUpgrade',
+    service: 'guestbook',
+    slot: 'production',
+    policy: { failureAction: 'manual', upgradeTimeout: 'none' },
+  })
+  for (const [policy, message] of [
+    ['fast', /there is no policy "fast"; known: default, service-fabric/],
+    [{ failureAction: 'panic' }, /failureAction must be "rollback" or "manual"/],
+    [{ upgradeTimeot: '1h' }, /upgradeTimeot is not known here; did you mean upgradeTimeout/],
+    [7, /it must be an object/],
+  ] as const) {
+    const refused = await ask('PATCH', `${SLOT}/upgrade`, { policy })
+    t.match(refused, { status: 422, json: { code: 'invalid_policy', detail: message } })
+  }
+  t.match(await ask('PATCH', `${SLOT}/upgrade`, {}), { status: 400, json: { detail: /mode and policy are missing/ } })
 })

@@ -2,17 +2,20 @@ import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import type {
   DeploymentView,
+  HealthView,
   EventView,
   OperationView,
-  PlanView,
   ReceiptView,
   ServiceView,
 } from '../../../src/contracts/api.ts'
+import type { PlanView } from '../../../src/contracts/plan.ts'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { ControllerApi } from '../../../src/controller/controller-api.ts'
 import { VipswapError } from '../../../src/core/errors.ts'
 import type { Certificate } from '../../../src/model/certificate.ts'
+import type { HealthReported } from '../../../src/fabric/input.ts'
 import type { Slot } from '../../../src/model/common.ts'
+import { DEFAULT_UPGRADE_POLICY } from '../../../src/model/upgrade-policy.ts'
 
 const AT = '2026-01-02T03:04:05.000Z'
 const allowed = { allowed: true }
@@ -29,6 +32,7 @@ const ACTIONS = {
 
 /** A whole controller in memory that decides little: operations run until a test ends them. Records every command. */
 export class FakeController implements ControllerApi {
+  readonly reports: HealthReported[] = []
   readonly commands: { command: Command; idempotencyKey?: string }[] = []
   /** Of the newest command. */
   certificates: readonly Certificate[] = []
@@ -100,6 +104,14 @@ export class FakeController implements ControllerApi {
   services = (): readonly ServiceView[] => [...this.#services.values()]
   service = (name: string): ServiceView | null => this.#services.get(name) ?? null
   deployment = (service: string, slot: Slot): DeploymentView | null => this.service(service)?.slots[slot] ?? null
+  health: ControllerApi['health'] = (service, slot) => (this.deployment(service, slot) === null ? null : HEALTH)
+  reportHealth: ControllerApi['reportHealth'] = async report => {
+    this.reports.push(report)
+    const { refusal } = this
+    this.refusal = null
+    if (refusal !== null) throw refusal
+    return { ...HEALTH, state: report.report.state }
+  }
   operations: ControllerApi['operations'] = ({ service, status, limit = Infinity }) =>
     [...this.#operations.values()]
       .toReversed()
@@ -109,7 +121,15 @@ export class FakeController implements ControllerApi {
       .slice(0, limit)
   operation = (id: string): OperationView | null => this.#operations.get(id) ?? null
   nodes: ControllerApi['nodes'] = () => [
-    { name: 'node-0', status: 'online', faultDomain: 0, instances: 2, host: '127.0.0.1' },
+    {
+      name: 'node-0',
+      status: 'online',
+      use: 'open',
+      upgradeDomain: null,
+      faultDomain: 0,
+      instances: 2,
+      host: '127.0.0.1',
+    },
   ]
   ready: ControllerApi['ready'] = () => this.isReady
   metrics: ControllerApi['metrics'] = async () => 'vipswap_up 1\n'
@@ -158,7 +178,7 @@ export class FakeController implements ControllerApi {
     const { refusal } = this
     this.refusal = null
     if (refusal !== null) throw refusal
-    if (command.kind !== 'create' && !this.#services.has(command.service)) {
+    if ('service' in command && command.kind !== 'create' && !this.#services.has(command.service)) {
       const known = [...this.#services.keys()].join(', ')
       throw new VipswapError('service_not_found', `there is no service "${command.service}"; there are: ${known}`)
     }
@@ -167,7 +187,7 @@ export class FakeController implements ControllerApi {
     this.#operations.set(id, {
       id,
       kind: command.kind === 'swap' || command.kind === 'upgrade' || command.kind === 'create' ? command.kind : 'scale',
-      service: command.service,
+      service: 'service' in command ? command.service : '',
       ...('slot' in command ? { slot: command.slot } : {}),
       status: 'InProgress',
       startedAt: AT,
@@ -231,6 +251,15 @@ export class FakeController implements ControllerApi {
     this.addresses.get(`${service}/${slot}/${instance}/${endpoint}`) ?? null
 }
 
+const HEALTH: HealthView = {
+  deployment: 'dep-production',
+  state: 'Warning',
+  evaluations: [{ kind: 'Event', state: 'Warning', description: 'probe/latency: slow' }],
+  reports: [],
+  roles: [{ name: 'web', state: 'Ok', total: 2, unhealthy: 0, tolerated: 0, instances: [] }],
+  upgradeDomains: [],
+}
+
 function deployment(service: string, slot: Slot, version: string): DeploymentView {
   const instance = (index: number): DeploymentView['instances'][number] => ({
     id: `web_IN_${index}`,
@@ -245,6 +274,8 @@ function deployment(service: string, slot: Slot, version: string): DeploymentVie
     restarts: 0,
     pid: 1,
     detail: '',
+    drained: false,
+    localStorage: [],
   })
   return {
     id: `dep-${slot}`,
@@ -256,9 +287,11 @@ function deployment(service: string, slot: Slot, version: string): DeploymentVie
     status: 'Running',
     createdAt: AT,
     upgradeDomainCount: 5,
+    effectiveUpgradeDomainCount: 0,
     platform: { version: null, trustLevel: 'full' },
     locked: false,
     rollbackAllowed: false,
+    policy: DEFAULT_UPGRADE_POLICY,
     actions: ACTIONS,
     roles: [],
     instances: [instance(0), instance(1)],

@@ -204,10 +204,36 @@ await t.test('a higher incarnation replaces the lower one; clean says what goes 
   await start(1, 'none')
   for (const path of mark(1)) writeFileSync(path, '')
   await start(2, 'none')
-  t.same(left(2), [true, true, true, false], 'a reboot keeps files but for storage that is cleaned on recycle')
+  t.same(left(2), [false, true, true, false], 'the role root is new, and storage that is cleaned on recycle')
   await start(3, 'system')
   t.same(left(3), [false, false, true, false])
   await start(4, 'all')
   t.same(left(4), [false, false, false, false])
   t.equal(rig.keepers().length, 1)
 })
+
+await t.test(
+  'two processes of one instance run side by side, in folders of their own, also for the next agent',
+  async t => {
+    const rig = await Rig.create(t)
+    const agent = rig.startAgent()
+    const beside = `${KEY}.b`
+    const [old, successor] = [rig.instance(), rig.instance({ key: beside, incarnation: 2 })]
+    await rig.assign(old)
+    const first = await rig.controller.untilInstance(KEY, 'ready', ({ state }) => state === 'ready')
+    await rig.assign(old, successor)
+    const second = await rig.controller.untilInstance(beside, 'ready', ({ state }) => state === 'ready')
+    t.not(first.pid, second.pid)
+    t.not(first.ports['http'], second.ports['http'])
+    for (const path of ['role/1', 'system/tmp']) t.ok(existsSync(join(rig.folder(KEY), path)), path)
+    for (const path of ['role/2', 'system/tmp']) t.ok(existsSync(join(rig.folder(beside), path)), path)
+
+    await rig.kill(agent, 'SIGKILL')
+    rig.startAgent()
+    await rig.assign(successor)
+    await until('the old one is gone', () => !existsSync(rig.folder(KEY)))
+    const still = await rig.controller.untilInstance(beside, 'ready', ({ state }) => state === 'ready')
+    t.equal(still.pid, second.pid)
+    t.equal(rig.keepers().length, 1)
+  },
+)

@@ -56,6 +56,8 @@ function guestbook(t: Test): string {
 t.test('every changing verb sends its command, waits, and ends with 0', async t => {
   const { api, run, last } = await fabric(t)
   const directory = guestbook(t)
+  const policy = join(directory, 'policy.yaml')
+  writeFileSync(policy, 'healthCheckStableDuration: 5s\nroles: { web: { maxPercentUnhealthy: 10 } }\n')
   const config = join(directory, 'other.yaml')
   writeFileSync(config, 'roles:\n  web:\n    instances: 3\n    settings: { Greeting: hello, Size: 4 }\n')
   const configuration = { roles: { web: { instances: 3, settings: { Greeting: 'hello', Size: '4' } } } }
@@ -84,6 +86,18 @@ t.test('every changing verb sends its command, waits, and ends with 0', async t 
         configuration,
       },
     ],
+    [
+      ['upgrade', directory, '--policy', 'service-fabric'],
+      { kind: 'upgrade', ...where, policy: { extends: 'service-fabric' } },
+    ],
+    [
+      ['upgrade', 'set', '--policy', policy, '--service', 'guestbook'],
+      {
+        kind: 'changeUpgrade',
+        ...where,
+        policy: { healthCheckStableDuration: '5s', roles: { web: { maxPercentUnhealthy: 10 } } },
+      },
+    ],
     [['upgrade', 'set', '--mode', 'auto', '--service', 'guestbook'], { kind: 'changeUpgrade', ...where, mode: 'auto' }],
     [['walk', '--service', 'guestbook'], { kind: 'walk', ...where }],
     [['walk', '--domain', '2', '--service', 'guestbook'], { kind: 'walk', domain: 2 }],
@@ -100,6 +114,11 @@ t.test('every changing verb sends its command, waits, and ends with 0', async t 
     [['start', '--service', 'guestbook'], { kind: 'status', status: 'Running' }],
     [['reboot', 'web_IN_0', '--service', 'guestbook'], { kind: 'reboot', instance: 'web_IN_0' }],
     [['reimage', 'web_IN_1', '--service', 'guestbook'], { kind: 'reimage', instance: 'web_IN_1' }],
+    [['drain', 'web_IN_0', '--service', 'guestbook'], { kind: 'drain', ...where, instance: 'web_IN_0' }],
+    [['undrain', 'web_IN_0', '--service', 'guestbook'], { kind: 'undrain', ...where, instance: 'web_IN_0' }],
+    [['node', 'drain', 'node-0'], { kind: 'drainNode', node: 'node-0' }],
+    [['node', 'undrain', 'node-0'], { kind: 'undrainNode', node: 'node-0' }],
+    [['force', 'op-1'], { kind: 'force', operation: 'op-1' }],
     [['delete', '--slot', 'staging', '--service', 'guestbook'], { kind: 'delete', slot: 'staging' }],
     [['delete', '--all', '--service', 'guestbook'], { kind: 'deleteService', service: 'guestbook' }],
   ]
@@ -410,10 +429,9 @@ t.test('a vipswap.yaml is checked by itself, and holds for up where no flag says
     return typeof address === 'object' ? (address?.port ?? 0) : 0
   }
   const [written, named] = [await takenPort(), await takenPort()]
-  writeFileSync(file, `admin: { port: ${written} }\nnodeTimeout: 1m\n`)
-  const warning = /^warning: .*vipswap\.yaml:2:14 nodeTimeout: has no effect/
-  t.match(await run('validate', file), { code: 0, stdout: /is a valid fabric configuration/, stderr: warning })
-  t.match(JSON.parse((await run('validate', file, '--json')).stdout), { warnings: [{ path: 'nodeTimeout' }] })
+  writeFileSync(file, `admin: { port: ${written} }\nquota: { cores: 4 }\n`)
+  t.match(await run('validate', file), { code: 0, stdout: /is a valid fabric configuration/, stderr: '' })
+  t.match(JSON.parse((await run('validate', file, '--json')).stdout), { warnings: [] })
   const paged = join(directory, 'paged.yaml')
   writeFileSync(paged, 'maintenancePage: pages/sorry.html\n')
   t.match(await run('validate', paged), { code: 1, stderr: /"pages\/sorry.html", which cannot be read/ })
@@ -425,7 +443,6 @@ t.test('a vipswap.yaml is checked by itself, and holds for up where no flag says
   const inUse = (port: number): RegExp => new RegExp(`the admin address 127\\.0\\.0\\.1:${port} is in use`)
   const byFile = await run(...up)
   t.match(byFile, { code: 1, stderr: inUse(written) })
-  t.match(byFile.stderr, warning)
   t.match(await run(...up, '--admin', `127.0.0.1:${named}`), { code: 1, stderr: inUse(named) })
   t.match(await run(...up, '--admin', '127.0.0.1:0'), { code: 2, stderr: /from 1 to 65535/ })
 
@@ -466,4 +483,59 @@ t.test('the binary itself', async t => {
   const { stdout } = await run(process.execPath, [MAIN, 'status', '--json', '--admin', url])
   t.match(JSON.parse(stdout), { schema: 'vipswap.status/1', services: [{ name: 'guestbook' }] })
   await t.rejects(run(process.execPath, [MAIN, 'swop']), { code: 2 })
+})
+
+t.test('a policy that is wrong is refused with the place of each fault', async t => {
+  const { run, api } = await fabric(t)
+  const directory = guestbook(t)
+  const policy = join(directory, 'policy.yaml')
+  writeFileSync(policy, 'failureAction: panic\nbaseline: 1\n')
+  const wrong = await run('upgrade', directory, '--policy', policy)
+  t.equal(wrong.code, 1)
+  t.match(wrong.stderr, /invalid_policy/)
+  t.match(wrong.stderr, /policy\.yaml:1:16 failureAction: found "panic"/)
+  t.match(wrong.stderr, /policy\.yaml:2:11 baseline: found 1; write true or false/)
+  const missing = await run('upgrade', directory, '--policy', 'service-fabrik')
+  t.match(missing.stderr, /service-fabrik cannot be read.*write a file, or default or service-fabric/)
+  t.strictSame(api.commands, [])
+})
+
+t.test('health is shown with its reasons, and reported', async t => {
+  const { run, api } = await fabric(t)
+  const shown = await run('health')
+  t.equal(shown.code, 0)
+  t.match(shown.stdout, /dep-production Warning\n\s+ROLE.*\n.*web\s+Ok.*\n\s+Warning deployment: probe\/latency: slow/)
+  t.match(JSON.parse((await run('health', '--json')).stdout), { schema: 'vipswap.health/1', state: 'Warning' })
+  const argv = [
+    'health',
+    'report',
+    'probe',
+    'basket',
+    '--state',
+    'Error',
+    '--instance',
+    'web_IN_0',
+    '--ttl',
+    '1m30s',
+    '--remove',
+  ]
+  t.match(await run(...argv, '--sequence', '4', '--description', 'empty'), { code: 0, stdout: /dep-production Error/ })
+  t.strictSame(api.reports, [
+    {
+      kind: 'health-reported',
+      service: 'guestbook',
+      slot: 'production',
+      instance: 'web_IN_0',
+      report: {
+        source: 'probe',
+        property: 'basket',
+        state: 'Error',
+        description: 'empty',
+        removeWhenExpired: true,
+        ttlMs: 90_000,
+        sequence: 4,
+      },
+    },
+  ])
+  t.equal((await run('health', 'report', 'probe', 'basket')).code, 2, 'a state is needed')
 })

@@ -35,6 +35,7 @@ function stateOf(...rows: LedgerRow[]): FabricState {
     endpointDefaults: { maxBodyBytes: null, ejection: DEFAULT_POLICY.ejection },
     sizes: {},
     quota: null,
+    nodeTimeoutMs: 300_000,
     portRange: { from: 1, to: 2 },
   }
   const status = { revision: { term: 1, n: 1 }, inFlight: { 'd1/web_IN_0#1.1': 2 }, ledger: { incarnation: 'p', rows } }

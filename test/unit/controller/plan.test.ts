@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { PlanView } from '../../../src/contracts/api.ts'
+import type { PlanView } from '../../../src/contracts/plan.ts'
 import type { Command, UpgradeCommand } from '../../../src/contracts/command.ts'
 import { planOf } from '../../../src/controller/plan.ts'
 import { rehearse } from '../../../src/fabric/apply.ts'
@@ -100,8 +100,9 @@ t.test('roles of one instance are warned of with the remedy, unless they are sca
     ['crunch 1', 'one 2', 'web 2'],
   )
   t.strictSame(
-    plan(lab, to(NEXT, { mode: 'simultaneous' })).upgrade?.roles.map(({ lowWater }) => lowWater),
-    [0, 0, 0],
+    plan(lab, to(NEXT, { mode: 'simultaneous' })).upgrade?.roles.map(({ name, lowWater }) => `${name} ${lowWater}`),
+    ['crunch 0', 'one 1', 'web 0'],
+    'a web role of one instance starts beside itself',
   )
 })
 

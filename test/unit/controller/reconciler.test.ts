@@ -19,6 +19,7 @@ const SETTINGS: FabricSettings = {
   portRange: { from: 20000, to: 29999 },
   sizes: {},
   quota: null,
+  nodeTimeoutMs: 300_000,
 }
 const FACTS = { cores: 2, memoryBytes: 1, host: '127.0.0.1', faultDomain: null, upgradeDomain: null }
 const clock = { now: () => ({ wall: 1, mono: 1, bootId: 'b' }) }

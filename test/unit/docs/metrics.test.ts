@@ -16,6 +16,7 @@ t.test('docs/metrics.md lists exactly the metrics there are, with their types an
     endpointDefaults: { maxBodyBytes: null, ejection: DEFAULT_POLICY.ejection },
     sizes: {},
     quota: null,
+    nodeTimeoutMs: 300_000,
     portRange: { from: 1, to: 2 },
   }
   const registry = createControllerMetrics(

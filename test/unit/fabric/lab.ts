@@ -2,7 +2,7 @@ import { DEFAULT_FABRIC_CONFIG } from '../../../src/model/load-fabric-config.ts'
 import type { AssignedInstance, InstanceObservation } from '../../../src/contracts/assignment.ts'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
-import type { ListenerStatus } from '../../../src/contracts/link.ts'
+import type { ListenerStatus, NodeFacts } from '../../../src/contracts/link.ts'
 import { DEFAULT_LIMITS, type Listener, type RoutingTable, type Target } from '../../../src/contracts/routing.ts'
 import type { Moment } from '../../../src/core/clock.ts'
 import type { Certificate } from '../../../src/model/certificate.ts'
@@ -11,7 +11,7 @@ import type { Release } from '../../../src/model/release.ts'
 import { apply, type Applied } from '../../../src/fabric/apply.ts'
 import type { Refusal } from '../../../src/fabric/refusal.ts'
 import type { Input } from '../../../src/fabric/input.ts'
-import { projectAssignments, projectRouting } from '../../../src/fabric/project.ts'
+import { projectAssignments, projectRouting, projectWakeIn } from '../../../src/fabric/project.ts'
 import {
   emptyState,
   NOTHING_OBSERVED,
@@ -35,6 +35,7 @@ export class Lab {
     portRange: { from: 20_000, to: 29_999 },
     sizes: {},
     quota: null,
+    nodeTimeoutMs: 86_400_000,
   }
   state: FabricState
   ms = 0
@@ -72,8 +73,15 @@ export class Lab {
     return applied
   }
 
-  connectAgent(node: string): void {
-    const facts = { cores: 4, memoryBytes: 1, host: '127.0.0.1', faultDomain: null, upgradeDomain: null }
+  connectAgent(node: string, said: Partial<NodeFacts> = {}): void {
+    const facts = {
+      cores: 64,
+      memoryBytes: 2 ** 36,
+      host: '127.0.0.1',
+      faultDomain: null,
+      upgradeDomain: null,
+      ...said,
+    }
     this.input({ kind: 'agent-connected', node, facts })
   }
 
@@ -161,6 +169,12 @@ export class Lab {
   pass(ms: number): void {
     this.ms += ms
     this.input({ kind: 'tick' })
+  }
+
+  /** Time passes as under a controller: a tick whenever a clock is due. */
+  flow(ms: number): void {
+    const end = this.ms + ms
+    while (this.ms < end) this.pass(Math.min(projectWakeIn(this.state, this.now) ?? Infinity, end - this.ms))
   }
 
   /** The controller dies and another takes over; nobody has reported yet. */

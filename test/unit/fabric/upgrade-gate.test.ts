@@ -30,6 +30,11 @@ t.test('after a restart a gate waits for word of the instances, whatever the jou
   t.equal(lab.versions(), '2.0.0 1.0.0 1.0.0')
   t.equal(lab.deployment().upgrade?.direction, 'forward', 'silence is no failure either')
   lab.settle()
+  lab.flow(9999)
+  lab.settle()
+  t.equal(lab.versions(), '2.0.0 1.0.0 1.0.0', 'time in which nobody looked is no stable time')
+  lab.flow(1)
+  lab.settle()
   t.equal(lab.versions(), '2.0.0 2.0.0 1.0.0')
 })
 

@@ -98,6 +98,7 @@ t.test('the minimal definition gets every default', async t => {
         maxQueue: 1000,
         ejection: {},
         order: null,
+        capacityFloor: null,
       },
     },
   })
@@ -348,9 +349,21 @@ t.test('ports of the two VIPs never clash unnoticed', async t => {
   t.strictSame(messagesOf(two('', 0, 0)), [], 'free ports never clash')
 })
 
+t.test('start-first is for what two processes of one instance can be', async t => {
+  t.strictSame(messagesOf(withRole('order: start-first')), [])
+  t.match(messagesOf(withRole('order: start-first', 'localStorage: { data: {} }')), [
+    /roles.web.order: found start-first with local storage.*stop-first/,
+  ])
+  const worker = 'name: a\nversion: 1.0.0\nroles: { w: { command: run, instances: 2, order: start-first } }\n'
+  t.match(messagesOf(worker), [/roles.w.order: found start-first with a worker/])
+  const front = MINIMAL.replace('command: node server.js', "upstreams: ['127.0.0.1:1']").replace('instances: 4', '')
+  t.match(messagesOf(`${front}    order: start-first\n`), [/found start-first with upstreams/])
+  t.match(messagesOf(withRole('capacityFloor: 101%')), [/capacityFloor/])
+})
+
 t.test('what is accepted but doubtful gives a warning with a remedy', async t => {
   t.match(warningsOf(MINIMAL.replace('instances: 4', 'instances: 1')), [
-    /6:16 roles.web.instances: one instance cannot .*deploy to staging and swap/,
+    /6:16 roles.web.instances: one instance has none beside it when it fails.*deploy to staging and swap/,
   ])
   t.match(
     warningsOf(MINIMAL.replace(/ +instances.*\n/, '')),
@@ -358,7 +371,14 @@ t.test('what is accepted but doubtful gives a warning with a remedy', async t =>
     'also where it is the default',
   )
   t.match(warningsOf(withTop('upgradeDomainCount: 1')), [/with 1 every upgrade stops all instances together/])
-  t.match(warningsOf(withRole('order: start-first')), [/has no effect in this version/])
+  t.match(warningsOf(MINIMAL.replace('instances: 4', 'instances: 1\n    order: stop-first')), [
+    /6:16 roles.web.instances: one instance cannot .*deploy to staging and swap/,
+  ])
+  t.match(warningsOf(withRole('capacityFloor: 100%')), [
+    /capacityFloor: while a domain is down 3 of 4 instances are left.*write 3 or less, more instances/,
+  ])
+  t.strictSame(warningsOf(withRole('capacityFloor: 75%')), [])
+  t.strictSame(warningsOf(withRole('capacityFloor: 4', 'order: start-first')), [])
   t.strictSame(warningsOf(MINIMAL.replace('port: 8080', 'port: 8080, backend: h2c')), [])
   t.strictSame(warningsOf(withTop('platform: { version: "1", trustLevel: partial }')), [])
   t.strictSame(warningsOf(withRole('size: small', 'order: stop-first', 'affinity: cookie', 'maxConcurrent: 5')), [])

@@ -75,18 +75,6 @@ accessLog: json
   })
 })
 
-t.test('what does nothing yet is told', async t => {
-  const text = 'workers: 2\naccessLog: common\nnodeTimeout: 9s\nquota: { cores: 1 }\nsizes: {}\n'
-  const result = load(text)
-  const warnings = 'warnings' in result ? result.warnings.map(({ message }) => message) : []
-  t.strictSame(
-    warnings,
-    ['3:14 nodeTimeout'].map(
-      at => `vipswap.yaml:${at}: has no effect in this version; leave it out, or keep it for a later version`,
-    ),
-  )
-})
-
 t.test('faults have their place and remedy', async t => {
   t.strictSame(
     messagesOf(`admin: { prt: 9090 }

@@ -6,6 +6,7 @@ import { checkSchema, type SchemaNode } from '../../../src/model/check-schema.ts
 import { FabricSchema } from '../../../src/model/fabric-schema.ts'
 import { renderSchemas } from '../../../src/model/publish-schemas.ts'
 import { ConfigurationSchema, ServiceSchema } from '../../../src/model/service-schema.ts'
+import { UpgradePolicySchema } from '../../../src/model/upgrade-policy-schema.ts'
 import { parseSource } from '../../../src/model/source-file.ts'
 
 t.test('the published schemas are those that check the files', async t => {
@@ -20,6 +21,7 @@ const FILES = [
   { schema: ServiceSchema, base: { name: 'a', version: '1', roles: { web: { command: 'x' } } } },
   { schema: ConfigurationSchema, base: { roles: { web: {} } } },
   { schema: FabricSchema, base: {} },
+  { schema: UpgradePolicySchema, base: {} },
 ]
 
 const NUMBERS = [

@@ -1,0 +1,40 @@
+import type { FailureReason } from '../../model/states.ts'
+import type { Draft } from '../draft.ts'
+import { endOperation } from '../operations.ts'
+import type { DeploymentRecord, UpgradeRecord } from '../state.ts'
+import { codeOf, failureOf } from './failure-reason.ts'
+import { beginRollback } from './rollback.ts'
+
+/**
+ * A monitored upgrade that failed, as its policy wants it: `rollback` turns it around, without health checks on the way
+ * back; `manual` leaves it at this domain, in the mode unmonitored-manual and with nothing verified, for an operator to
+ * walk on, roll back, or set to another mode.
+ */
+export function failUpgrade(
+  draft: Draft,
+  deployment: DeploymentRecord,
+  upgrade: UpgradeRecord,
+  reason: FailureReason,
+  message: string,
+): void {
+  upgrade.failure = failureOf(upgrade, reason, message, draft.now.wall)
+  const about = { service: deployment.service, deployment: deployment.id, operation: upgrade.operation }
+  draft.event('upgrade-failed', `${reason}: ${message}`, about)
+  if (deployment.policy.failureAction === 'rollback') {
+    beginRollback(draft, deployment, 'auto', `${reason}: ${message}`)
+    return
+  }
+  upgrade.mode = 'unmonitored-manual'
+  upgrade.verified = []
+  upgrade.clocks = { ...upgrade.clocks, domain: null, health: null }
+  // What is on its way gets there by itself; the next walk begins with this domain again. One that has no instances
+  // down yet is prepared for still.
+  if (upgrade.phase !== 'preparing') upgrade.phase = 'waiting'
+  const error = {
+    code: codeOf(reason),
+    message: `${reason}: ${message}; it waits for \`vipswap walk\`, \`vipswap rollback\` or \`vipswap upgrade set --mode monitored\``,
+  }
+  endOperation(draft, upgrade.operation, 'Failed', error)
+  if (upgrade.walk !== null) endOperation(draft, upgrade.walk, 'Failed', error)
+  upgrade.walk = null
+}
