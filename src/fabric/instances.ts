@@ -264,6 +264,12 @@ export function isHeardOf(draft: Draft, deployment: string, instance: Readonly<I
   return instance.node === '' || observationOf(draft, deployment, instance) !== undefined
 }
 
+/** Has its agent reported this start of it ready, although the table may not have it yet? */
+export function isSeenReady(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
+  const seen = observationOf(draft, deployment, instance)
+  return seen?.state === 'ready' && seen.incarnation === instance.incarnation
+}
+
 /** Serving and chosen from. */
 export function isReady(instance: Readonly<InstanceRecord>): boolean {
   return instance.stage === 'serving' && instance.published?.membership === 'in'

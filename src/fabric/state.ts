@@ -177,7 +177,12 @@ export interface UpgradeRecord {
   domains: number[]
   /** Index into `domains` of the one that is, or comes, next. */
   position: number
-  phase: 'preparing' | 'waiting' | 'walking' | 'verifying'
+  /** `halted`: a rollback that could not start an old instance; nothing more moves until somebody decides. */
+  phase: 'preparing' | 'waiting' | 'walking' | 'verifying' | 'halted'
+  /** Domains that were down already, because of the walk whose place this one took: the first ones to be walked. */
+  inFlight?: number[]
+  /** It begins at its first domain although another may be down (Azure's way). */
+  overlap?: boolean
   /** The operation that a finished domain ends: a walk in the manual modes. */
   walk: string | null
   clocks: { upgrade: Anchor; domain: Anchor | null; wait: Anchor | null; stable: Anchor | null; retry: Anchor | null }

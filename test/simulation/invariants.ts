@@ -39,9 +39,11 @@ export class Watch {
   /** Since when a target drains, and how long it may. */
   readonly #drains = new Map<string, { since: number; allowedMs: number }>()
   /** Incarnations when a deployment's walk began; whether the mode ever let domains overlap. */
-  readonly #walks = new Map<string, { before: Map<string, number>; mayOverlap: boolean }>()
+  readonly #walks = new Map<string, { before: Map<string, number>; mayOverlap: boolean; downBefore: Set<string> }>()
   /** Instances that had not moved when a rollback began. */
   readonly #unmoved = new Map<string, Map<string, number>>()
+  /** Instances that were removed since their deployment's walk began. */
+  readonly #removed = new Set<string>()
   #routing = ''
 
   constructor(world: World, controller: SimController) {
@@ -54,6 +56,7 @@ export class Watch {
     const earlier = new Map(placed(before).map(entry => [entry.key, entry]))
     const now = placed(after)
     if (new Set(now.map(({ key }) => key)).size !== now.length) this.#fail('an instance is there twice')
+    for (const { key, instance } of now) if (instance.next === 'remove') this.#removed.add(key)
     for (const entry of now) {
       this.#incarnation(entry, earlier.has(entry.key))
       this.#publication(after, entry, earlier.get(entry.key))
@@ -128,16 +131,20 @@ export class Watch {
     if (upgrade === null) {
       if (before?.upgrade != null && after.state !== 'deleting') {
         for (const { key, role, instance } of all) {
-          if (instance.spec === role.target && instance.nextSpec === null) continue
+          if (instance.next === 'remove') continue
+          if (instance.spec === role.target && (instance.nextSpec ?? role.target) === role.target) continue
           this.#fail(`the walk of ${after.id} is over and ${key} is on ${instance.spec}, not ${role.target}`)
         }
         for (const [key, incarnation] of this.#unmoved.get(after.id) ?? []) {
           const entry = all.find(candidate => candidate.key === key)
-          if (entry?.instance.incarnation !== incarnation)
+          // A scale beside it may have taken it away, and brought another of its name.
+          if (entry === undefined || entry.instance.next === 'remove' || this.#removed.has(key)) continue
+          if (entry.instance.incarnation !== incarnation)
             this.#fail(`the rollback restarted ${key}, which had not moved`)
         }
       }
       this.#walks.delete(after.id)
+      for (const { key, instance } of all) if (instance.next !== 'remove') this.#removed.delete(key)
       this.#unmoved.delete(after.id)
       return
     }
@@ -152,11 +159,25 @@ export class Watch {
       })
       this.#unmoved.set(after.id, new Map(still.map(({ key, instance }) => [key, instance.incarnation])))
     }
-    const walk = this.#walks.get(after.id) ?? {
+    // Suspended, everything is restarted; walked on, what had not moved may move.
+    if (upgrade.direction === 'forward' || after.state !== 'running') this.#unmoved.delete(after.id)
+    const known = this.#walks.get(after.id)
+    const walk = known ?? {
       before: new Map(placed(old, after.id).map(({ key, instance }) => [key, instance.incarnation])),
       mayOverlap: false,
+      downBefore: new Set<string>(),
     }
     this.#walks.set(after.id, walk)
+    for (const { key, instance } of placed(old, after.id)) {
+      // Down, and not because of this walk: taken along it brings nothing down.
+      const ails = instance.hopeless || (known === undefined && instance.stage !== 'serving')
+      if (ails) walk.downBefore.add(key)
+      else if (instance.stage === 'serving') walk.downBefore.delete(key)
+    }
+    if (upgrade.overlap === true) walk.mayOverlap = true
+    // A rollback goes on where a domain was left behind.
+    if (after.state !== 'running')
+      walk.before = new Map(all.map(({ key, instance }) => [key, instance.incarnation + 1]))
     if (upgrade.mode === 'simultaneous' || upgrade.mode.startsWith('unmonitored')) walk.mayOverlap = true
     this.#gate(before, after, state, all)
     const down = new Set(
@@ -164,8 +185,9 @@ export class Watch {
         .filter(({ key, instance }) => {
           const restarting =
             instance.stage === 'draining' || instance.stage === 'retiring' || instance.stage === 'stopping'
+          if (walk.downBefore.has(key)) return false
           if (restarting) return instance.next === 'restart'
-          const moved = instance.incarnation > (walk.before.get(key) ?? 0)
+          const moved = instance.incarnation > (walk.before.get(key) ?? Infinity)
           return instance.stage === 'starting' && moved && !(instance.hopeless && upgrade.direction === 'back')
         })
         .map(({ instance }) => instance.upgradeDomain),

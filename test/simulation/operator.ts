@@ -130,7 +130,7 @@ export class Operator {
       return { kind: 'create', service, slot, package: release, replace: random.chance(0.2) }
     }
     const { upgrade } = deployment
-    if (upgrade !== null && random.chance(0.75)) {
+    if (upgrade !== null && random.chance(0.5)) {
       const roll = random.next()
       if (roll < 0.4) return { kind: 'walk', service, slot }
       if (roll < 0.75) return { kind: 'rollback', service, slot, mode: random.chance(0.7) ? 'auto' : 'manual' }
@@ -148,7 +148,7 @@ export class Operator {
         package: release,
         mode: random.pick(UPGRADE_MODES),
         force: false,
-        overlap: false,
+        overlap: random.chance(0.1),
         restartUnchanged: random.chance(0.2),
         ...(service === 'shop' && random.chance(0.2) ? { role: random.pick(['web', 'crunch']) } : {}),
       }
@@ -178,7 +178,8 @@ export class Operator {
     const web = random.chance(0.75)
       ? { instances: random.between(0, 6) }
       : { settings: { colour: random.pick(['red', 'green', 'blue']) } }
-    return { kind: 'configure', service, slot, configuration: { roles: { web } } }
+    const mode = random.chance(0.3) ? { mode: random.pick(UPGRADE_MODES) } : {}
+    return { kind: 'configure', service, slot, configuration: { roles: { web } }, ...mode }
   }
 
   #version(service: string): string {
@@ -198,7 +199,12 @@ export class Operator {
         }
       }
       for (const slot of ['production', 'staging'] as const) {
-        const upgrade = this.#controller.state.deployments[service.slots[slot] ?? '']?.upgrade
+        const deployment = this.#controller.state.deployments[service.slots[slot] ?? '']
+        const upgrade = deployment?.upgrade
+        // A suspended walk goes on, and a rollback that could not start an old instance is asked for again.
+        if (upgrade != null && deployment?.state === 'suspended')
+          this.submit({ kind: 'status', service: service.name, slot, status: 'Running' })
+        if (upgrade?.phase === 'halted') this.submit({ kind: 'rollback', service: service.name, slot })
         if (upgrade?.phase !== 'waiting' || upgrade.walk !== null) continue
         if (upgrade.direction === 'forward' && random.chance(0.15)) {
           this.submit({ kind: 'rollback', service: service.name, slot })

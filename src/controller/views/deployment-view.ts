@@ -8,9 +8,10 @@ import { isReady, specOf } from '../../fabric/instances.ts'
 import { rolesOf } from '../../fabric/project.ts'
 import { Refused } from '../../fabric/refusal.ts'
 import type { DeploymentRecord, FabricState, RoleRecord, UpgradeRecord } from '../../fabric/state.ts'
-import { requireUpgradable } from '../../fabric/upgrade/accept.ts'
+import { admit, lockedBy } from '../../fabric/admit.ts'
+import { takeOver } from '../../fabric/upgrade/accept.ts'
 import { waitsForWalk } from '../../fabric/upgrade/gate.ts'
-import { rollbackBlockedBy } from '../../fabric/upgrade/rollback.ts'
+import { rollbackBlock } from '../../fabric/upgrade/may-roll-back.ts'
 import type { Slot } from '../../model/common.ts'
 import type { DeploymentStatus } from '../../model/states.ts'
 import { viewInstance } from './instance-view.ts'
@@ -23,7 +24,7 @@ export function viewDeployment(
   now: Moment,
 ): DeploymentView {
   const roles = rolesOf(state, deployment.id)
-  const blocked = rollbackBlockedBy(deployment, roles)
+  const blocked = rollbackBlock(new Draft(state, now), deployment)
   return {
     id: deployment.id,
     service: deployment.service,
@@ -34,26 +35,14 @@ export function viewDeployment(
     status: statusOf(deployment, roles),
     createdAt: new Date(deployment.createdAt).toISOString(),
     upgradeDomainCount: deployment.upgradeDomainCount,
-    locked: isLocked(state, deployment),
+    locked: lockedBy(new Draft(state, now), deployment) !== null,
     rollbackAllowed: blocked === null,
-    ...(blocked === null ? {} : { rollbackBlockedBy: blocked }),
+    ...(blocked === null ? {} : { rollbackBlockedBy: blocked.message }),
     ...(deployment.upgrade === null ? {} : { upgradeStatus: viewUpgrade(deployment.upgrade, roles) }),
     actions: actionsOf(state, deployment, slot, now),
     roles: roles.map(role => viewRole(state, deployment, role, now)),
     instances: roles.flatMap(role => role.instances.map(instance => viewInstance(state, role, instance))),
   }
-}
-
-/** Held by an operation that must end before another may begin; a walk does not lock (Cloud Services, "Locked"). */
-function isLocked(state: FabricState, deployment: DeploymentRecord): boolean {
-  return Object.values(state.operations).some(
-    operation =>
-      operation.status === 'InProgress' &&
-      operation.deployments.includes(deployment.id) &&
-      operation.kind !== 'upgrade' &&
-      operation.kind !== 'walk' &&
-      operation.kind !== 'rollback',
-  )
 }
 
 function statusOf(deployment: DeploymentRecord, roles: readonly RoleRecord[]): DeploymentStatus {
@@ -104,7 +93,7 @@ function viewRole(state: FabricState, deployment: DeploymentRecord, role: RoleRe
 
 function viewUpgrade(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): UpgradeStatusView {
   const type = upgrade.mode === 'simultaneous' ? 'Simultaneous' : upgrade.mode.endsWith('manual') ? 'Manual' : 'Auto'
-  const during = upgrade.phase === 'walking' || upgrade.phase === 'verifying'
+  const during = upgrade.phase === 'walking' || upgrade.phase === 'verifying' || upgrade.phase === 'halted'
   const waitingFor = waitingOf(upgrade, roles)
   const current = upgrade.domains[upgrade.position] ?? upgrade.domains.at(-1) ?? 0
   const together = upgrade.mode === 'simultaneous'
@@ -139,6 +128,8 @@ function waitingOf(upgrade: UpgradeRecord, roles: readonly RoleRecord[]): string
       return upgrade.walk === null && waitsForWalk(upgrade.mode, upgrade.position)
         ? `\`vipswap walk\` of domain ${upgrade.domains[upgrade.position] ?? 0}`
         : null
+    case 'halted':
+      return 'a fresh `vipswap upgrade`, or `vipswap rollback` again: an old instance did not start'
     case 'walking':
     case 'verifying': {
       const busy = roles.flatMap(role =>
@@ -163,11 +154,10 @@ function actionsOf(
       ? { allowed: false, code: outcome.refusal.code, reason: outcome.refusal.message }
       : { allowed: true }
   }
-  const upgradable = attempt(() => requireUpgradable(new Draft(state, now), deployment))
   return {
     swap: ask({ kind: 'swap', service: deployment.service }),
-    upgrade: upgradable,
-    scale: upgradable,
+    upgrade: attempt(() => takeOver(new Draft(state, now), deployment, 'upgrade')),
+    scale: attempt(() => admit(new Draft(state, now), deployment, 'scale')),
     walk: ask({ kind: 'walk', ...about }),
     rollback: ask({ kind: 'rollback', ...about }),
     suspend: ask({ kind: 'status', ...about, status: 'Suspended' }),

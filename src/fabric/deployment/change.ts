@@ -8,16 +8,20 @@ import type {
 import type { OperationKind } from '../../contracts/api.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { addInstance, isReady, startAgain, takeDown } from '../instances.ts'
+import { admit } from '../admit.ts'
+import { isReady, keepUp, startAgain, takeDown } from '../instances.ts'
 import { requireDeployment, requireService } from '../lookup.ts'
-import { beginOperation, clearTheWay, endOperation, enterStep, requireFree } from '../operations.ts'
+import { beginOperation, endOperation, enterStep } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type OperationRecord } from '../state.ts'
-import { beginUpgrade, changedRoles, requireUpgradable, type Wish } from '../upgrade/accept.ts'
-import { changedCertificates, configurationOf } from '../certificates.ts'
+import { beginUpgrade, changedRoles, takeOver, type Wish } from '../upgrade/accept.ts'
+import { latestEnd } from '../upgrade/supersede.ts'
+import { pauseWalk } from '../upgrade/walk.ts'
+import { changedCertificates } from '../certificates.ts'
 import type { Configuration } from '../../model/definition.ts'
-import { applyCertificates, shownConflicts } from './renew.ts'
+import { applyCertificates } from './renew.ts'
+import { acceptScale, advanceScale, changedCounts } from './scale.ts'
 import { forgetIfGone, removeInstances } from './create.ts'
 
 function begin(
@@ -38,16 +42,10 @@ function begin(
   })
 }
 
-function requireNoPreparedSwap(draft: Draft, service: string): void {
-  if (draft.services.get(service)?.prepared)
-    refuse('operation_in_progress', 'a swap is prepared: commit or cancel it first')
-}
-
 /** Accepts the removal of a deployment; also while something else is done to it, which it ends. */
 export function acceptDelete(draft: Draft, command: DeleteCommand): string {
   const deployment = requireDeployment(draft, command.service, command.slot)
-  requireNoPreparedSwap(draft, command.service)
-  clearTheWay(draft, deployment.id)
+  admit(draft, deployment, 'delete')
   const operation = begin(
     draft,
     'delete',
@@ -81,18 +79,15 @@ export function acceptDeleteService(draft: Draft, command: DeleteServiceCommand)
   return operation.id
 }
 
-/** Suspends (drain, stop, keep the place) or starts a whole deployment. */
+/** Suspends (drain, stop, keep the place) or starts a whole deployment; a walk pauses meanwhile. */
 export function acceptStatus(draft: Draft, command: StatusCommand): string {
   const seen = requireDeployment(draft, command.service, command.slot)
-  requireNoPreparedSwap(draft, command.service)
-  requireFree(draft, [seen.id])
-  if (seen.upgrade !== null)
-    refuse('upgrade_in_progress', 'an upgrade is not complete: finish it or roll it back first')
   const suspend = command.status === 'Suspended'
-  if (seen.state === (suspend ? 'suspended' : 'running')) {
+  const kind = suspend ? 'suspend' : 'start'
+  admit(draft, seen, kind)
+  if (suspend ? seen.state === 'suspended' : seen.state !== 'suspended' && seen.state !== 'suspending') {
     refuse('nothing_to_do', `deployment ${seen.id} is ${seen.state} already`)
   }
-  const kind = suspend ? 'suspend' : 'start'
   const operation = begin(
     draft,
     kind,
@@ -102,11 +97,16 @@ export function acceptStatus(draft: Draft, command: StatusCommand): string {
     `${kind} ${seen.id} in ${command.slot}`,
   )
   const deployment = draft.deployments.edit(seen.id)
-  if (deployment !== undefined) deployment.state = suspend ? 'suspending' : 'starting'
+  if (deployment !== undefined) {
+    deployment.state = suspend ? 'suspending' : 'starting'
+    if (suspend) pauseWalk(draft, deployment)
+  }
   for (const { name } of draft.rolesOf(seen.id)) {
     for (const instance of draft.roles.edit(roleKey(seen.id, name))?.instances ?? []) {
+      if (instance.next === 'remove') continue
       if (suspend) takeDown(draft, instance, { kind: 'stop' })
       else if (instance.stage === 'stopped') startAgain(draft, instance)
+      else if (!keepUp(draft, instance)) takeDown(draft, instance, { kind: 'restart', spec: instance.spec })
     }
   }
   return operation.id
@@ -118,21 +118,16 @@ export function acceptStatus(draft: Draft, command: StatusCommand): string {
  */
 export function acceptConfigure(draft: Draft, command: ConfigureCommand): string {
   const seen = requireDeployment(draft, command.service, command.slot)
-  const release = requireRelease(draft.releases, seen.package)
-  const certificates = changedCertificates(configurationOf(seen), command.configuration)
-  if (certificates.length > 0 && onlyCertificates(command.configuration)) {
-    requireNoPreparedSwap(draft, command.service)
-    if (seen.state === 'pending' || seen.state === 'deleting') requireUpgradable(draft, seen)
-    refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
+  const latest = latestEnd(seen)
+  const release = requireRelease(draft.releases, latest.package)
+  const certificates = changedCertificates(latest.configuration, command.configuration)
+  refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
+  const renew = (): string => {
+    admit(draft, seen, 'certificates')
     return applyCertificates(draft, seen.id, command.configuration, certificates)
   }
-  requireUpgradable(draft, seen)
-  refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
-  const configuration = mergeConfiguration(seen.configuration, command.configuration)
-  const counts = Object.entries(command.configuration.roles).flatMap(([name, { instances }]) => {
-    const running = draft.roles.get(roleKey(seen.id, name))?.instances.length
-    return instances === undefined || instances === running ? [] : [{ name, instances }]
-  })
+  if (certificates.length > 0 && onlyCertificates(command.configuration)) return renew()
+  const counts = changedCounts(draft, seen.id, command.configuration)
   const settings = Object.values(command.configuration.roles).some(role => Object.keys(role.settings ?? {}).length > 0)
   const fronted = counts.find(({ name }) => (own(release.definition.roles, name)?.upstreams.length ?? 0) > 0)
   if (fronted !== undefined) {
@@ -147,27 +142,22 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
       'instance counts and settings change in two steps: `vipswap scale` first, then the settings',
     )
   }
-  if (counts.length === 0) {
-    const wish: Wish = { mode: 'auto', role: null, restartUnchanged: false, ownPackages: true, label: seen.label }
-    if (changedRoles(draft, seen.id, release, configuration, wish).length === 0) {
-      if (certificates.length === 0) refuse('nothing_to_do', `nothing in it differs from what ${seen.id} has already`)
-      return applyCertificates(draft, seen.id, command.configuration, certificates)
-    }
+  if (counts.length > 0) return acceptScale(draft, command, seen, counts)
+  const configuration = mergeConfiguration(latest.configuration, command.configuration)
+  const wish: Wish = {
+    mode: command.mode ?? 'auto',
+    role: null,
+    restartUnchanged: false,
+    overlap: false,
+    ownPackages: true,
+    label: latest.label,
+  }
+  if (changedRoles(draft, seen.id, release, configuration, wish).length > 0) {
+    takeOver(draft, seen, 'configure')
     return beginUpgrade(draft, seen.id, release, configuration, wish)
   }
-  const operation = begin(
-    draft,
-    'scale',
-    command,
-    seen,
-    'scaling',
-    `scale ${seen.id}: ${counts.map(({ name, instances }) => `${name}=${instances}`).join(', ')}`,
-  )
-  const deployment = draft.deployments.edit(seen.id)
-  if (deployment !== undefined) deployment.configuration = configuration
-  refuseIfAny(shownConflicts(draft, command.service))
-  for (const { name, instances } of counts) scaleRole(draft, seen, name, instances, operation)
-  return operation.id
+  if (certificates.length > 0) return renew()
+  refuse('nothing_to_do', `nothing in it differs from what ${seen.id} has, or is told to have, already`)
 }
 
 function onlyCertificates(configuration: Configuration): boolean {
@@ -176,29 +166,10 @@ function onlyCertificates(configuration: Configuration): boolean {
   )
 }
 
-/** Out: the next indices start. In: the highest indices go, drained first. */
-function scaleRole(
-  draft: Draft,
-  deployment: Readonly<DeploymentRecord>,
-  name: string,
-  wanted: number,
-  operation: OperationRecord,
-): void {
-  const role = draft.roles.edit(roleKey(deployment.id, name))
-  if (role === undefined) return
-  operation.from[name] = String(role.instances.length)
-  operation.to[name] = String(wanted)
-  const suspended = deployment.state === 'suspended'
-  for (let index = role.instances.length; index < wanted; index++) {
-    addInstance(draft, role, index, deployment.upgradeDomainCount, suspended ? 'stopped' : 'starting')
-  }
-  for (const instance of role.instances) if (instance.index >= wanted) takeDown(draft, instance, { kind: 'remove' })
-}
-
 /** One instance down in good order and up again; `reimage` also gives it fresh files. */
 export function acceptInstance(draft: Draft, command: InstanceCommand): string {
   const seen = requireDeployment(draft, command.service, command.slot)
-  requireUpgradable(draft, seen)
+  admit(draft, seen, 'reboot', command.instance)
   const role = draft
     .rolesOf(seen.id)
     .find(candidate => candidate.instances.some(instance => instance.id === command.instance))
@@ -208,6 +179,9 @@ export function acceptInstance(draft: Draft, command: InstanceCommand): string {
   if (instance === undefined) {
     const known = draft.rolesOf(seen.id).flatMap(candidate => candidate.instances.map(({ id }) => id))
     refuse('instance_not_found', `there is no instance "${command.instance}"; there are ${known.join(', ')}`)
+  }
+  if (instance.next === 'remove') {
+    refuse('operation_in_progress', `${command.instance} is on its way out (\`vipswap scale\`)`)
   }
   const operation = begin(
     draft,
@@ -242,19 +216,13 @@ export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>
       if (instances.every(isReady)) settle(draft, operation, 'running')
       else failIfHopeless(draft, operation, id, instances)
       break
-    case 'scale': {
-      const scaled = Object.entries(operation.to).map(([name, count]) => ({
-        there: draft.roles.get(roleKey(id, name))?.instances ?? [],
-        from: Number(operation.from[name]),
-        count: Number(count),
-      }))
-      // Only what this operation brings is its business: a scale must be able to remove what does not start.
-      const added = scaled.flatMap(({ there, from }) => there.filter(instance => instance.index >= from))
-      const counted = scaled.every(({ there, count }) => there.length === count)
-      if (counted && added.every(isReady)) enterStep(draft, operation.id, 'publishing')
-      else failIfHopeless(draft, operation, id, added)
+    case 'scale':
+      advanceScale(draft, operation)
       break
-    }
+    case 'rollback':
+      // Of a scale; that of a walk is moved with the walk.
+      if (operation.step === 'scaling') advanceScale(draft, operation)
+      break
     case 'reboot':
     case 'reimage': {
       const instance = instances.find(candidate => candidate.id === operation.instance)
@@ -268,7 +236,6 @@ export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>
     case 'swap':
     case 'upgrade':
     case 'walk':
-    case 'rollback':
       break
   }
 }

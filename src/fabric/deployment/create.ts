@@ -2,7 +2,8 @@ import type { CreateCommand } from '../../contracts/command.ts'
 import type { Draft } from '../draft.ts'
 import { allAcknowledged } from '../acknowledgements.ts'
 import { addInstance, isReady, takeDown } from '../instances.ts'
-import { beginOperation, clearTheWay, endOperation, enterStep } from '../operations.ts'
+import { admit } from '../admit.ts'
+import { beginOperation, endOperation, enterStep } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { checkConfiguration, instanceCount, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
 import {
@@ -61,7 +62,8 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
   // Before anything is stopped or bound.
   const prospect = withDeployment(draft, service, command.slot, deployment.id)
   refuseIfAny(addressConflicts(draft, prospect, prospect.listeners))
-  if (occupant !== null) clearTheWay(draft, occupant)
+  const replaced = occupant === null ? undefined : draft.deployments.get(occupant)
+  if (replaced !== undefined) admit(draft, replaced, 'replace')
   const operation = beginOperation(draft, {
     kind: 'create',
     service: command.service,

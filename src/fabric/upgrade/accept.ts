@@ -5,15 +5,17 @@ import type { Release } from '../../model/release.ts'
 import type { UpgradeMode } from '../../model/states.ts'
 import { startAnchor } from '../anchor.ts'
 import type { Draft } from '../draft.ts'
-import { beginOperation, requireFree } from '../operations.ts'
+import { admit } from '../admit.ts'
+import { beginOperation } from '../operations.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { canonicalSettings, checkConfiguration, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type RoleRecord, type RoleSpec, type UpgradeRecord } from '../state.ts'
 import { forbiddenChanges } from './changes.ts'
 import { applyCertificates, shownConflicts } from '../deployment/renew.ts'
-import { changedCertificates, missingCertificates } from '../certificates.ts'
+import { changedCertificates, configurationOf, missingCertificates } from '../certificates.ts'
 import { describeWalk } from './gate.ts'
+import { orderOfDomains, supersede, wholeEnd, wholeSpec } from './supersede.ts'
 
 /** The mode of an upgrade that names none. */
 const DEFAULT_MODE: UpgradeMode = 'monitored'
@@ -21,7 +23,7 @@ const DEFAULT_MODE: UpgradeMode = 'monitored'
 /** Accepts an in-place upgrade, or refuses and changes nothing. Answers the operation's id. */
 export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
   const deployment = requireDeployment(draft, command.service, command.slot)
-  requireUpgradable(draft, deployment)
+  takeOver(draft, deployment, 'upgrade')
   const release = requireRelease(draft.releases, command.package)
   const roles = draft.rolesOf(deployment.id)
   refuseIfAny(forbiddenChanges(deployment, roles, release.definition))
@@ -31,10 +33,8 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
       `there is no role "${command.role}"; roles are ${Object.keys(release.definition.roles).join(', ')}`,
     )
   }
-  const configuration =
-    command.configuration === undefined
-      ? deployment.configuration
-      : mergeConfiguration(deployment.configuration, command.configuration)
+  const latest = configurationOf(deployment)
+  const configuration = command.configuration === undefined ? latest : mergeConfiguration(latest, command.configuration)
   if (command.configuration !== undefined) {
     refuseIfAny(checkConfiguration(release.definition.roles, command.configuration))
     for (const [name, role] of Object.entries(command.configuration.roles)) {
@@ -52,40 +52,35 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
     mode: command.mode ?? DEFAULT_MODE,
     role: command.role ?? null,
     restartUnchanged: command.restartUnchanged,
+    overlap: command.overlap,
     ownPackages: false,
     label: command.label ?? release.definition.version,
   }
-  const certificates = changedCertificates(deployment.configuration, configuration)
+  const certificates = changedCertificates(latest, configuration)
   if (certificates.length > 0 && changedRoles(draft, deployment.id, release, configuration, wish).length === 0) {
     return applyCertificates(draft, deployment.id, command.configuration ?? { roles: {} }, certificates)
   }
   return beginUpgrade(draft, deployment.id, release, configuration, wish)
 }
 
-/** Is the deployment in a state from which a walk may begin? Refuses if not. */
-export function requireUpgradable(draft: Draft, deployment: Readonly<DeploymentRecord>): void {
-  if (deployment.upgrade !== null) {
-    refuse('upgrade_in_progress', describeWalk(deployment.upgrade))
-  }
-  requireFree(draft, [deployment.id])
-  if (deployment.state !== 'running' && deployment.state !== 'deploying') {
-    refuse('not_running', `deployment ${deployment.id} is ${deployment.state}: \`vipswap start\` it first`)
-  }
-  const service = draft.services.get(deployment.service)
-  if (service?.prepared) refuse('operation_in_progress', 'a swap is prepared: commit or cancel it first')
-  // One walk at a time per service, over both slots.
-  const walking = Object.values(service?.slots ?? {}).find(
-    id => id !== null && id !== deployment.id && draft.deployments.get(id)?.upgrade,
-  )
-  if (walking)
-    refuse('upgrade_in_progress', `deployment ${walking} of the same service is being upgraded: one walk at a time`)
+/**
+ * Takes a deployment over for a walk: refuses where one may not begin, ends what it supersedes (but for the walk that
+ * runs: its successor knows where that leads).
+ */
+export function takeOver(draft: Draft, seen: Readonly<DeploymentRecord>, verb: 'upgrade' | 'configure'): void {
+  admit(draft, seen, verb)
+  if (seen.state !== 'deploying' && seen.state !== 'starting') return
+  const deployment = draft.deployments.edit(seen.id)
+  if (deployment !== undefined) deployment.state = 'running'
 }
 
 export interface Wish {
   mode: UpgradeMode
   role: string | null
   restartUnchanged: boolean
-  /** Each role stays on the package it runs, which need not be the deployment's after an upgrade of one role. */
+  /** Over a running walk: begin with the first domain although another may be down. */
+  overlap: boolean
+  /** A change of settings: each role stays on the package it runs, which need not be the deployment's after an upgrade of one role. */
   ownPackages: boolean
   label: string
 }
@@ -108,7 +103,11 @@ export function changedRoles(
   })
 }
 
-/** Records the walk from what runs to `release` under `configuration`; refuses with `nothing_to_do` if no role differs. */
+/**
+ * Records the walk from what runs to `release` under `configuration`. Over a walk that runs it takes that one's place,
+ * begins with the domain in flight, and takes along the roles it does not change itself. Refuses where no role differs
+ * from what it runs or goes to.
+ */
 export function beginUpgrade(
   draft: Draft,
   id: string,
@@ -118,46 +117,38 @@ export function beginUpgrade(
 ): string {
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${id}`)
+  const { upgrade: running } = deployment
   const changed: Record<string, { from: string; to: string }> = {}
-  const domains = new Set<number>()
   for (const { role: seen, spec } of changedRoles(draft, id, release, configuration, wish)) {
     const role = draft.roles.edit(roleKey(id, seen.name))
     if (role === undefined) continue
-    // The same identity and settings restarted on purpose still needs a name of its own to be walked to.
-    const to = role.specs[spec.id] === undefined ? spec.id : `${spec.id}-${draft.revision.n}`
-    role.specs[to] = { ...spec, id: to }
-    changed[seen.name] = { from: role.target, to }
+    const to = nameOf(draft, role, spec, wish)
+    role.specs[to] = { ...(role.specs[to] ?? spec), id: to }
+    changed[seen.name] = { from: wholeSpec(deployment, seen.name, role.target), to }
     role.target = to
-    for (const instance of role.instances) domains.add(instance.upgradeDomain)
   }
-  if (Object.keys(changed).length === 0) {
-    refuse(
-      'nothing_to_do',
-      `every role already runs what ${release.definition.version} says; \`--restart-unchanged\` restarts them all the same`,
-    )
+  if (Object.keys(changed).length === 0) refuseUnchanged(running, release)
+  for (const name of Object.keys(running?.roles ?? {})) {
+    const role = draft.roles.get(roleKey(id, name))
+    if (role !== undefined) changed[name] ??= { from: wholeSpec(deployment, name, role.target), to: role.target }
   }
+  const inFlight = supersede(draft, deployment)
+  const whole = wholeEnd(deployment)
   const operation = beginOperation(draft, {
-    kind: 'upgrade',
+    kind: wish.ownPackages ? 'configure' : 'upgrade',
     service: deployment.service,
     slot: slotOf(draft, deployment),
     deployments: [id],
     step: 'preparing',
-    message: `upgrade of ${id} from ${deployment.version} to ${release.definition.version} (${wish.mode})`,
+    message: `${wish.ownPackages ? 'settings' : 'upgrade'} of ${id} from ${whole.version} to ${release.definition.version} (${wish.mode})${running === null ? '' : `, in place of ${running.operation}`}`,
   })
-  operation.from = { version: deployment.version, package: deployment.package }
+  operation.from = { version: whole.version, package: whole.package }
   operation.to = { version: release.definition.version, package: release.digest }
-  const order = [...domains].toSorted((a, b) => a - b)
   deployment.upgrade = {
     operation: operation.id,
     mode: wish.mode,
     direction: 'forward',
-    from: {
-      package: deployment.package,
-      version: deployment.version,
-      label: deployment.label,
-      configuration: deployment.configuration,
-      breaksData: deployment.breaksData,
-    },
+    from: whole,
     to: {
       package: release.digest,
       version: release.definition.version,
@@ -166,15 +157,38 @@ export function beginUpgrade(
       breaksData: release.definition.breaksData,
     },
     roles: changed,
-    domains: order,
+    domains: orderOfDomains(draft, id, changed, wish.overlap ? [] : inFlight),
     position: 0,
     phase: 'preparing',
+    inFlight: wish.overlap ? [] : [...inFlight],
+    overlap: running !== null && wish.overlap,
     walk: null,
     clocks: freshClocks(draft),
     walked: [],
   }
   refuseIfAny(shownConflicts(draft, deployment.service))
   return operation.id
+}
+
+/**
+ * The id under which a role keeps a spec it is to be walked to. What it knows already it goes back to as it is (instances
+ * still on it stay); the same again, restarted on purpose, needs a name of its own.
+ */
+function nameOf(draft: Draft, role: Readonly<RoleRecord>, spec: RoleSpec, { restartUnchanged }: Wish): string {
+  return restartUnchanged && role.specs[spec.id] !== undefined ? `${spec.id}-${draft.revision.n}` : spec.id
+}
+
+function refuseUnchanged(running: Readonly<UpgradeRecord> | null, { definition }: Release): never {
+  if (running === null) {
+    refuse(
+      'nothing_to_do',
+      `every role already runs what ${definition.version} says; \`--restart-unchanged\` restarts them all the same`,
+    )
+  }
+  refuse(
+    'identical_target',
+    `${describeWalk(running)}; it goes there already (\`vipswap upgrade set --mode …\` changes how)`,
+  )
 }
 
 export function freshClocks(draft: Draft): UpgradeRecord['clocks'] {

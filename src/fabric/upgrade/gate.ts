@@ -19,7 +19,9 @@ export function waitsForWalk(mode: UpgradeMode, position: number): boolean {
 }
 
 /** A walk under way in words, and how it comes to an end. */
-export function describeWalk({ mode, direction, position, from, to }: UpgradeRecord): string {
+export function describeWalk({ mode, direction, position, phase, from, to }: UpgradeRecord): string {
+  if (phase === 'halted')
+    return `the rollback to ${from.version} could not start an old instance: a fresh \`vipswap upgrade\`, or \`vipswap rollback\` again`
   const back = direction === 'back'
   const what = back ? `the rollback to ${from.version}` : `the upgrade to ${to.version}`
   const end = waitsForWalk(mode, position) ? 'finish it with `vipswap walk`' : 'wait for it'
@@ -93,7 +95,8 @@ function look(
   const unknown: string[] = []
   for (const role of roles) {
     for (const instance of role.instances) {
-      if (!counts(role, instance.spec)) continue
+      // What is on its way out is neither.
+      if (instance.next === 'remove' || !counts(role, instance.spec)) continue
       if (!isHeardOf(draft, role.deployment, instance)) unknown.push(instance.id)
       else if (!isReady(instance)) ill.push(instance.id)
     }

@@ -1,15 +1,18 @@
 import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, pruneSpecs, specOf, takeDown } from '../instances.ts'
+import { isReady, pruneSpecs, specOf } from '../instances.ts'
 import { endOperation, enterStep } from '../operations.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
 import { judge, waitsForWalk } from './gate.ts'
-import { beginRollback } from './rollback.ts'
+import { beginRollback, fallBack } from './rollback.ts'
+import { isStraggler, mustMove, sendTo, takesStragglers } from './supersede.ts'
 
 /** Moves a deployment's upgrade or rollback as far as what is known allows. */
 export function advanceUpgrade(draft: Draft, id: string): void {
-  if (draft.deployments.get(id)?.upgrade == null) return
+  const seen = draft.deployments.get(id)
+  // Suspended in the middle of it: the walk goes on once it runs again.
+  if (seen?.upgrade == null || seen.state !== 'running') return
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) return
   // Each turn moves at most one phase; a domain has at most four.
@@ -17,6 +20,16 @@ export function advanceUpgrade(draft: Draft, id: string): void {
     const upgrade = deployment.upgrade
     if (upgrade === null || !step(draft, deployment, upgrade)) return
   }
+}
+
+/** A walk whose deployment is suspended waits; once it runs again the domain in flight is walked afresh. */
+export function pauseWalk(draft: Draft, { upgrade }: DeploymentRecord): void {
+  if (upgrade === null) return
+  if (upgrade.walk !== null) {
+    endOperation(draft, upgrade.walk, 'Cancelled', { code: 'superseded', message: 'the deployment is being suspended' })
+    upgrade.walk = null
+  }
+  if (upgrade.phase === 'walking' || upgrade.phase === 'verifying') upgrade.phase = 'waiting'
 }
 
 /** One phase forward; false when something must be waited for. */
@@ -36,6 +49,8 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
       return finishWalking(draft, deployment, upgrade)
     case 'verifying':
       return verify(draft, deployment, upgrade)
+    case 'halted':
+      return false
   }
 }
 
@@ -49,11 +64,14 @@ function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRec
       const node = draft.observed.nodes[name]
       const failure = node?.packageErrors[digest]
       if (failure !== undefined) {
-        undo(draft, deployment, upgrade)
+        const superseding = upgrade.inFlight !== undefined && mixed(draft, deployment.id, upgrade)
+        if (!superseding) undo(draft, deployment, upgrade)
         endOperation(draft, upgrade.operation, 'Failed', {
           code: 'invalid_package',
           message: `node ${name}: ${failure}`,
         })
+        // The walk before it was given up for this one: back to what last ran as a whole.
+        if (superseding) beginRollback(draft, deployment, 'auto', failure)
         return true
       }
       ready &&= node?.packages.includes(digest) === true
@@ -64,6 +82,13 @@ function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRec
   enterStep(draft, upgrade.operation, 'walking')
   if (waitsForWalk(upgrade.mode, 0)) endOperation(draft, upgrade.operation, 'Succeeded')
   return true
+}
+
+/** Is some instance off the spec that a rollback leads to, or on its way off it? */
+function mixed(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
+  return Object.entries(upgrade.roles).some(([name, { from }]) =>
+    (draft.roles.get(roleKey(deployment, name))?.instances ?? []).some(instance => mustMove(instance, from)),
+  )
 }
 
 function undo(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): void {
@@ -87,14 +112,16 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
   const domains = domainsAt(upgrade)
   upgrade.phase = 'walking'
   upgrade.clocks = { ...upgrade.clocks, domain: startAnchor(draft.now), wait: null, stable: null, retry: null }
+  const stragglers = takesStragglers(upgrade)
   let count = 0
   for (const [name, { from, to }] of Object.entries(upgrade.roles)) {
     const spec = upgrade.direction === 'forward' ? to : from
     const role = draft.roles.edit(roleKey(deployment.id, name))
     for (const instance of role?.instances ?? []) {
-      if (!domains.includes(instance.upgradeDomain) || instance.spec === spec || instance.nextSpec === spec) continue
-      takeDown(draft, instance, { kind: 'restart', spec })
-      count += 1
+      if (!mustMove(instance, spec)) continue
+      const together =
+        domains.includes(instance.upgradeDomain) || (stragglers && isStraggler(draft, deployment.id, instance))
+      if (together && sendTo(draft, instance, spec)) count += 1
     }
   }
   for (const domain of domains) {
@@ -116,23 +143,63 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
 function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
   const domains = domainsAt(upgrade)
   const arrived = affected(draft, deployment.id, upgrade).every(({ role, spec }) =>
-    role.instances.every(instance => !domains.includes(instance.upgradeDomain) || hasArrived(instance, spec)),
+    role.instances.every(instance => {
+      if (instance.next === 'remove') return true
+      if (domains.includes(instance.upgradeDomain)) return hasArrived(upgrade, instance, spec)
+      // What went along with the first domain is waited for with it.
+      return !takesStragglers(upgrade) || instance.nextSpec !== spec
+    }),
   )
   if (arrived) upgrade.phase = 'verifying'
   return arrived
 }
 
-/** On its destination and either ready or known to be unable: the gate decides what the latter means. */
-function hasArrived(instance: Readonly<InstanceRecord>, spec: string): boolean {
-  return instance.spec === spec && (isReady(instance) || (instance.stage === 'starting' && instance.hopeless))
+/**
+ * On its destination and either ready or known to be unable: the gate decides what the latter means. On the way back,
+ * where there is no gate, what had not moved and ails by itself is not waited for.
+ */
+function hasArrived({ direction }: UpgradeRecord, instance: Readonly<InstanceRecord>, spec: string): boolean {
+  if (instance.spec !== spec || instance.nextSpec !== null) return false
+  if (isReady(instance) || (instance.stage === 'starting' && instance.hopeless)) return true
+  return direction === 'back' && instance.stage === 'serving'
+}
+
+/**
+ * A rollback that cannot start an old instance goes no further: what serves keeps serving. It stays half-way until a
+ * fresh upgrade, or the rollback asked for again, takes it on.
+ */
+function halts(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  if (upgrade.direction === 'forward') return false
+  const domains = domainsAt(upgrade)
+  const failed = affected(draft, deployment.id, upgrade).flatMap(({ instances }) =>
+    instances.filter(
+      ({ upgradeDomain, stage, hopeless }) => domains.includes(upgradeDomain) && stage === 'starting' && hopeless,
+    ),
+  )
+  if (failed.length === 0) return false
+  const ids = failed.map(({ id }) => id).join(', ')
+  const error = {
+    code: 'start_failed',
+    message: `${ids} did not start on ${upgrade.from.version} (\`vipswap logs ${failed[0]?.id ?? ''}\`); what serves keeps serving: a fresh \`vipswap upgrade\` to ${upgrade.to.version}, or to another version that starts, mends it, or \`vipswap rollback\` again once ${upgrade.from.version} can start`,
+  } as const
+  for (const operation of [upgrade.walk, upgrade.operation]) {
+    if (operation === null) continue
+    writeDomains(draft, operation, upgrade)
+    endOperation(draft, operation, 'Failed', error)
+  }
+  draft.event('rollback-halted', error.message, { service: deployment.service, deployment: deployment.id })
+  upgrade.walk = null
+  upgrade.phase = 'halted'
+  return true
 }
 
 function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  if (halts(draft, deployment, upgrade)) return false
   const verdict = judge(draft, upgrade, draft.rolesOf(deployment.id))
   if (verdict.kind === 'wait') return false
   if (verdict.kind === 'fail') {
     draft.event('upgrade-unhealthy', verdict.reason, { service: deployment.service, deployment: deployment.id })
-    beginRollback(draft, deployment, 'auto', verdict.reason)
+    fallBack(draft, deployment, verdict.reason)
     return true
   }
   for (const domain of domainsAt(upgrade)) {
@@ -166,17 +233,9 @@ function complete(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRe
     breaksData: end.breaksData,
     upgrade: null,
   })
-  const hopeless = draft.rolesOf(deployment.id).flatMap(role => role.instances.filter(instance => instance.hopeless))
   for (const name of Object.keys(upgrade.roles)) pruneSpecs(draft, deployment.id, name)
   writeDomains(draft, upgrade.operation, upgrade)
-  if (!forward && hopeless.length > 0) {
-    endOperation(draft, upgrade.operation, 'Failed', {
-      code: 'start_failed',
-      message: `${hopeless.map(instance => instance.id).join(', ')} did not start on ${end.version}: a fresh \`vipswap upgrade\` to a version that starts mends it`,
-    })
-  } else {
-    endOperation(draft, upgrade.operation, 'Succeeded')
-  }
+  endOperation(draft, upgrade.operation, 'Succeeded')
   draft.event(forward ? 'upgrade-completed' : 'rollback-completed', `${deployment.id} runs ${end.version}`, {
     service: deployment.service,
     deployment: deployment.id,

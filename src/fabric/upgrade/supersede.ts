@@ -1,0 +1,98 @@
+import type { Draft } from '../draft.ts'
+import { isSeenReady, keepUp, takeDown } from '../instances.ts'
+import { endOperation } from '../operations.ts'
+import { roleKey, type DeploymentRecord, type InstanceRecord, type UpgradeEnd, type UpgradeRecord } from '../state.ts'
+import { own } from '../../core/own.ts'
+import { waitsForWalk } from './gate.ts'
+
+/** What a deployment was told to become last: the end of its walk, else what it is. */
+export function latestEnd({ upgrade, ...deployment }: Readonly<DeploymentRecord>): UpgradeEnd {
+  if (upgrade !== null) return upgrade.direction === 'forward' ? upgrade.to : upgrade.from
+  const { package: digest, version, label, configuration, breaksData } = deployment
+  return { package: digest, version, label, configuration, breaksData }
+}
+
+/**
+ * Where a rollback of a walk that begins now leads: what the deployment was as a whole last. A walk that takes the place
+ * of another goes back to where that one came from: the target between them never ran as a whole, and instances that have
+ * not moved yet stay untouched (Cloud Services: a rollback returns what was updated, the rest stays as it is).
+ */
+export function wholeEnd({ upgrade, ...deployment }: Readonly<DeploymentRecord>): UpgradeEnd {
+  return upgrade === null ? latestEnd({ ...deployment, upgrade }) : upgrade.from
+}
+
+/** The spec that a rollback of a walk beginning now leads a role to. */
+export function wholeSpec({ upgrade }: Readonly<DeploymentRecord>, role: string, target: string): string {
+  return own(upgrade?.roles ?? {}, role)?.from ?? target
+}
+
+/** The domains that are down because of this walk. */
+export function downBecauseOf(upgrade: UpgradeRecord): readonly number[] {
+  if (upgrade.phase === 'preparing' || (upgrade.phase === 'waiting' && upgrade.position === 0)) {
+    return upgrade.inFlight ?? []
+  }
+  if (upgrade.phase === 'waiting') return []
+  return upgrade.mode === 'simultaneous'
+    ? upgrade.domains.slice(upgrade.position)
+    : upgrade.domains.slice(upgrade.position, upgrade.position + 1)
+}
+
+/**
+ * Ends the operations of the running walk; its instances stay where they are, and the roles it does not share with the
+ * next one go on to where they were going. Answers the domains in flight.
+ */
+export function supersede(draft: Draft, { upgrade }: Readonly<DeploymentRecord>): readonly number[] {
+  if (upgrade === null) return []
+  for (const operation of [upgrade.walk, upgrade.operation]) {
+    if (operation === null) continue
+    endOperation(draft, operation, 'Cancelled', { code: 'superseded', message: 'a later change took its place' })
+  }
+  return downBecauseOf(upgrade)
+}
+
+/** Is an instance neither where it is to arrive nor on its way there? */
+export function mustMove(instance: Readonly<InstanceRecord>, spec: string): boolean {
+  if (instance.next === 'remove') return false
+  return instance.nextSpec === null ? instance.spec !== spec : instance.nextSpec !== spec
+}
+
+/** Sends an instance to a spec; one that is on it and was only asked down stays up. True if it must go down for it. */
+export function sendTo(draft: Draft, instance: InstanceRecord, spec: string): boolean {
+  if (instance.spec === spec && instance.nextSpec !== spec && keepUp(draft, instance)) return false
+  // What a reimage was asked for is still to be done.
+  const clean = instance.next === 'restart' ? instance.nextClean : 'none'
+  takeDown(draft, instance, { kind: 'restart', spec, clean })
+  return true
+}
+
+/** Domains that have something to move, ascending, those in flight first. */
+export function orderOfDomains(
+  draft: Draft,
+  deployment: string,
+  roles: UpgradeRecord['roles'],
+  inFlight: readonly number[],
+): number[] {
+  const domains = new Set<number>()
+  for (const [name, { to }] of Object.entries(roles)) {
+    for (const instance of draft.roles.get(roleKey(deployment, name))?.instances ?? []) {
+      if (mustMove(instance, to)) domains.add(instance.upgradeDomain)
+    }
+  }
+  const first = inFlight.filter(domain => domains.has(domain)).toSorted((a, b) => a - b)
+  return [...first, ...[...domains].filter(domain => !first.includes(domain)).toSorted((a, b) => a - b)]
+}
+
+/**
+ * With the first domain of a walk that goes by itself also goes what is down anyway (in a domain that another walk left
+ * behind, or in a crash loop): it costs nobody anything, and a deployment that is stuck comes unstuck.
+ */
+export function takesStragglers({ direction, mode, position, overlap }: Readonly<UpgradeRecord>): boolean {
+  return direction === 'forward' && position === 0 && !waitsForWalk(mode, 1) && overlap !== true
+}
+
+export function isStraggler(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
+  // About to serve (again): a rollback kept it up.
+  if (instance.stage === 'starting' && isSeenReady(draft, deployment, instance)) return false
+  if (instance.stage === 'planned' || instance.stage === 'stopped' || instance.next === 'remove') return false
+  return instance.stage !== 'serving' || instance.hopeless
+}
