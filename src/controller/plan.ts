@@ -4,7 +4,7 @@ import type { Moment } from '../core/clock.ts'
 import { own } from '../core/own.ts'
 import { certificateNotes, knownTo } from '../fabric/certificates.ts'
 import { swapPreflight } from '../fabric/deployment/swap.ts'
-import type { Draft } from '../fabric/draft.ts'
+import { Draft } from '../fabric/draft.ts'
 import type { Refusal } from '../fabric/refusal.ts'
 import type { FabricState } from '../fabric/state.ts'
 
@@ -17,20 +17,31 @@ export function planOf(
 ): PlanView {
   if ('refusal' in outcome) {
     const nothing = outcome.refusal.code === 'nothing_to_do' || outcome.refusal.code === 'identical_target'
-    return { outcome: nothing ? 'none' : 'refused', blockers: outcome.refusal.blockers, warnings: [], steps: [] }
+    // What is worth knowing is told beside what is in the way.
+    const warnings = command.kind === 'swap' ? swapWarnings(state, command, now) : []
+    return { outcome: nothing ? 'none' : 'refused', blockers: outcome.refusal.blockers, warnings, steps: [] }
   }
   const { draft } = outcome
   return {
     outcome: 'changes',
     blockers: [],
-    warnings: [...warningsOf(draft, command), ...expiriesOf(draft, command, now)],
+    warnings: [
+      ...(command.kind === 'swap' ? swapWarnings(state, command, now) : warningsOf(draft, command)),
+      ...expiriesOf(draft, command, now),
+    ],
     steps: stepsOf(state, draft, command),
   }
 }
 
+/** Of the slots as they are now, not as the rehearsal left them. */
+function swapWarnings(state: FabricState, command: Command, now: Moment): string[] {
+  const draft = new Draft(state, now)
+  const service = draft.services.get(command.service)
+  return service === undefined ? [] : swapPreflight(draft, service).warnings
+}
+
 function warningsOf(draft: Draft, command: Command): string[] {
   const service = draft.services.get(command.service)
-  if (command.kind === 'swap' && service !== undefined) return swapPreflight(draft, service).warnings
   if (command.kind !== 'upgrade' || service === undefined) return []
   const id = service.slots[command.slot] ?? ''
   return draft

@@ -170,7 +170,10 @@ export class Watch {
     this.#walks.set(after.id, walk)
     for (const { key, instance } of placed(old, after.id)) {
       // Down, and not because of this walk: taken along it brings nothing down.
-      const ails = instance.hopeless || (known === undefined && instance.stage !== 'serving')
+      const ails =
+        instance.hopeless ||
+        (instance.next === 'remove' && instance.stage !== 'serving') ||
+        (known === undefined && instance.stage !== 'serving')
       if (ails) walk.downBefore.add(key)
       else if (instance.stage === 'serving') walk.downBefore.delete(key)
     }

@@ -1,5 +1,6 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { VipswapError } from '../../core/errors.ts'
+import { UPGRADE_MODES } from '../../model/states.ts'
 import { readConfigurationFile } from '../configuration-file.ts'
 import { finish } from '../finish.ts'
 import { act, type VerbContext } from '../verb.ts'
@@ -8,10 +9,24 @@ import { act, type VerbContext } from '../verb.ts'
 export function configureVerbs(program: Command, context: VerbContext): void {
   const config = program.command('config').description('the configuration of a deployment')
   const apply = config.command('apply <file>').description('apply a service configuration without a new package')
-  act(apply, context, async (session, _flags, [path = '']) => {
+  apply.addOption(
+    new Option('--mode <mode>', 'how changed settings walk over the domains (default auto)').choices([
+      ...UPGRADE_MODES,
+    ]),
+  )
+  act(apply, context, async (session, flags, [path = '']) => {
+    const mode = UPGRADE_MODES.find(known => known === flags['mode'])
     const configuration = await readConfigurationFile(path)
     const service = await session.service()
-    await finish(session, await session.client.configure(service, session.slot, { configuration }, session.how))
+    await finish(
+      session,
+      await session.client.configure(
+        service,
+        session.slot,
+        { configuration, ...(mode === undefined ? {} : { mode }) },
+        session.how,
+      ),
+    )
   })
 
   const scale = program.command('scale <role=count...>').description('change how many instances roles have')
