@@ -14,6 +14,7 @@ import { KeptProcess } from './kept-process.ts'
 import type { PackageCache } from './package-cache.ts'
 import type { PortAllocator } from './ports.ts'
 import { writeRecord, type RunRecord } from './run-record.ts'
+import { writeTold } from './told.ts'
 
 /** What an instance needs of its node. */
 export interface InstanceContext {
@@ -62,6 +63,7 @@ export async function launch(context: InstanceContext, plan: Launch): Promise<La
     throw new VipswapError('start_failed', `the package has no folder "${spec.path}" for role ${assigned.role}`)
   }
   await folders.recycle(assigned)
+  await writeTold(folders, assigned)
   const numbers = await context.ports.allocate(spec.endpoints.length)
   const ports = Object.fromEntries(spec.endpoints.map(({ name }, index) => [name, numbers[index] ?? 0]))
   const env = roleEnvironment(assigned, { host: context.host, ports, folders, roleRoot, own: context.environment })

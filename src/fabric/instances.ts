@@ -270,6 +270,12 @@ export function isSeenReady(draft: Draft, deployment: string, instance: Readonly
   return seen?.state === 'ready' && seen.incarnation === instance.incarnation
 }
 
+/** Has its agent said that the process was started with its spec, or told of it? What is not ours needs no telling. */
+export function isTold(draft: Draft, role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>): boolean {
+  if (instance.node === '' || specOf(role, instance.spec).definition.settingsReload === undefined) return true
+  return observationOf(draft, role.deployment, instance)?.spec === instance.spec
+}
+
 /** Serving and chosen from. */
 export function isReady(instance: Readonly<InstanceRecord>): boolean {
   return instance.stage === 'serving' && instance.published?.membership === 'in'

@@ -14,7 +14,7 @@ function shop(version: string, unchanged: Record<string, string> = {}, port = 80
       endpoints: [endpoint('http', port), endpoint('inner', 0, { internal: true })],
       settings: { colour: 'red' },
     }),
-    role('crunch', { kind: 'worker', endpoints: [], instances: 2, settings: { depth: '1' } }),
+    role('crunch', { kind: 'worker', endpoints: [], instances: 2, settings: { depth: '1' }, settingsReload: 'SIGHUP' }),
   ]
   return makeRelease('shop', version, roles, { unchanged, upgradeDomainCount: domains })
 }
@@ -174,6 +174,10 @@ export class Operator {
     if (service === 'blog' && random.chance(0.5)) {
       const certificates = { site: { id: random.pick(CERTIFICATES).id } }
       return { kind: 'configure', service, slot, configuration: { roles: { web: { certificates } } } }
+    }
+    if (service === 'shop' && random.chance(0.2)) {
+      const crunch = { settings: { depth: random.pick(['1', '2']) } }
+      return { kind: 'configure', service, slot, configuration: { roles: { crunch } } }
     }
     const web = random.chance(0.75)
       ? { instances: random.between(0, 6) }

@@ -1,21 +1,16 @@
-import { Option, type Command } from 'commander'
+import type { Command } from 'commander'
 import { VipswapError } from '../../core/errors.ts'
-import { UPGRADE_MODES } from '../../model/states.ts'
+import type { UpgradeMode } from '../../model/states.ts'
 import { readConfigurationFile } from '../configuration-file.ts'
 import { finish } from '../finish.ts'
-import { act, type VerbContext } from '../verb.ts'
+import { act, modeOption, type VerbContext } from '../verb.ts'
 
 /** `config apply`, `scale`. */
 export function configureVerbs(program: Command, context: VerbContext): void {
   const config = program.command('config').description('the configuration of a deployment')
   const apply = config.command('apply <file>').description('apply a service configuration without a new package')
-  apply.addOption(
-    new Option('--mode <mode>', 'how changed settings walk over the domains (default auto)').choices([
-      ...UPGRADE_MODES,
-    ]),
-  )
-  act(apply, context, async (session, flags, [path = '']) => {
-    const mode = UPGRADE_MODES.find(known => known === flags['mode'])
+  apply.addOption(modeOption())
+  act<{ mode?: UpgradeMode }>(apply, context, async (session, { mode }, [path = '']) => {
     const configuration = await readConfigurationFile(path)
     const service = await session.service()
     await finish(

@@ -1,7 +1,15 @@
 import type { Draft } from '../draft.ts'
-import { isSeenReady, keepUp, takeDown } from '../instances.ts'
+import { isReady, isSeenReady, keepUp, specOf, takeDown } from '../instances.ts'
 import { endOperation } from '../operations.ts'
-import { roleKey, type DeploymentRecord, type InstanceRecord, type UpgradeEnd, type UpgradeRecord } from '../state.ts'
+import { canonicalSettings } from '../specs.ts'
+import {
+  roleKey,
+  type RoleRecord,
+  type DeploymentRecord,
+  type InstanceRecord,
+  type UpgradeEnd,
+  type UpgradeRecord,
+} from '../state.ts'
 import { own } from '../../core/own.ts'
 import { waitsForWalk } from './gate.ts'
 
@@ -57,12 +65,28 @@ export function mustMove(instance: Readonly<InstanceRecord>, spec: string): bool
 }
 
 /** Sends an instance to a spec; one that is on it and was only asked down stays up. True if it must go down for it. */
-export function sendTo(draft: Draft, instance: InstanceRecord, spec: string): boolean {
+export function sendTo(draft: Draft, role: Readonly<RoleRecord>, instance: InstanceRecord, spec: string): boolean {
+  if (reloads(role, instance, spec)) {
+    instance.spec = spec
+    return true
+  }
   if (instance.spec === spec && instance.nextSpec !== spec && keepUp(draft, instance)) return false
   // What a reimage was asked for is still to be done.
   const clean = instance.next === 'restart' ? instance.nextClean : 'none'
   takeDown(draft, instance, { kind: 'restart', spec, clean })
   return true
+}
+
+/** Only settings differ, and the role asked to be told of them by a file and a signal: the process serves on. */
+function reloads(role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>, spec: string): boolean {
+  const [now, next] = [specOf(role, instance.spec), specOf(role, spec)]
+  return (
+    next.definition.settingsReload !== undefined &&
+    isReady(instance) &&
+    instance.node !== '' &&
+    now.package === next.package &&
+    canonicalSettings(now.settings) !== canonicalSettings(next.settings)
+  )
 }
 
 /** Domains that have something to move, ascending, those in flight first. */

@@ -1,7 +1,7 @@
 import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, pruneSpecs, specOf } from '../instances.ts'
+import { isReady, isTold, pruneSpecs, specOf } from '../instances.ts'
 import { endOperation, enterStep } from '../operations.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
 import { judge, waitsForWalk } from './gate.ts'
@@ -117,11 +117,12 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
   for (const [name, { from, to }] of Object.entries(upgrade.roles)) {
     const spec = upgrade.direction === 'forward' ? to : from
     const role = draft.roles.edit(roleKey(deployment.id, name))
-    for (const instance of role?.instances ?? []) {
+    if (role === undefined) continue
+    for (const instance of role.instances) {
       if (!mustMove(instance, spec)) continue
       const together =
         domains.includes(instance.upgradeDomain) || (stragglers && isStraggler(draft, deployment.id, instance))
-      if (together && sendTo(draft, instance, spec)) count += 1
+      if (together && sendTo(draft, role, instance, spec)) count += 1
     }
   }
   for (const domain of domains) {
@@ -145,7 +146,8 @@ function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
   const arrived = affected(draft, deployment.id, upgrade).every(({ role, spec }) =>
     role.instances.every(instance => {
       if (instance.next === 'remove') return true
-      if (domains.includes(instance.upgradeDomain)) return hasArrived(upgrade, instance, spec)
+      if (domains.includes(instance.upgradeDomain))
+        return isTold(draft, role, instance) && hasArrived(upgrade, instance, spec)
       // What went along with the first domain is waited for with it.
       return !takesStragglers(upgrade) || instance.nextSpec !== spec
     }),
