@@ -14,7 +14,7 @@ export function operationsText(): string {
     [
       line(['while this runs', ...columns.map(verb => VERBS[verb])]),
       line(['---', ...columns.map(() => '---')]),
-      ...running.map(key => line([RUNNING[key].what, ...columns.map(verb => mark(RUNNING[key].then[verb]))])),
+      ...running.map(key => line([RUNNING[key].what, ...columns.map(verb => mark(RUNNING[key].asked[verb]))])),
     ].join('\n'),
   )
   const locks = running.filter(key => RUNNING[key].locks).map(key => RUNNING[key].what)

@@ -87,12 +87,12 @@ export function admit(
     ({ running, operation }) => running !== 'rebooting' || instance === null || operation?.instance === instance,
   )
   for (const one of doing) {
-    const outcome = RUNNING[one.running].then[verb]
+    const outcome = RUNNING[one.running].asked[verb]
     if (outcome === 'accepted' || outcome === 'supersedes' || outcome === 'pauses') continue
     refuse(outcome, why(draft, deployment, one, outcome))
   }
   for (const { running, operation } of doing) {
-    if (RUNNING[running].then[verb] !== 'supersedes' || operation === null) continue
+    if (RUNNING[running].asked[verb] !== 'supersedes' || operation === null) continue
     endOperation(draft, operation.id, 'Cancelled', { code: 'superseded', message: `\`${verb}\` took its place` })
   }
 }

@@ -30,10 +30,10 @@ interface Row {
   readonly what: string
   /** The deployment shows `locked`: hardly anything is taken, and it ends soon and by itself. */
   readonly locks: boolean
-  readonly then: Readonly<Record<Verb, Outcome>>
+  readonly asked: Readonly<Record<Verb, Outcome>>
 }
 
-const WALK: Row['then'] = {
+const WALK: Row['asked'] = {
   upgrade: 'supersedes',
   configure: 'supersedes',
   certificates: 'accepted',
@@ -49,7 +49,7 @@ const WALK: Row['then'] = {
   reboot: 'upgrade_in_progress',
 }
 
-const BESIDE: Row['then'] = {
+const BESIDE: Row['asked'] = {
   upgrade: 'accepted',
   configure: 'accepted',
   certificates: 'accepted',
@@ -65,7 +65,7 @@ const BESIDE: Row['then'] = {
   reboot: 'accepted',
 }
 
-const HELD: Row['then'] = {
+const HELD: Row['asked'] = {
   upgrade: 'operation_in_progress',
   configure: 'operation_in_progress',
   certificates: 'operation_in_progress',
@@ -82,7 +82,7 @@ const HELD: Row['then'] = {
 }
 
 /** Its processes are down, or on their way there: nothing can be walked. */
-const DOWN: Row['then'] = {
+const DOWN: Row['asked'] = {
   ...BESIDE,
   upgrade: 'not_running',
   configure: 'not_running',
@@ -105,37 +105,37 @@ export const RUNNING = {
   walking: {
     what: 'an upgrade or a change of settings that walks by itself, in whatever phase, or one domain of a manual one',
     locks: false,
-    then: WALK,
+    asked: WALK,
   },
   waiting: {
     what: 'an upgrade or a change of settings that waits for `walk`',
     locks: false,
-    then: { ...WALK, walk: 'accepted' },
+    asked: { ...WALK, walk: 'accepted' },
   },
   rollingBack: {
     what: 'a rollback',
     locks: false,
-    then: { ...WALK, rollback: 'rollback_not_allowed' },
+    asked: { ...WALK, rollback: 'rollback_not_allowed' },
   },
   rollbackWaiting: {
     what: 'a rollback that waits for `walk`',
     locks: false,
-    then: { ...WALK, rollback: 'rollback_not_allowed', walk: 'accepted' },
+    asked: { ...WALK, rollback: 'rollback_not_allowed', walk: 'accepted' },
   },
   rollbackHalted: {
     what: 'a rollback that could not start an old instance',
     locks: false,
-    then: { ...WALK, rollback: 'accepted' },
+    asked: { ...WALK, rollback: 'accepted' },
   },
   paused: {
     what: 'a walk whose deployment was suspended',
     locks: false,
-    then: { ...DOWN, delete: 'supersedes', replace: 'supersedes', walk: 'walk_not_allowed' },
+    asked: { ...DOWN, delete: 'supersedes', replace: 'supersedes', walk: 'walk_not_allowed' },
   },
   otherWalk: {
     what: 'an upgrade, change of settings or rollback in the other slot',
     locks: false,
-    then: {
+    asked: {
       ...BESIDE,
       upgrade: 'upgrade_in_progress',
       configure: 'upgrade_in_progress',
@@ -149,62 +149,62 @@ export const RUNNING = {
   certificates: {
     what: 'other certificates being published',
     locks: false,
-    then: { ...BESIDE, suspend: 'accepted' },
+    asked: { ...BESIDE, suspend: 'accepted' },
   },
   scaling: {
     what: '`scale`',
     locks: false,
-    then: { ...BESIDE, scale: 'supersedes', rollback: 'supersedes' },
+    asked: { ...BESIDE, scale: 'supersedes', rollback: 'supersedes' },
   },
   unscaling: {
     what: 'the rollback of a `scale`',
     locks: false,
-    then: { ...BESIDE, scale: 'supersedes' },
+    asked: { ...BESIDE, scale: 'supersedes' },
   },
   rebooting: {
     what: '`reboot` or `reimage` (of the same instance)',
     locks: false,
-    then: { ...BESIDE, reboot: 'operation_in_progress' },
+    asked: { ...BESIDE, reboot: 'operation_in_progress' },
   },
   creating: {
     what: '`deploy`, before its instances start',
     locks: true,
-    then: { ...HELD, certificates: 'accepted', start: 'nothing_to_do', swap: 'not_running' },
+    asked: { ...HELD, certificates: 'accepted', start: 'nothing_to_do', swap: 'not_running' },
   },
   starting: {
     what: '`deploy`, while its instances start',
     locks: false,
-    then: { ...BESIDE, upgrade: 'supersedes', configure: 'supersedes', swap: 'not_running' },
+    asked: { ...BESIDE, upgrade: 'supersedes', configure: 'supersedes', swap: 'not_running' },
   },
   suspending: {
     what: '`suspend`',
     locks: false,
-    then: { ...DOWN, start: 'supersedes', delete: 'supersedes', replace: 'supersedes' },
+    asked: { ...DOWN, start: 'supersedes', delete: 'supersedes', replace: 'supersedes' },
   },
   suspended: {
     what: 'nothing; the deployment is suspended',
     locks: false,
-    then: DOWN,
+    asked: DOWN,
   },
   resuming: {
     what: '`start`',
     locks: false,
-    then: { ...BESIDE, upgrade: 'supersedes', configure: 'supersedes', swap: 'not_running' },
+    asked: { ...BESIDE, upgrade: 'supersedes', configure: 'supersedes', swap: 'not_running' },
   },
   deleting: {
     what: '`delete`, or the removal of what `deploy --replace` replaces',
     locks: true,
-    then: { ...HELD, swap: 'not_running' },
+    asked: { ...HELD, swap: 'not_running' },
   },
   prepared: {
     what: 'a swap that is prepared',
     locks: false,
-    then: { ...HELD, deployOther: 'slot_occupied' },
+    asked: { ...HELD, deployOther: 'slot_occupied' },
   },
   swapping: {
     what: 'a swap being published',
     locks: true,
-    then: { ...HELD, certificates: 'accepted', deployOther: 'slot_occupied' },
+    asked: { ...HELD, certificates: 'accepted', deployOther: 'slot_occupied' },
   },
 } as const satisfies Record<string, Row>
 

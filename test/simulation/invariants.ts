@@ -178,9 +178,9 @@ export class Watch {
       else if (instance.stage === 'serving') walk.downBefore.delete(key)
     }
     if (upgrade.overlap === true) walk.mayOverlap = true
-    // A rollback goes on where a domain was left behind.
+    // Suspended and started again, all are down because of that.
     if (after.state !== 'running')
-      walk.before = new Map(all.map(({ key, instance }) => [key, instance.incarnation + 1]))
+      for (const { key, instance } of all) if (instance.stage !== 'serving') walk.downBefore.add(key)
     if (upgrade.mode === 'simultaneous' || upgrade.mode.startsWith('unmonitored')) walk.mayOverlap = true
     this.#gate(before, after, state, all)
     const down = new Set(
@@ -205,7 +205,7 @@ export class Watch {
     if (was == null || is === null || was.direction !== 'forward' || is.direction !== 'forward') return
     if (is.position <= was.position || is.mode.startsWith('unmonitored')) return
     for (const { key, role, instance } of all) {
-      if (is.roles[role.name]?.to !== instance.spec) continue
+      if (is.roles[role.name]?.to !== instance.spec || instance.next === 'remove') continue
       if (state.observed.nodes[instance.node]?.instances[key]?.state === 'ready') continue
       this.#fail(`the walk of ${after.id} went on and ${key} was not seen ready`)
     }

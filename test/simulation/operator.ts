@@ -96,6 +96,11 @@ export class Operator {
     this.#try(command, random.chance(0.5) ? `key-${++this.#keys}` : null, 0)
   }
 
+  /** As `submit`, until there is an answer. */
+  insist(command: Command): void {
+    this.#try(command, `key-${++this.#keys}`, -100)
+  }
+
   #try(command: Command, key: string | null, tries: number): void {
     const applied = this.#controller.command(command, key, named(command))
     this.#world.log(

@@ -4,7 +4,6 @@ import type { Draft } from '../draft.ts'
 import { specOf } from '../instances.ts'
 import type { Blocker } from '../refusal.ts'
 import type { DeploymentRecord, FabricSettings, OperationRecord, RoleRecord, UpgradeRecord } from '../state.ts'
-import { rollbackBlockedBy } from './rollback.ts'
 
 /**
  * What speaks against a rollback now, or null: known before anyone asks (Cloud Services, "How to update a cloud service",
@@ -74,4 +73,21 @@ function exceedsQuota(draft: Draft, deployment: Readonly<DeploymentRecord>, scal
   return blocked(
     `the instances that would come back need ${cores} cores in all, the quota is ${quota.cores}: free cores first, or scale again`,
   )
+}
+
+/** Why a walk cannot be rolled back now, or null: it can be exactly while an upgrade is under way and not wholly done. */
+function rollbackBlockedBy(
+  deployment: Readonly<DeploymentRecord>,
+  roles: readonly Readonly<RoleRecord>[],
+): string | null {
+  const { upgrade } = deployment
+  if (upgrade === null) return 'no upgrade is in progress'
+  if (upgrade.phase === 'halted') return null
+  if (upgrade.direction === 'back') return 'a rollback is already in progress'
+  const someOld = roles.some(role => {
+    const change = own(upgrade.roles, role.name)
+    return change !== undefined && role.instances.some(instance => instance.spec !== change.to)
+  })
+  if (someOld || upgrade.phase === 'walking' || upgrade.phase === 'verifying') return null
+  return 'every instance already runs the new version'
 }

@@ -1,33 +1,15 @@
 import type { RollbackCommand, WalkCommand, ChangeUpgradeCommand } from '../../contracts/command.ts'
-import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
 import { isReady, keepUp, takeDown } from '../instances.ts'
 import { requireDeployment } from '../lookup.ts'
 import { beginOperation, endOperation } from '../operations.ts'
 import { refuse } from '../refusal.ts'
-import { roleKey, type DeploymentRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
+import { roleKey, type DeploymentRecord, type UpgradeRecord } from '../state.ts'
 import { freshClocks, slotOf } from './accept.ts'
 import { scaleUnderWay, undoScale } from '../deployment/scale.ts'
 import { describeWalk, waitsForWalk } from './gate.ts'
 import { rollbackBlock } from './may-roll-back.ts'
 import { downBecauseOf } from './supersede.ts'
-
-/** Why a rollback is not allowed now, or null. Allowed exactly while an upgrade is under way and not wholly done. */
-export function rollbackBlockedBy(
-  deployment: Readonly<DeploymentRecord>,
-  roles: readonly Readonly<RoleRecord>[],
-): string | null {
-  const { upgrade } = deployment
-  if (upgrade === null) return 'no upgrade is in progress'
-  if (upgrade.phase === 'halted') return null
-  if (upgrade.direction === 'back') return 'a rollback is already in progress'
-  const someOld = roles.some(role => {
-    const change = own(upgrade.roles, role.name)
-    return change !== undefined && role.instances.some(instance => instance.spec !== change.to)
-  })
-  if (someOld || upgrade.phase === 'walking' || upgrade.phase === 'verifying') return null
-  return 'every instance already runs the new version'
-}
 
 /** Accepts the way back: what has not moved stays, what has moved returns, the domain in flight first. */
 export function acceptRollback(draft: Draft, command: RollbackCommand): string {

@@ -317,7 +317,7 @@ t.test('every row of the table has a situation', t => {
 for (const { name, running, make } of SITUATIONS) {
   for (const verb of Object.keys(VERBS) as Verb[]) {
     // keys of VERBS
-    const outcome = RUNNING[running].then[verb]
+    const outcome = RUNNING[running].asked[verb]
     t.test(`${name}: ${verb} is ${outcome}`, async t => {
       const lab = new Lab([V1, V2, V3])
       lab.accept(create, null, [SITE])
