@@ -7,13 +7,13 @@ import type { DeploymentRecord, OperationRecord, ServiceRecord } from './state.t
 import { describeWalk, waitsForWalk } from './upgrade/gate.ts'
 
 /** One thing a deployment is in the middle of. `operation` null: no operation holds it (a manual walk, a suspended one). */
-export interface Doing {
+interface Doing {
   readonly running: Running
   readonly operation: Readonly<OperationRecord> | null
 }
 
 /** Everything a deployment is in the middle of, what holds it the most first. */
-export function runningOn(draft: Draft, deployment: Readonly<DeploymentRecord>): Doing[] {
+function runningOn(draft: Draft, deployment: Readonly<DeploymentRecord>): Doing[] {
   const service = draft.services.get(deployment.service)
   const doing: Doing[] = []
   if (service?.prepared) doing.push({ running: 'prepared', operation: null })

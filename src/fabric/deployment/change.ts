@@ -17,7 +17,7 @@ import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs
 import { roleKey, type DeploymentRecord, type InstanceRecord, type OperationRecord } from '../state.ts'
 import { beginUpgrade, changedRoles, takeOver, type Wish } from '../upgrade/accept.ts'
 import { latestEnd } from '../upgrade/supersede.ts'
-import { pauseWalk } from '../upgrade/walk.ts'
+import { advanceUpgrade, pauseWalk } from '../upgrade/walk.ts'
 import { changedCertificates } from '../certificates.ts'
 import type { Configuration } from '../../model/definition.ts'
 import { applyCertificates } from './renew.ts'
@@ -244,6 +244,8 @@ function settle(draft: Draft, operation: Readonly<OperationRecord>, state: 'susp
   const deployment = draft.deployments.edit(operation.deployments[0] ?? '')
   if (deployment !== undefined) deployment.state = state
   enterStep(draft, operation.id, 'publishing')
+  // A walk that waited for it goes on with the same change.
+  if (deployment !== undefined) advanceUpgrade(draft, deployment.id)
 }
 
 function failIfHopeless(
@@ -260,4 +262,5 @@ function failIfHopeless(
     code: 'start_failed',
     message: `${hopeless.map(instance => instance.id).join(', ')} did not start; see \`vipswap logs ${hopeless[0]?.id ?? ''}\``,
   })
+  advanceUpgrade(draft, id)
 }
