@@ -182,7 +182,7 @@ export class Watch {
     if (after.state !== 'running')
       for (const { key, instance } of all) if (instance.stage !== 'serving') walk.downBefore.add(key)
     if (upgrade.mode === 'simultaneous' || upgrade.mode.startsWith('unmonitored')) walk.mayOverlap = true
-    this.#gate(before, after, state, all)
+    this.#gate(before, after, state, placed(old, after.id))
     const down = new Set(
       all
         .filter(({ key, instance }) => {
@@ -199,7 +199,7 @@ export class Watch {
       this.#fail(`${after.id}: domains ${[...down].join(' and ')} are down together`)
   }
 
-  /** A gated mode leaves a domain only on what was seen since this controller started. */
+  /** A gated mode leaves a domain only on what was seen since this controller started. `all`: as they were until then. */
   #gate(before: DeploymentRecord | undefined, after: DeploymentRecord, state: FabricState, all: Placed[]): void {
     const [was, is] = [before?.upgrade, after.upgrade]
     if (was == null || is === null || was.direction !== 'forward' || is.direction !== 'forward') return
