@@ -35,6 +35,7 @@ await t.test('other settings are told by a file and the signal; the process stay
 
   await rig.kill(agent, 'SIGKILL')
   rig.startAgent()
+  await until('the next agent is there', () => rig.controller.hellos.length > 1)
   await rig.assign(colour('green'))
   const later = await rig.controller.untilInstance(KEY, 'told by the next agent', ({ spec }) => spec === 'green')
   await until('it has read those, too', () => rig.log().includes('told {"COLOUR":"green"}'))

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { Command, UpgradeCommand } from '../../../src/contracts/command.ts'
 import type { Release } from '../../../src/model/release.ts'
 import type { UpgradeMode } from '../../../src/model/states.ts'
+import { viewDeployment } from '../../../src/controller/views/deployment-view.ts'
 import { makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 
@@ -323,4 +324,17 @@ t.test('deleting production while staging stands leaves staging, which a swap th
   lab.accept({ kind: 'swap', service: 'shop' })
   lab.settle()
   t.strictSame(lab.state.services['shop']?.slots, { production: 'd2', staging: null })
+})
+
+t.test('whether it is locked, and whether a rollback is allowed, is shown before anyone asks', async t => {
+  const view = (lab: Lab) => viewDeployment(lab.state, lab.deployment(), 'production', lab.now)
+  const lab = deployed()
+  t.match(view(lab), { locked: false, rollbackAllowed: false, rollbackBlockedBy: /no upgrade is in progress/ })
+  lab.seen = ({ spec }) => (spec.version === '2.0.0' ? { state: 'cycling' } : {})
+  lab.accept(to(V2))
+  lab.settle()
+  t.match(view(lab), { locked: false, rollbackAllowed: true, actions: { upgrade: { allowed: true } } })
+  t.match(view(lab).actions, { rollback: { allowed: true }, scale: { allowed: true }, swap: { allowed: false } })
+  lab.accept({ kind: 'delete', ...at })
+  t.match(view(lab), { locked: true, rollbackAllowed: false, actions: { upgrade: { allowed: false } } })
 })
