@@ -161,6 +161,8 @@ export class Watch {
     }
     // Suspended, everything is restarted; walked on, what had not moved may move.
     if (upgrade.direction === 'forward' || after.state !== 'running') this.#unmoved.delete(after.id)
+    // Asked for again, a rollback starts afresh what did not start.
+    if (before?.upgrade?.phase === 'halted' && upgrade.phase !== 'halted') this.#unmoved.delete(after.id)
     const known = this.#walks.get(after.id)
     const walk = known ?? {
       before: new Map(placed(old, after.id).map(({ key, instance }) => [key, instance.incarnation])),
