@@ -10,6 +10,7 @@ import type { ProbeResult } from './probe.ts'
 import { decideStep, reasonToStop, type StopReason } from './reconciler.ts'
 import { decideRestart, FRESH_RESTARTS, type RestartState } from './restart-policy.ts'
 import { writeRecord, type RunRecord } from './run-record.ts'
+import { hasNews, writeTold } from './told.ts'
 import { Watch } from './watch.ts'
 import { Bell } from './bell.ts'
 
@@ -64,6 +65,10 @@ export class Instance {
     await this.#takeOver()
     for (;;) {
       if (this.#running?.ended) this.#onEnded(this.#running, this.#running.ended)
+      if (this.#news !== null) {
+        await this.#tell(this.#news)
+        continue
+      }
       const step = decideStep({
         wanted: this.#wanted,
         running: this.#situation(),
@@ -126,6 +131,7 @@ export class Instance {
     return {
       key: this.key,
       incarnation: subject.incarnation,
+      ...(subject.spec.id === undefined ? {} : { spec: subject.spec.id }),
       attempt,
       state: busy && this.#sticky !== null ? this.#sticky : this.#state,
       version: subject.spec.version,
@@ -232,6 +238,31 @@ export class Instance {
     if (track.health === 'ready') this.#sticky = null
     const detail = result.ok ? result.detail : `probe failed: ${result.detail}`
     this.#show(track.health, detail, this.#record?.since)
+  }
+
+  /** What the running process is to be told of: other settings or peers for the same incarnation. */
+  get #news(): AssignedInstance | null {
+    const { record, wanted } = { record: this.#record, wanted: this.#wanted }
+    if (this.#running === null || this.#stopAll || !wanted || record?.phase !== 'run') return null
+    return hasNews(record.assigned, wanted) ? wanted : null
+  }
+
+  /** The files, then the signal, then the record: an agent that dies between them tells it again. */
+  async #tell(wanted: AssignedInstance): Promise<void> {
+    const before = this.#record
+    if (before === null) return
+    try {
+      await writeTold(this.folders, wanted)
+    } catch (error) {
+      this.#warn(error)
+      await this.#bell.wait(UNREACHABLE_MS)
+      return
+    }
+    const { settingsReload } = wanted.spec
+    if (settingsReload !== undefined) this.#running?.process.tell(settingsReload)
+    this.note(`told of other settings or peers${settingsReload === undefined ? '' : ` (${settingsReload})`}`)
+    this.#writeRecord({ ...before, assigned: wanted })
+    this.#context.onChange()
   }
 
   async #stop(reason: StopReason): Promise<void> {

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { isAliveThisBoot, readProcess } from '../src/core/process-identity.ts'
 import { readExit, type Exit } from './keeper.ts'
+import type { ReloadSignal } from '../src/model/definition.ts'
 import { groupMembers, signalGroup } from './process-table.ts'
 
 const ADOPTED_POLL_MS = 100
@@ -86,6 +87,11 @@ export class KeptProcess {
       this.#killAfter(timeoutMs)
     }
     return this.ended
+  }
+
+  /** Tells the whole group something; its keeper outlives these signals. */
+  tell(signal: ReloadSignal): void {
+    if (!this.#isOver && !this.#keeperGone) this.#signal(signal)
   }
 
   #killAfter(timeoutMs: number): void {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AssignedInstance } from '../src/contracts/assignment.ts'
+import type { AssignedInstance, RunSpec } from '../src/contracts/assignment.ts'
 import type { Clock } from '../src/core/clock.ts'
 import { VipswapError } from '../src/core/errors.ts'
 import type { Logger } from '../src/core/logger.ts'
@@ -14,6 +14,7 @@ import { KeptProcess } from './kept-process.ts'
 import type { PackageCache } from './package-cache.ts'
 import type { PortAllocator } from './ports.ts'
 import { writeRecord, type RunRecord } from './run-record.ts'
+import { writeTold } from './told.ts'
 
 /** What an instance needs of its node. */
 export interface InstanceContext {
@@ -62,6 +63,7 @@ export async function launch(context: InstanceContext, plan: Launch): Promise<La
     throw new VipswapError('start_failed', `the package has no folder "${spec.path}" for role ${assigned.role}`)
   }
   await folders.recycle(assigned)
+  await writeTold(folders, assigned)
   const numbers = await context.ports.allocate(spec.endpoints.length)
   const ports = Object.fromEntries(spec.endpoints.map(({ name }, index) => [name, numbers[index] ?? 0]))
   const env = roleEnvironment(assigned, { host: context.host, ports, folders, roleRoot, own: context.environment })
@@ -113,7 +115,13 @@ export async function launch(context: InstanceContext, plan: Launch): Promise<La
     throwIfAborted(bounded, signal)
     if (exit.code !== 0) throw new VipswapError('start_failed', `startup command ${words(command)} ${exit.text}`)
   }
-  return { process: await run(spec.command, 'run'), begunAt }
+  return { process: await run(tellable(spec), 'run'), begunAt }
+}
+
+/** The shell around a command must outlive the signal that is for the command: handled, not ignored, which would be inherited. */
+function tellable({ command, settingsReload }: RunSpec): Command {
+  if (settingsReload === undefined || typeof command !== 'string') return command
+  return `trap : ${settingsReload.slice('SIG'.length)}\n${command}`
 }
 
 function words(command: Command): string {

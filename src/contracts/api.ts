@@ -99,7 +99,7 @@ export const RollbackBody = Type.Object(
   { mode: Type.Optional(Type.Union([Type.Literal('auto'), Type.Literal('manual')])) },
   closed,
 )
-export const ConfigurationBody = Type.Object({ configuration: Configuration }, closed)
+export const ConfigurationBody = Type.Object({ configuration: Configuration, mode: Type.Optional(Mode) }, closed)
 export const StatusBody = Type.Object(
   { status: Type.Union([Type.Literal('Running'), Type.Literal('Suspended')]) },
   closed,

@@ -1,4 +1,4 @@
-import type { Command, LocalStorageDefinition, Probe } from '../model/definition.ts'
+import type { Command, LocalStorageDefinition, Probe, ReloadSignal } from '../model/definition.ts'
 import type { Revision } from './revision.ts'
 
 /** Everything one node should run, whole: controller → agent. Not listed means: stop it and remove its folders. */
@@ -31,11 +31,15 @@ export interface AssignedInstance {
   readonly clean: 'none' | 'system' | 'all'
   readonly upgradeDomain: number
   readonly faultDomain: number
+  /** Role → how many instances of it the deployment has. A change restarts nothing: it is told (agents/told.ts). */
+  readonly peers?: Readonly<Record<string, number>>
   readonly spec: RunSpec
 }
 
 /** How to run one instance. */
 export interface RunSpec {
+  /** What the controller calls it: an observation names it back. */
+  readonly id?: string
   /** Digest of the package. */
   readonly package: string
   readonly path: string
@@ -50,6 +54,8 @@ export interface RunSpec {
   }[]
   readonly probe: Probe
   readonly settings: Readonly<Record<string, string>>
+  /** Other settings of the same incarnation are told by a file and this signal, not by a restart. */
+  readonly settingsReload?: ReloadSignal
   readonly env: Readonly<Record<string, string>>
   /** `ENDPOINT_<ROLE>_<NAME>` variables of the deployment's internal endpoints, as `host:port`. */
   readonly internalEndpoints: Readonly<Record<string, string>>
@@ -73,6 +79,8 @@ export type ObservedState =
 export interface InstanceObservation {
   readonly key: string
   readonly incarnation: number
+  /** The spec its process was started with, or told of since. */
+  readonly spec?: string
   /** Grows with every start of a process within one incarnation. */
   readonly attempt: number
   readonly state: ObservedState

@@ -114,6 +114,8 @@ export interface ConfigureCommand {
   readonly service: string
   readonly slot: Slot
   readonly configuration: Configuration
+  /** How settings are walked (Cloud Services, Change Deployment Configuration: Auto unless said). */
+  readonly mode?: UpgradeMode
 }
 
 /** Suspend or start a whole deployment. */

@@ -17,11 +17,13 @@ export function planOf(
 ): PlanView {
   if ('refusal' in outcome) {
     const nothing = outcome.refusal.code === 'nothing_to_do' || outcome.refusal.code === 'identical_target'
-    const upgrade = command.kind === 'upgrade' ? planRefusedUpgrade(new Draft(state, now), command) : null
+    const before = new Draft(state, now)
+    const upgrade = command.kind === 'upgrade' ? planRefusedUpgrade(before, command) : null
     return {
       outcome: nothing ? 'none' : 'refused',
       blockers: outcome.refusal.blockers,
-      warnings: [],
+      // What is worth knowing is told beside what is in the way.
+      warnings: command.kind === 'swap' ? swapWarnings(before, command.service) : [],
       steps: [],
       ...(upgrade === null ? {} : { upgrade }),
     }
@@ -41,12 +43,14 @@ export function planOf(
   }
 }
 
+/** Of the slots as they are now, not as the rehearsal left them. */
+function swapWarnings(before: Draft, name: string): string[] {
+  const service = before.services.get(name)
+  return service === undefined ? [] : swapPreflight(before, service).warnings
+}
+
 function warningsOf(before: Draft, draft: Draft, command: Command): string[] {
-  if (!('service' in command)) return []
-  const service = draft.services.get(command.service)
-  if (service === undefined) return []
-  // After the rehearsal the slots have changed places; what is warned of is the way there.
-  if (command.kind === 'swap') return swapPreflight(before, before.services.get(command.service) ?? service).warnings
+  if (command.kind === 'swap') return swapWarnings(before, command.service)
   return command.kind === 'upgrade' ? upgradeWarnings(before, draft, command) : []
 }
 

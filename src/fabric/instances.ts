@@ -348,6 +348,18 @@ export function isHeardOf(draft: Draft, deployment: string, instance: Readonly<I
   return instance.node === '' || observationOf(draft, deployment, instance) !== undefined
 }
 
+/** Has its agent reported this start of it ready, although the table may not have it yet? */
+export function isSeenReady(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
+  const seen = observationOf(draft, deployment, instance)
+  return seen?.state === 'ready' && seen.incarnation === instance.incarnation
+}
+
+/** Has its agent said that the process was started with its spec, or told of it? What is not ours needs no telling. */
+export function isTold(draft: Draft, role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>): boolean {
+  if (instance.node === '' || specOf(role, instance.spec).definition.settingsReload === undefined) return true
+  return observationOf(draft, role.deployment, instance)?.spec === instance.spec
+}
+
 /** Serving: chosen from, or kept aside by an operator although it could be. */
 export function isReady({ stage, published }: Readonly<ProcessRecord>): boolean {
   return stage === 'serving' && (published?.membership === 'in' || published?.membership === 'aside')

@@ -4,7 +4,6 @@ import type { Slot } from '../model/common.ts'
 import type { OperationStatus } from '../model/states.ts'
 import type { Draft } from './draft.ts'
 import { baselineOf, closeReceipt } from './receipts.ts'
-import { refuse } from './refusal.ts'
 import type { OperationRecord } from './state.ts'
 
 interface Beginning {
@@ -81,54 +80,5 @@ export function enterStep(draft: Draft, id: string, step: string): void {
 export function operationsOn(draft: Draft, deployments: readonly string[]): OperationRecord[] {
   return [...draft.operations.values()].filter(
     operation => operation.status === 'InProgress' && operation.deployments.some(id => deployments.includes(id)),
-  )
-}
-
-/**
- * Makes a deployment that is to be removed free: what only works on it is cancelled. Refuses where something else holds
- * it (it is being removed already, or swapped).
- */
-export function clearTheWay(draft: Draft, deployment: string): void {
-  const holders = operationsOn(draft, [deployment])
-  for (const holder of holders) {
-    // Before its instances exist a create holds addresses, or what it replaces: both end soon and by themselves.
-    const early = holder.kind === 'create' && (holder.step === 'removing' || holder.step === 'binding')
-    if (early || holder.kind === 'delete' || holder.kind === 'swap') requireFree(draft, [deployment], SUPERSEDED)
-  }
-  for (const holder of holders) {
-    if (holder.kind === 'upgrade' || holder.kind === 'walk' || holder.kind === 'rollback') continue
-    endOperation(draft, holder.id, 'Cancelled', { code: 'superseded', message: 'the deployment is being removed' })
-  }
-}
-
-/** What may wait for instances that never become ready, or never go. */
-const SUPERSEDED: readonly OperationKind[] = [
-  'upgrade',
-  'walk',
-  'rollback',
-  'scale',
-  'suspend',
-  'start',
-  'reboot',
-  'reimage',
-]
-
-/** Refuses while an operation holds one of the deployments, save those of the kinds in `besides`. */
-export function requireFree(
-  draft: Draft,
-  deployments: readonly string[],
-  besides: readonly OperationKind[] = [],
-): void {
-  const holder = operationsOn(draft, deployments).find(operation => !besides.includes(operation.kind))
-  if (holder === undefined) return
-  if (holder.kind === 'upgrade' || holder.kind === 'walk' || holder.kind === 'rollback') {
-    refuse(
-      'upgrade_in_progress',
-      `${holder.kind} ${holder.id} is in progress on ${holder.service}/${holder.slot}: wait for it, or \`vipswap rollback\``,
-    )
-  }
-  refuse(
-    'operation_in_progress',
-    `${holder.kind} ${holder.id} is in progress on ${holder.service}${holder.slot === null ? '' : `/${holder.slot}`}: wait for it to end (\`vipswap operations\`)`,
   )
 }

@@ -223,6 +223,14 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
     byNode[name] = []
     wanted[name] = new Set()
   }
+  const peers: Record<string, Record<string, number>> = {}
+  // By name: the same text whatever order the journal gives them back in.
+  for (const key of Object.keys(state.roles).toSorted()) {
+    const { deployment = '', name = '', instances = [] } = state.roles[key] ?? {}
+    const count = instances.filter(({ next }) => next !== 'remove').length
+    const told = (peers[deployment] ??= {})
+    told[name] = count
+  }
   for (const role of Object.values(state.roles)) {
     const deployment = state.deployments[role.deployment]
     if (deployment === undefined) continue
@@ -251,6 +259,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
         clean: instance.clean,
         upgradeDomain: instance.upgradeDomain,
         faultDomain: instance.faultDomain,
+        peers: peers[role.deployment] ?? {},
         spec: runSpec(role, instance, variables),
       })
     }
@@ -276,6 +285,7 @@ function runSpec(
 ): RunSpec {
   const { definition, ...spec } = specOf(role, instance.spec)
   return {
+    id: spec.id,
     package: spec.package,
     path: definition.path,
     version: spec.version,
@@ -284,6 +294,7 @@ function runSpec(
     endpoints: definition.endpoints.map(({ name, protocol, backend }) => ({ name, protocol, backend })),
     probe: definition.probe,
     settings: spec.settings,
+    ...(definition.settingsReload === undefined ? {} : { settingsReload: definition.settingsReload }),
     env: definition.env,
     internalEndpoints,
     localStorage: definition.localStorage,

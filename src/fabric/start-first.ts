@@ -16,7 +16,7 @@ export function moveTo(
   draft: Draft,
   role: Readonly<RoleRecord>,
   instance: InstanceRecord,
-  { spec, clean }: { spec: string; clean: 'none' | 'all' },
+  { spec, clean }: { spec: string; clean: 'none' | 'system' | 'all' },
 ): void {
   const { beside } = instance
   if (beside === undefined) {

@@ -216,8 +216,15 @@ export interface UpgradeRecord {
   domains: number[]
   /** Index into `domains` of the one that is, or comes, next. */
   position: number
-  /** `removing`: all domains are done, what the end does not have goes. */
-  phase: 'preparing' | 'waiting' | 'walking' | 'verifying' | 'removing'
+  /**
+   * `removing`: all domains are done, what the end does not have goes. `halted`: a rollback that could not start an old
+   * instance; nothing more moves until somebody decides.
+   */
+  phase: 'preparing' | 'waiting' | 'walking' | 'verifying' | 'removing' | 'halted'
+  /** Domains that were down already, because of the walk whose place this one took: the first ones to be walked. */
+  inFlight?: number[]
+  /** It begins at its first domain although another may be down (Azure's way). */
+  overlap?: boolean
   /** The next domain waits for its roles' capacity floors; said once. */
   belowFloor?: true | undefined
   /** Since which revision the addresses that the end does not have are closed. */

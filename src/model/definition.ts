@@ -36,6 +36,9 @@ export interface VipAddresses {
 
 export type Command = string | readonly string[]
 
+/** Signals that a process may be told by; its keeper outlives them. */
+export type ReloadSignal = 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2'
+
 export interface RoleDefinition {
   readonly name: string
   readonly kind: 'web' | 'worker'
@@ -54,6 +57,8 @@ export interface RoleDefinition {
   readonly startup: readonly Command[]
   readonly localStorage: readonly LocalStorageDefinition[]
   readonly settings: Readonly<Record<string, string>>
+  /** Changed settings are told by a file and this signal; absent: by a restart. */
+  readonly settingsReload?: ReloadSignal
   readonly env: Readonly<Record<string, string>>
   readonly size: string | null
   /** By name; null where only a configuration gives it. */

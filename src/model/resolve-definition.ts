@@ -56,6 +56,7 @@ function resolveRole(name: string, role: RoleSource, textAt: TextAt, kindOf: Pat
       }),
     ),
     settings: texts('settings'),
+    ...(role.settingsReload === undefined ? {} : { settingsReload: role.settingsReload.signal }),
     env: texts('env'),
     size: role.size ?? null,
     certificates: mapValues(role.certificates ?? {}, resolveFiles),

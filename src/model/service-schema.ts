@@ -163,6 +163,16 @@ const Role = Type.Object(
     ),
     localStorage: Type.Optional(Named(LocalStorage)),
     settings: Type.Optional(Named(SettingValue, { description: 'Default values of settings.' })),
+    settingsReload: Type.Optional(
+      Type.Object(
+        { signal: Type.Union([Type.Literal('SIGHUP'), Type.Literal('SIGUSR1'), Type.Literal('SIGUSR2')]) },
+        {
+          ...closed,
+          description:
+            'Changed settings reach the process by $HOME/.vipswap/settings.json and this signal to its process group, without a restart.',
+        },
+      ),
+    ),
     certificates: Type.Optional(
       Named(Type.Union([...CertificateSource, Type.Null()]), {
         description: 'Certificates of https endpoints, by name. Nothing after the name: a configuration gives it.',

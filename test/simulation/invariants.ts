@@ -50,9 +50,11 @@ export class Watch {
   /** Since when a target drains, and how long it may. */
   readonly #drains = new Map<string, { since: number; allowedMs: number }>()
   /** Incarnations when a deployment's walk began; whether the mode ever let domains overlap. */
-  readonly #walks = new Map<string, { before: Map<string, number>; mayOverlap: boolean }>()
+  readonly #walks = new Map<string, { before: Map<string, number>; mayOverlap: boolean; downBefore: Set<string> }>()
   /** Instances that had not moved when a rollback began. */
   readonly #unmoved = new Map<string, Map<string, number>>()
+  /** Instances that were removed since their deployment's walk began. */
+  readonly #removed = new Set<string>()
   #routing = ''
 
   constructor(world: World, controller: SimController) {
@@ -65,6 +67,7 @@ export class Watch {
     const earlier = new Map(placed(before).map(entry => [entry.key, entry]))
     const now = placed(after)
     if (new Set(now.map(({ key }) => key)).size !== now.length) this.#fail('an instance is there twice')
+    for (const { key, instance } of now) if (instance.next === 'remove') this.#removed.add(key)
     for (const entry of now) {
       this.#place(before, after, entry, earlier.get(entry.key))
       this.#incarnation(entry, earlier.has(entry.key))
@@ -146,18 +149,21 @@ export class Watch {
     if (upgrade === null) {
       if (before?.upgrade != null && after.state !== 'deleting') {
         for (const { key, role, instance, beside } of all) {
-          if (beside) continue
+          if (beside || instance.next === 'remove') continue
           // A drained node's instances may be on their way meanwhile.
           if (instance.spec === role.target && (instance.nextSpec ?? role.target) === role.target) continue
           this.#fail(`the walk of ${after.id} is over and ${key} is on ${instance.spec}, not ${role.target}`)
         }
         for (const [key, incarnation] of this.#unmoved.get(after.id) ?? []) {
           const entry = all.find(candidate => candidate.key === key)
-          if (entry?.instance.incarnation !== incarnation)
+          // A scale beside it may have taken it away, and brought another of its name.
+          if (entry === undefined || entry.instance.next === 'remove' || this.#removed.has(key)) continue
+          if (entry.instance.incarnation !== incarnation)
             this.#fail(`the rollback restarted ${key}, which had not moved`)
         }
       }
       this.#walks.delete(after.id)
+      for (const { key, instance } of all) if (instance.next !== 'remove') this.#removed.delete(key)
       this.#unmoved.delete(after.id)
       return
     }
@@ -175,9 +181,15 @@ export class Watch {
       })
       this.#unmoved.set(after.id, new Map(still.map(({ key, instance }) => [key, instance.incarnation])))
     }
-    const walk = this.#walks.get(after.id) ?? {
+    // Suspended, everything is restarted; walked on, what had not moved may move.
+    if (upgrade.direction === 'forward' || after.state !== 'running') this.#unmoved.delete(after.id)
+    // Asked for again, a rollback starts afresh what did not start.
+    if (before?.upgrade?.phase === 'halted' && upgrade.phase !== 'halted') this.#unmoved.delete(after.id)
+    const known = this.#walks.get(after.id)
+    const walk = known ?? {
       before: new Map(placed(old, after.id).map(({ key, instance }) => [key, instance.incarnation])),
       mayOverlap: false,
+      downBefore: new Set<string>(),
     }
     this.#walks.set(after.id, walk)
     // Instances of a lost node go to others whatever is walked.
@@ -185,14 +197,28 @@ export class Watch {
       walk.mayOverlap = true
       this.#unmoved.delete(after.id)
     }
+    for (const { key, instance } of placed(old, after.id)) {
+      // Down, and not because of this walk: taken along it brings nothing down.
+      const ails =
+        instance.hopeless ||
+        (instance.next === 'remove' && instance.stage !== 'serving') ||
+        (known === undefined && instance.stage !== 'serving')
+      if (ails) walk.downBefore.add(key)
+      else if (instance.stage === 'serving') walk.downBefore.delete(key)
+    }
+    if (upgrade.overlap === true) walk.mayOverlap = true
+    // Suspended and started again, all are down because of that.
+    if (after.state !== 'running')
+      for (const { key, instance } of all) if (instance.stage !== 'serving') walk.downBefore.add(key)
     if (upgrade.mode === 'simultaneous' || upgrade.mode.startsWith('unmonitored')) walk.mayOverlap = true
-    this.#gate(before, after, state, all, new Set(placed(old, after.id).map(({ key }) => key)))
+    this.#gate(before, after, state, placed(old, after.id))
     const down = new Set(
       all
         .filter(({ key, instance, beside }) => {
           if (beside) return false
           const restarting =
             instance.stage === 'draining' || instance.stage === 'retiring' || instance.stage === 'stopping'
+          if (walk.downBefore.has(key)) return false
           if (restarting) return instance.next === 'restart'
           // What was not there before is more, not less: nothing is down because it starts.
           const moved = instance.incarnation > (walk.before.get(key) ?? instance.incarnation)
@@ -204,20 +230,13 @@ export class Watch {
       this.#fail(`${after.id}: domains ${[...down].join(' and ')} are down together`)
   }
 
-  /** A gated mode leaves a domain only on what was seen since this controller started. */
-  #gate(
-    before: DeploymentRecord | undefined,
-    after: DeploymentRecord,
-    state: FabricState,
-    all: Placed[],
-    known: ReadonlySet<string>,
-  ): void {
+  /** A gated mode leaves a domain only on what was seen since this controller started. `all`: as they were until then. */
+  #gate(before: DeploymentRecord | undefined, after: DeploymentRecord, state: FabricState, all: Placed[]): void {
     const [was, is] = [before?.upgrade, after.upgrade]
     if (was == null || is === null || was.direction !== 'forward' || is.direction !== 'forward') return
     if (is.position <= was.position || is.mode.startsWith('unmonitored')) return
     for (const { key, role, instance } of all) {
-      // What has just come to stand beside another is the next domain's.
-      if (is.roles[role.name]?.to !== instance.spec || !known.has(key)) continue
+      if (is.roles[role.name]?.to !== instance.spec || instance.next === 'remove') continue
       if (state.observed.nodes[instance.node]?.instances[key]?.state === 'ready') continue
       this.#fail(`the walk of ${after.id} went on and ${key} was not seen ready`)
     }

@@ -16,7 +16,7 @@ function shop(version: string, unchanged: Record<string, string> = {}, port = 80
       endpoints: [endpoint('http', port), endpoint('inner', 0, { internal: true })],
       settings: { colour: 'red' },
     }),
-    role('crunch', { kind: 'worker', endpoints: [], instances: 2, settings: { depth: '1' } }),
+    role('crunch', { kind: 'worker', endpoints: [], instances: 2, settings: { depth: '1' }, settingsReload: 'SIGHUP' }),
   ]
   return makeRelease('shop', version, roles, { unchanged, upgradeDomainCount: domains })
 }
@@ -132,6 +132,11 @@ export class Operator {
     this.#try(command, random.chance(0.5) ? `key-${++this.#keys}` : null, 0)
   }
 
+  /** As `submit`, until there is an answer. */
+  insist(command: Command): void {
+    this.#try(command, `key-${++this.#keys}`, -100)
+  }
+
   #try(command: Command, key: string | null, tries: number): void {
     const applied = this.#controller.command(command, key, named(command))
     this.#world.log(
@@ -174,7 +179,7 @@ export class Operator {
       return { kind: random.chance(0.5) ? 'drain' : 'undrain', service, slot, instance }
     }
     const { upgrade } = deployment
-    if (upgrade !== null && random.chance(0.75)) {
+    if (upgrade !== null && random.chance(0.5)) {
       const roll = random.next()
       if (roll < 0.4) return { kind: 'walk', service, slot }
       if (roll < 0.75) return { kind: 'rollback', service, slot, mode: random.chance(0.7) ? 'auto' : 'manual' }
@@ -197,7 +202,7 @@ export class Operator {
         package: release,
         mode: random.pick(UPGRADE_MODES),
         force: random.chance(0.8),
-        overlap: false,
+        overlap: random.chance(0.1),
         restartUnchanged: random.chance(0.2),
         policy: this.#policy(),
         ...(random.chance(0.1) ? { allowRoleChanges: false } : {}),
@@ -247,13 +252,18 @@ export class Operator {
       const certificates = { site: { id: random.pick(CERTIFICATES).id } }
       return { kind: 'configure', service, slot, configuration: { roles: { web: { certificates } } } }
     }
+    if (service === 'shop' && random.chance(0.2)) {
+      const crunch = { settings: { depth: random.pick(['1', '2']) } }
+      return { kind: 'configure', service, slot, configuration: { roles: { crunch } } }
+    }
     const web = random.chance(0.75)
       ? { instances: random.between(0, 6) }
       : {
           settings: { colour: random.pick(['red', 'green', 'blue']) },
           ...(random.chance(0.3) ? { instances: random.between(0, 6) } : {}),
         }
-    return { kind: 'configure', service, slot, configuration: { roles: { web } } }
+    const mode = random.chance(0.3) ? { mode: random.pick(UPGRADE_MODES) } : {}
+    return { kind: 'configure', service, slot, configuration: { roles: { web } }, ...mode }
   }
 
   #version(service: string): string {
@@ -282,7 +292,12 @@ export class Operator {
         }
       }
       for (const slot of ['production', 'staging'] as const) {
-        const upgrade = this.#controller.state.deployments[service.slots[slot] ?? '']?.upgrade
+        const deployment = this.#controller.state.deployments[service.slots[slot] ?? '']
+        const upgrade = deployment?.upgrade
+        // A suspended walk goes on, and a rollback that could not start an old instance is asked for again.
+        if (upgrade != null && deployment?.state === 'suspended')
+          this.submit({ kind: 'status', service: service.name, slot, status: 'Running' })
+        if (upgrade?.phase === 'halted') this.submit({ kind: 'rollback', service: service.name, slot })
         if (upgrade?.phase !== 'waiting' || upgrade.walk !== null) continue
         if (upgrade.direction === 'forward' && random.chance(0.15)) {
           this.submit({ kind: 'rollback', service: service.name, slot })

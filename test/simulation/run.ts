@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { SCRIPTS, type Step } from './scripts.ts'
 import { simulate, type Outcome } from './simulate.ts'
 
 const { values } = parseArgs({
@@ -7,6 +8,8 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     /** Every commit of every seed is a point to die at, one run each. */
     walk: { type: 'boolean', default: false },
+    /** With `walk`: the scripted meetings of operations instead of random ones. */
+    scripts: { type: 'boolean', default: false },
   },
 })
 
@@ -34,6 +37,10 @@ for (let seed = first; seed < first + Number(values.seeds); seed++) {
     continue
   }
   const busyMs = 20_000
+  if (values.scripts) {
+    for (const [name, script] of Object.entries(SCRIPTS)) walkScript(seed, name, script)
+    continue
+  }
   const whole = simulate(seed, { busyMs, kill: () => null })
   if (!count(whole)) continue
   for (let point = 1; point <= whole.commits; point++) {
@@ -43,6 +50,20 @@ for (let seed = first; seed < first + Number(values.seeds); seed++) {
     break
   }
 }
+/** Dies at every commit of a script, on either side of the disk. */
+function walkScript(seed: number, name: string, script: readonly Step[]): void {
+  const busyMs = 15_000
+  const whole = simulate(seed, { busyMs, script, kill: () => null })
+  if (!count(whole)) return
+  for (let point = 1; point <= whole.commits; point++) {
+    for (const side of ['before', 'after'] as const) {
+      if (count(simulate(seed, { busyMs, script, kill: commit => (commit === point ? side : null) }))) continue
+      process.stdout.write(`${name}: killed ${side} commit ${point}\n`)
+      return
+    }
+  }
+}
+
 for (const kind of Object.keys(operations).toSorted())
   process.stdout.write(`${String(operations[kind]).padStart(8)} ${kind}\n`)
 const seconds = (performance.now() - begun) / 1000

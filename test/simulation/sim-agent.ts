@@ -310,6 +310,7 @@ function observe(key: string, local: Local): InstanceObservation {
   return {
     key,
     incarnation,
+    ...(local.wanted?.spec.id === undefined ? {} : { spec: local.wanted.spec.id }),
     attempt: incarnation === local.incarnation ? local.attempt : 0,
     state: busy && local.sticky !== null ? local.sticky : local.state,
     version: local.wanted?.spec.version ?? '',

@@ -4,6 +4,7 @@ import { Operator, RELEASES, named } from './operator.ts'
 import { SimAgent } from './sim-agent.ts'
 import { SimController, type KillPlan } from './sim-controller.ts'
 import { SimProxies } from './sim-proxy.ts'
+import type { Step } from './scripts.ts'
 import { World } from './world.ts'
 
 export interface Options {
@@ -11,6 +12,8 @@ export interface Options {
   readonly kill?: KillPlan
   /** How long commands and faults go on, in simulated milliseconds. */
   readonly busyMs?: number
+  /** Asked for instead of what comes to the operator's mind, and no other faults. */
+  readonly script?: readonly Step[]
 }
 
 export interface Outcome {
@@ -37,8 +40,12 @@ export function simulate(seed: number, options: Options = {}): Outcome {
   try {
     start(world, controller)
     const busyMs = options.busyMs ?? random.between(15_000, 60_000)
-    commands(world, operator)
-    faults(world, controller, random.pick([0, 1, 1, 4]))
+    if (options.script === undefined) {
+      commands(world, operator)
+      faults(world, controller, random.pick([0, 1, 1, 4]))
+    } else {
+      for (const { at, command } of options.script) world.after(at, () => operator.insist(command))
+    }
     world.run(busyMs)
     comeToRest(world, controller, operator)
     checkRest(world, controller)
@@ -119,6 +126,7 @@ function checkRest(world: World, controller: SimController): void {
   const { state } = controller
   for (const operation of Object.values(state.operations)) {
     if (operation.status === 'InProgress') world.fail(`${operation.kind} ${operation.id} never ends: ${operation.step}`)
+    if (operation.receipt === null) world.fail(`${operation.kind} ${operation.id} has no receipt`)
   }
   for (const deployment of Object.values(state.deployments)) {
     if (deployment.upgrade !== null) world.fail(`the walk of ${deployment.id} never ends: ${deployment.upgrade.phase}`)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { SCRIPTS } from './scripts.ts'
 import { simulate, type Outcome } from './simulate.ts'
 
 const BUSY_MS = 10_000
@@ -27,6 +28,19 @@ t.test('a controller that dies at any one commit of a run is taken over', async 
     simulate(7, { busyMs: 6000, kill: commit => (commit === index + 1 ? (index % 2 ? 'before' : 'after') : null) }),
   )
   t.strictSame(violations(outcomes), [])
+})
+
+t.test('a controller that dies at any third step of any operation is taken over', async t => {
+  for (const [name, script] of Object.entries(SCRIPTS)) {
+    const whole = simulate(1, { busyMs: 12_000, script, kill: () => null })
+    t.equal(whole.violation, null, name)
+    const outcomes: Outcome[] = []
+    for (let point = 1; point <= whole.commits; point += 3) {
+      const side = point % 2 === 0 ? 'before' : 'after'
+      outcomes.push(simulate(1, { busyMs: 12_000, script, kill: commit => (commit === point ? side : null) }))
+    }
+    t.strictSame(violations(outcomes), [], name)
+  }
 })
 
 t.test('the same seed gives the same run', async t => {

@@ -59,8 +59,10 @@ export function slotRoutes(app: AdminApp, context: AdminContext): void {
     accept(context, { kind: 'rollback', ...request.params, ...request.body }, request, reply),
   )
   app.post(`${PATH}/configuration`, { schema: { ...mutation, body: ConfigurationBody } }, async (request, reply) => {
-    const { configuration, certificates } = readConfiguration(request.body.configuration)
-    return accept(context, { kind: 'configure', ...request.params, configuration }, request, reply, certificates)
+    const { configuration: sent, ...body } = request.body
+    const { configuration, certificates } = readConfiguration(sent)
+    const command = { kind: 'configure', ...request.params, ...body, configuration } as const
+    return accept(context, command, request, reply, certificates)
   })
   app.post(`${PATH}/status`, { schema: { ...mutation, body: StatusBody } }, async (request, reply) =>
     accept(context, { kind: 'status', ...request.params, ...request.body }, request, reply),

@@ -1,17 +1,27 @@
 import type { Command } from 'commander'
 import { VipswapError } from '../../core/errors.ts'
+import type { UpgradeMode } from '../../model/states.ts'
 import { readConfigurationFile } from '../configuration-file.ts'
 import { finish } from '../finish.ts'
-import { act, type VerbContext } from '../verb.ts'
+import { act, modeOption, type VerbContext } from '../verb.ts'
 
 /** `config apply`, `scale`. */
 export function configureVerbs(program: Command, context: VerbContext): void {
   const config = program.command('config').description('the configuration of a deployment')
   const apply = config.command('apply <file>').description('apply a service configuration without a new package')
-  act(apply, context, async (session, _flags, [path = '']) => {
+  apply.addOption(modeOption())
+  act<{ mode?: UpgradeMode }>(apply, context, async (session, { mode }, [path = '']) => {
     const configuration = await readConfigurationFile(path)
     const service = await session.service()
-    await finish(session, await session.client.configure(service, session.slot, { configuration }, session.how))
+    await finish(
+      session,
+      await session.client.configure(
+        service,
+        session.slot,
+        { configuration, ...(mode === undefined ? {} : { mode }) },
+        session.how,
+      ),
+    )
   })
 
   const scale = program.command('scale <role=count...>').description('change how many instances roles have')

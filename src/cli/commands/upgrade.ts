@@ -79,7 +79,7 @@ export function upgradeOptions(command: Command): Command {
     .option('--force', 'go on although local data may be lost')
     .option('--restart-unchanged', 'upgrade roles that did not change, too')
     .option('--no-role-changes', 'keep roles that the package lacks, refuse changed ones')
-    .option('--overlap', 'a superseding walk may take a second domain down (none supersedes yet)')
+    .option('--overlap', 'over a running upgrade: begin at once, even if a second domain goes down (as Azure does)')
 }
 
 export async function upgradeBody(flags: UpgradeFlags): Promise<Omit<UpgradeBody, 'package'>> {

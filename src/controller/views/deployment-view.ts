@@ -10,10 +10,11 @@ import { coresOf } from '../../fabric/quota.ts'
 import { rolesOf } from '../../fabric/project.ts'
 import { Refused } from '../../fabric/refusal.ts'
 import type { DeploymentRecord, FabricState, RoleRecord, UpgradeRecord } from '../../fabric/state.ts'
-import { requireUpgradable } from '../../fabric/upgrade/accept.ts'
+import { admit, lockedBy } from '../../fabric/admit.ts'
+import { takeOver } from '../../fabric/upgrade/accept.ts'
 import { waitsForWalk } from '../../fabric/upgrade/gate.ts'
 import { floorReason } from '../../fabric/upgrade/floor.ts'
-import { rollbackBlockedBy } from '../../fabric/upgrade/rollback.ts'
+import { rollbackBlock } from '../../fabric/upgrade/may-roll-back.ts'
 import { domainsAt } from '../../fabric/upgrade/walk.ts'
 import type { Slot } from '../../model/common.ts'
 import type { UpgradePolicy } from '../../model/upgrade-policy.ts'
@@ -28,7 +29,7 @@ export function viewDeployment(
   now: Moment,
 ): DeploymentView {
   const roles = rolesOf(state, deployment.id)
-  const blocked = rollbackBlockedBy(deployment, roles)
+  const blocked = rollbackBlock(new Draft(state, now), deployment)
   return {
     id: deployment.id,
     service: deployment.service,
@@ -41,9 +42,9 @@ export function viewDeployment(
     upgradeDomainCount: deployment.upgradeDomainCount,
     effectiveUpgradeDomainCount: domainsOf(roles).length,
     platform: platformOf(roles),
-    locked: isLocked(state, deployment),
+    locked: lockedBy(new Draft(state, now), deployment) !== null,
     rollbackAllowed: blocked === null,
-    ...(blocked === null ? {} : { rollbackBlockedBy: blocked }),
+    ...(blocked === null ? {} : { rollbackBlockedBy: blocked.message }),
     ...(deployment.upgrade === null
       ? {}
       : { upgradeStatus: viewUpgrade(state, deployment, deployment.upgrade, roles) }),
@@ -52,18 +53,6 @@ export function viewDeployment(
     roles: roles.map(role => viewRole(state, deployment, role, now)),
     instances: roles.flatMap(role => role.instances.map(instance => viewInstance(state, role, instance))),
   }
-}
-
-/** Held by an operation that must end before another may begin; a walk does not lock (Cloud Services, "Locked"). */
-function isLocked(state: FabricState, deployment: DeploymentRecord): boolean {
-  return Object.values(state.operations).some(
-    operation =>
-      operation.status === 'InProgress' &&
-      operation.deployments.includes(deployment.id) &&
-      operation.kind !== 'upgrade' &&
-      operation.kind !== 'walk' &&
-      operation.kind !== 'rollback',
-  )
 }
 
 function statusOf(deployment: DeploymentRecord, roles: readonly RoleRecord[]): DeploymentStatus {
@@ -127,7 +116,7 @@ function viewUpgrade(
   roles: readonly RoleRecord[],
 ): UpgradeStatusView {
   const type = upgrade.mode === 'simultaneous' ? 'Simultaneous' : upgrade.mode.endsWith('manual') ? 'Manual' : 'Auto'
-  const during = upgrade.phase === 'walking' || upgrade.phase === 'verifying'
+  const during = upgrade.phase === 'walking' || upgrade.phase === 'verifying' || upgrade.phase === 'halted'
   const waitingFor = waitingOf(upgrade, policy, roles)
   const current = upgrade.domains[upgrade.position] ?? upgrade.domains.at(-1) ?? 0
   const together = upgrade.mode === 'simultaneous'
@@ -192,6 +181,8 @@ function waitingOf(upgrade: UpgradeRecord, policy: UpgradePolicy, roles: readonl
         : floorReason(upgrade, policy, roles, domainsAt(upgrade))
     case 'removing':
       return 'what the new version does not have to drain and stop'
+    case 'halted':
+      return 'a fresh `vipswap upgrade`, or `vipswap rollback` again: an old instance did not start'
     case 'walking':
     case 'verifying': {
       const busy = roles.flatMap(role =>
@@ -218,11 +209,10 @@ function actionsOf(
       ? { allowed: false, code: outcome.refusal.code, reason: outcome.refusal.message }
       : { allowed: true }
   }
-  const upgradable = attempt(() => requireUpgradable(new Draft(state, now), deployment))
   return {
     swap: ask({ kind: 'swap', service: deployment.service }),
-    upgrade: upgradable,
-    scale: upgradable,
+    upgrade: attempt(() => takeOver(new Draft(state, now), deployment, 'upgrade')),
+    scale: attempt(() => admit(new Draft(state, now), deployment, 'scale')),
     walk: ask({ kind: 'walk', ...about }),
     rollback: ask({ kind: 'rollback', ...about }),
     suspend: ask({ kind: 'status', ...about, status: 'Suspended' }),

@@ -102,8 +102,8 @@ function nodeProgress(state: FabricState, node: string): OperationView['progress
 }
 
 function upgradeOf(state: FabricState, operation: OperationRecord): UpgradeRecord | null {
-  if (operation.kind !== 'upgrade' && operation.kind !== 'walk' && operation.kind !== 'rollback') return null
-  return state.deployments[operation.deployments[0] ?? '']?.upgrade ?? null
+  const upgrade = state.deployments[operation.deployments[0] ?? '']?.upgrade ?? null
+  return upgrade?.operation === operation.id || upgrade?.walk === operation.id ? upgrade : null
 }
 
 function walkProgress(

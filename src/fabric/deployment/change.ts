@@ -8,18 +8,20 @@ import type {
 import type { OperationKind } from '../../contracts/api.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { addInstance, isReady, specOf, startAgain, takeDown } from '../instances.ts'
+import { admit } from '../admit.ts'
+import { isReady, keepUp, specOf, startAgain, takeDown } from '../instances.ts'
 import { requireDeployment, requireService } from '../lookup.ts'
-import { beginOperation, clearTheWay, endOperation, enterStep, requireFree } from '../operations.ts'
+import { beginOperation, endOperation, enterStep } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
-import { needsOf, roomBlockers } from '../room.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type OperationRecord } from '../state.ts'
-import { beginUpgrade, differs, requireUpgradable, type Wish } from '../upgrade/accept.ts'
-import { coresInUse, quotaBlockers } from '../quota.ts'
-import { changedCertificates, configurationOf } from '../certificates.ts'
+import { beginUpgrade, differs, takeOver, type Wish } from '../upgrade/accept.ts'
+import { latestEnd } from '../upgrade/supersede.ts'
+import { advanceUpgrade, pauseWalk } from '../upgrade/walk.ts'
+import { changedCertificates } from '../certificates.ts'
 import type { Configuration } from '../../model/definition.ts'
-import { applyCertificates, shownConflicts } from './renew.ts'
+import { applyCertificates } from './renew.ts'
+import { acceptScale, advanceScale, changedCounts } from './scale.ts'
 import { forgetIfGone, removeInstances } from './create.ts'
 
 function begin(
@@ -40,16 +42,10 @@ function begin(
   })
 }
 
-function requireNoPreparedSwap(draft: Draft, service: string): void {
-  if (draft.services.get(service)?.prepared)
-    refuse('operation_in_progress', 'a swap is prepared: commit or cancel it first')
-}
-
 /** Accepts the removal of a deployment; also while something else is done to it, which it ends. */
 export function acceptDelete(draft: Draft, command: DeleteCommand): string {
   const deployment = requireDeployment(draft, command.service, command.slot)
-  requireNoPreparedSwap(draft, command.service)
-  clearTheWay(draft, deployment.id)
+  admit(draft, deployment, 'delete')
   const operation = begin(
     draft,
     'delete',
@@ -83,18 +79,15 @@ export function acceptDeleteService(draft: Draft, command: DeleteServiceCommand)
   return operation.id
 }
 
-/** Suspends (drain, stop, keep the place) or starts a whole deployment. */
+/** Suspends (drain, stop, keep the place) or starts a whole deployment; a walk pauses meanwhile. */
 export function acceptStatus(draft: Draft, command: StatusCommand): string {
   const seen = requireDeployment(draft, command.service, command.slot)
-  requireNoPreparedSwap(draft, command.service)
-  requireFree(draft, [seen.id])
-  if (seen.upgrade !== null)
-    refuse('upgrade_in_progress', 'an upgrade is not complete: finish it or roll it back first')
   const suspend = command.status === 'Suspended'
-  if (seen.state === (suspend ? 'suspended' : 'running')) {
+  const kind = suspend ? 'suspend' : 'start'
+  admit(draft, seen, kind)
+  if (suspend ? seen.state === 'suspended' : seen.state !== 'suspended' && seen.state !== 'suspending') {
     refuse('nothing_to_do', `deployment ${seen.id} is ${seen.state} already`)
   }
-  const kind = suspend ? 'suspend' : 'start'
   const operation = begin(
     draft,
     kind,
@@ -104,13 +97,19 @@ export function acceptStatus(draft: Draft, command: StatusCommand): string {
     `${kind} ${seen.id} in ${command.slot}`,
   )
   const deployment = draft.deployments.edit(seen.id)
-  if (deployment !== undefined) deployment.state = suspend ? 'suspending' : 'starting'
+  if (deployment !== undefined) {
+    deployment.state = suspend ? 'suspending' : 'starting'
+    if (suspend) pauseWalk(draft, deployment)
+  }
   for (const { name } of draft.rolesOf(seen.id)) {
     const role = draft.roles.edit(roleKey(seen.id, name))
     if (role === undefined) continue
     for (const instance of role.instances) {
+      // What is planned comes with its walk.
+      if (instance.next === 'remove' || instance.stage === 'planned') continue
       if (suspend) takeDown(draft, instance, { kind: 'stop' })
       else if (instance.stage === 'stopped') startAgain(draft, role, instance)
+      else if (!keepUp(draft, instance)) takeDown(draft, instance, { kind: 'restart', spec: instance.spec })
     }
   }
   return operation.id
@@ -122,25 +121,20 @@ export function acceptStatus(draft: Draft, command: StatusCommand): string {
  */
 export function acceptConfigure(draft: Draft, command: ConfigureCommand): string {
   const seen = requireDeployment(draft, command.service, command.slot)
-  const release = requireRelease(draft.releases, seen.package)
+  const latest = latestEnd(seen)
+  const release = requireRelease(draft.releases, latest.package)
   // A role may be of an earlier package than the deployment's, and the latter may not have it.
   const definitions = Object.fromEntries(
     draft.rolesOf(seen.id).map(role => [role.name, specOf(role, role.target).definition]),
   )
-  const certificates = changedCertificates(configurationOf(seen), command.configuration)
-  if (certificates.length > 0 && onlyCertificates(command.configuration)) {
-    requireNoPreparedSwap(draft, command.service)
-    if (seen.state === 'pending' || seen.state === 'deleting') requireUpgradable(draft, seen)
-    refuseIfAny(checkConfiguration(definitions, command.configuration))
+  const certificates = changedCertificates(latest.configuration, command.configuration)
+  refuseIfAny(checkConfiguration(definitions, command.configuration))
+  const renew = (): string => {
+    admit(draft, seen, 'certificates')
     return applyCertificates(draft, seen.id, command.configuration, certificates)
   }
-  requireUpgradable(draft, seen)
-  refuseIfAny(checkConfiguration(definitions, command.configuration))
-  const configuration = mergeConfiguration(seen.configuration, command.configuration)
-  const counts = Object.entries(command.configuration.roles).flatMap(([name, { instances }]) => {
-    const running = draft.roles.get(roleKey(seen.id, name))?.instances.length
-    return instances === undefined || instances === running ? [] : [{ name, instances }]
-  })
+  if (certificates.length > 0 && onlyCertificates(command.configuration)) return renew()
+  const counts = changedCounts(draft, seen.id, command.configuration)
   const settings = Object.values(command.configuration.roles).some(role => Object.keys(role.settings ?? {}).length > 0)
   const fronted = counts.find(({ name }) => (own(definitions, name)?.upstreams.length ?? 0) > 0)
   if (fronted !== undefined) {
@@ -149,38 +143,23 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
       `role ${fronted.name} fronts what its \`upstreams\` list: deploy a package that lists others`,
     )
   }
-  if (counts.length === 0 || settings) {
-    const wish: Wish = {
-      mode: 'auto',
-      role: null,
-      restartUnchanged: false,
-      ownPackages: true,
-      allowRoleChanges: true,
-      label: seen.label,
-    }
-    if (!differs(draft, seen.id, release, configuration, wish)) {
-      if (certificates.length === 0) refuse('nothing_to_do', `nothing in it differs from what ${seen.id} has already`)
-      return applyCertificates(draft, seen.id, command.configuration, certificates)
-    }
+  if (counts.length > 0 && !settings) return acceptScale(draft, command, seen, counts)
+  const configuration = mergeConfiguration(latest.configuration, command.configuration)
+  const wish: Wish = {
+    mode: command.mode ?? 'auto',
+    role: null,
+    restartUnchanged: false,
+    overlap: false,
+    ownPackages: true,
+    allowRoleChanges: true,
+    label: latest.label,
+  }
+  if (differs(draft, seen.id, release, configuration, wish)) {
+    takeOver(draft, seen, 'configure')
     return beginUpgrade(draft, seen.id, release, configuration, wish)
   }
-  const operation = begin(
-    draft,
-    'scale',
-    command,
-    seen,
-    'scaling',
-    `scale ${seen.id}: ${counts.map(({ name, instances }) => `${name}=${instances}`).join(', ')}`,
-  )
-  const cores = coresInUse(draft)
-  const deployment = draft.deployments.edit(seen.id)
-  if (deployment !== undefined) deployment.configuration = configuration
-  refuseIfAny(shownConflicts(draft, command.service))
-  const needs = needsOf(draft)
-  for (const { name, instances } of counts) scaleRole(draft, seen, name, instances, operation)
-  refuseIfAny(quotaBlockers(draft, cores))
-  refuseIfAny(roomBlockers(draft, needs))
-  return operation.id
+  if (certificates.length > 0) return renew()
+  refuse('nothing_to_do', `nothing in it differs from what ${seen.id} has, or is told to have, already`)
 }
 
 function onlyCertificates(configuration: Configuration): boolean {
@@ -189,29 +168,10 @@ function onlyCertificates(configuration: Configuration): boolean {
   )
 }
 
-/** Out: the next indices start. In: the highest indices go, drained first. */
-function scaleRole(
-  draft: Draft,
-  deployment: Readonly<DeploymentRecord>,
-  name: string,
-  wanted: number,
-  operation: OperationRecord,
-): void {
-  const role = draft.roles.edit(roleKey(deployment.id, name))
-  if (role === undefined) return
-  operation.from[name] = String(role.instances.length)
-  operation.to[name] = String(wanted)
-  const suspended = deployment.state === 'suspended'
-  for (let index = role.instances.length; index < wanted; index++) {
-    addInstance(draft, role, index, deployment.upgradeDomainCount, suspended ? 'stopped' : 'starting')
-  }
-  for (const instance of role.instances) if (instance.index >= wanted) takeDown(draft, instance, { kind: 'remove' })
-}
-
 /** One instance down in good order and up again; `reimage` also gives it fresh files. */
 export function acceptInstance(draft: Draft, command: InstanceCommand): string {
   const seen = requireDeployment(draft, command.service, command.slot)
-  requireUpgradable(draft, seen)
+  admit(draft, seen, 'reboot', command.instance)
   const role = draft
     .rolesOf(seen.id)
     .find(candidate => candidate.instances.some(instance => instance.id === command.instance))
@@ -221,6 +181,9 @@ export function acceptInstance(draft: Draft, command: InstanceCommand): string {
   if (instance === undefined) {
     const known = draft.rolesOf(seen.id).flatMap(candidate => candidate.instances.map(({ id }) => id))
     refuse('instance_not_found', `there is no instance "${command.instance}"; there are ${known.join(', ')}`)
+  }
+  if (instance.next === 'remove') {
+    refuse('operation_in_progress', `${command.instance} is on its way out (\`vipswap scale\`)`)
   }
   const operation = begin(
     draft,
@@ -243,7 +206,8 @@ export function acceptInstance(draft: Draft, command: InstanceCommand): string {
 export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>): void {
   const id = operation.deployments[0]
   if (id === undefined) return
-  const instances = draft.rolesOf(id).flatMap(role => role.instances)
+  // What is planned comes with its walk, which goes on after the start.
+  const instances = draft.rolesOf(id).flatMap(role => role.instances.filter(({ stage }) => stage !== 'planned'))
   switch (operation.kind) {
     case 'delete':
       if (forgetIfGone(draft, id)) enterStep(draft, operation.id, 'publishing')
@@ -255,19 +219,13 @@ export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>
       if (instances.every(isReady)) settle(draft, operation, 'running')
       else failIfHopeless(draft, operation, id, instances)
       break
-    case 'scale': {
-      const scaled = Object.entries(operation.to).map(([name, count]) => ({
-        there: draft.roles.get(roleKey(id, name))?.instances ?? [],
-        from: Number(operation.from[name]),
-        count: Number(count),
-      }))
-      // Only what this operation brings is its business: a scale must be able to remove what does not start.
-      const added = scaled.flatMap(({ there, from }) => there.filter(instance => instance.index >= from))
-      const counted = scaled.every(({ there, count }) => there.length === count)
-      if (counted && added.every(isReady)) enterStep(draft, operation.id, 'publishing')
-      else failIfHopeless(draft, operation, id, added)
+    case 'scale':
+      advanceScale(draft, operation)
       break
-    }
+    case 'rollback':
+      // Of a scale; that of a walk is moved with the walk.
+      if (operation.step === 'scaling') advanceScale(draft, operation)
+      break
     case 'reboot':
     case 'reimage': {
       const instance = instances.find(candidate => candidate.id === operation.instance)
@@ -283,7 +241,6 @@ export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>
     case 'swap':
     case 'upgrade':
     case 'walk':
-    case 'rollback':
       break
   }
 }
@@ -292,6 +249,8 @@ function settle(draft: Draft, operation: Readonly<OperationRecord>, state: 'susp
   const deployment = draft.deployments.edit(operation.deployments[0] ?? '')
   if (deployment !== undefined) deployment.state = state
   enterStep(draft, operation.id, 'publishing')
+  // A walk that waited for it goes on with the same change.
+  if (deployment !== undefined) advanceUpgrade(draft, deployment.id)
 }
 
 function failIfHopeless(
@@ -308,4 +267,5 @@ function failIfHopeless(
     code: 'start_failed',
     message: `${hopeless.map(instance => instance.id).join(', ')} did not start; see \`vipswap logs ${hopeless[0]?.id ?? ''}\``,
   })
+  advanceUpgrade(draft, id)
 }

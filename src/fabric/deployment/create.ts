@@ -2,7 +2,8 @@ import type { CreateCommand } from '../../contracts/command.ts'
 import type { Draft } from '../draft.ts'
 import { allAcknowledged } from '../acknowledgements.ts'
 import { isReady, takeDown } from '../instances.ts'
-import { beginOperation, clearTheWay, endOperation, enterStep } from '../operations.ts'
+import { admit } from '../admit.ts'
+import { beginOperation, endOperation, enterStep } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { needsOf, roomBlockers } from '../room.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
@@ -68,7 +69,8 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
   // Before anything is stopped or bound.
   const prospect = withDeployment(draft, service, command.slot, deployment.id)
   refuseIfAny(addressConflicts(draft, prospect, prospect.listeners))
-  if (occupant !== null) clearTheWay(draft, occupant)
+  const replaced = occupant === null ? undefined : draft.deployments.get(occupant)
+  if (replaced !== undefined) admit(draft, replaced, 'replace')
   const operation = beginOperation(draft, {
     kind: 'create',
     service: command.service,

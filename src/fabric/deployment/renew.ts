@@ -6,6 +6,7 @@ import type { Draft } from '../draft.ts'
 import { beginOperation } from '../operations.ts'
 import { refuse, refuseIfAny, type Blocker } from '../refusal.ts'
 import { mergeConfiguration } from '../specs.ts'
+import type { DeploymentRecord } from '../state.ts'
 import { certificateConflicts } from './conflicts.ts'
 import { facesOf } from './faces.ts'
 
@@ -20,16 +21,8 @@ export function applyCertificates(
   configuration: Configuration,
   changed: readonly string[],
 ): string {
-  const deployment = draft.deployments.edit(id)
-  if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${id}`)
-  const { service } = deployment
   const before = idsOf(draft, id)
-  deployment.configuration = mergeConfiguration(deployment.configuration, configuration)
-  if (deployment.upgrade !== null) {
-    const { from, to } = deployment.upgrade
-    deployment.upgrade.from = { ...from, configuration: mergeConfiguration(from.configuration, configuration) }
-    deployment.upgrade.to = { ...to, configuration: mergeConfiguration(to.configuration, configuration) }
-  }
+  const { service } = adoptConfiguration(draft, id, configuration)
   refuseIfAny(shownConflicts(draft, service))
   const slot: Slot = draft.services.get(service)?.slots.staging === id ? 'staging' : 'production'
   const operation = beginOperation(draft, {
@@ -47,6 +40,19 @@ export function applyCertificates(
     operation.to[name] = own(after, name) ?? null
   }
   return operation.id
+}
+
+/** Writes what is changed at once into a deployment's configuration; while it is walked, into both ends of the walk. */
+export function adoptConfiguration(draft: Draft, id: string, configuration: Configuration): Readonly<DeploymentRecord> {
+  const deployment = draft.deployments.edit(id)
+  if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${id}`)
+  deployment.configuration = mergeConfiguration(deployment.configuration, configuration)
+  if (deployment.upgrade !== null) {
+    const { from, to } = deployment.upgrade
+    deployment.upgrade.from = { ...from, configuration: mergeConfiguration(from.configuration, configuration) }
+    deployment.upgrade.to = { ...to, configuration: mergeConfiguration(to.configuration, configuration) }
+  }
+  return deployment
 }
 
 /** `role/certificate` → id, of all that a deployment has. */

@@ -2,11 +2,11 @@ import { assertNever } from '../../core/errors.ts'
 import type { SwapCommand } from '../../contracts/command.ts'
 import { SLOTS } from '../../model/common.ts'
 import type { Draft } from '../draft.ts'
-import { isReady } from '../instances.ts'
+import { isReady, specOf } from '../instances.ts'
 import { requireService } from '../lookup.ts'
 import { beginOperation, endOperation, operationsOn } from '../operations.ts'
 import { refuse, refuseIfAny, type Blocker } from '../refusal.ts'
-import type { ServiceRecord } from '../state.ts'
+import { roleKey, type ServiceRecord } from '../state.ts'
 import { swapWarnings } from '../version-path.ts'
 import { describeWalk } from '../upgrade/gate.ts'
 import { certificateConflicts } from './conflicts.ts'
@@ -56,17 +56,48 @@ export function swapPreflight(
   warnings.push(...swapWarnings(draft, production, staging))
   const swapped = { ...service, slots: { production: staging, staging: production } }
   blockers.push(...certificateConflicts(draft, swapped, facesOf(draft, swapped)))
-  const instances = draft.rolesOf(staging).flatMap(role => role.instances)
-  const ready = instances.filter(isReady).length
-  if (instances.length > 0 && ready === 0) {
-    blockers.push({
-      code: 'not_ready',
-      message: `no instance of ${staging} in staging is ready: \`vipswap status\` says why`,
-    })
-  } else if (ready < instances.length) {
-    warnings.push(`${ready} of ${instances.length} instances of ${staging} are ready`)
-  }
+  compareCapacity(draft, production, staging, blockers, warnings)
   return { blockers, warnings }
+}
+
+/**
+ * Who would answer: a role that callers reach and of which nothing is ready in staging blocks; what is only less than all,
+ * or less than production has now, warns.
+ */
+function compareCapacity(
+  draft: Draft,
+  production: string | null,
+  staging: string,
+  blockers: Blocker[],
+  warnings: string[],
+): void {
+  const roles = draft.rolesOf(staging)
+  const readyOf = (id: string, name: string): number =>
+    (draft.roles.get(roleKey(id, name))?.instances ?? []).filter(isReady).length
+  const blocked = (message: string): void => {
+    blockers.push({ code: 'not_ready', message: `${message}: \`vipswap status --slot staging\` says why` })
+  }
+  const instances = roles.flatMap(role => role.instances)
+  if (instances.length > 0 && !instances.some(isReady)) {
+    blocked(`no instance of ${staging} in staging is ready`)
+    return
+  }
+  for (const role of roles) {
+    const ready = readyOf(staging, role.name)
+    const total = role.instances.length
+    const reached = specOf(role, role.target).definition.endpoints.some(({ internal }) => !internal)
+    if (total > 0 && ready === 0 && reached) {
+      blocked(`no instance of role ${role.name} of ${staging} in staging is ready`)
+    } else if (ready < total) {
+      warnings.push(`role ${role.name}: ${ready} of ${total} instances of ${staging} are ready`)
+    }
+    const now = production === null ? 0 : readyOf(production, role.name)
+    if (ready < now && ready > 0) {
+      warnings.push(
+        `role ${role.name}: production goes from ${now} ready instances to ${ready}; \`vipswap scale ${role.name}=${now} --slot staging\` first`,
+      )
+    }
+  }
 }
 
 /** Same endpoints on both sides (Azure asks for the same number; addresses stay, so protocol and port must match too). */

@@ -6,7 +6,8 @@ import type { UpgradePolicySource } from '../../model/upgrade-policy-schema.ts'
 import { DEFAULT_UPGRADE_POLICY, resolvePolicy } from '../../model/upgrade-policy.ts'
 import type { UpgradeMode } from '../../model/states.ts'
 import type { Draft } from '../draft.ts'
-import { beginOperation, requireFree } from '../operations.ts'
+import { admit } from '../admit.ts'
+import { beginOperation } from '../operations.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { needsOf, roomBlockers } from '../room.ts'
@@ -26,13 +27,14 @@ import { claimAddresses } from './addresses.ts'
 import { forbiddenChanges } from './changes.ts'
 import { changesEndpoints, createRole, leaves } from './roles.ts'
 import { applyCertificates, shownConflicts } from '../deployment/renew.ts'
-import { changedCertificates, missingCertificates } from '../certificates.ts'
+import { changedCertificates, configurationOf, missingCertificates } from '../certificates.ts'
 import { unhealthyNow } from '../health/evaluate.ts'
 import { healthOf } from '../health/report.ts'
 import { requirePolicy } from './accept-policy.ts'
 import { freshClocks } from './clocks.ts'
 import { oneDomainNote } from './floor.ts'
 import { describeWalk } from './gate.ts'
+import { isComposed, mustMove, orderOfDomains, supersede, wholeEnd, wholeSpec } from './supersede.ts'
 
 /** The mode of an upgrade that names none. */
 export const DEFAULT_MODE: UpgradeMode = 'monitored'
@@ -40,7 +42,7 @@ export const DEFAULT_MODE: UpgradeMode = 'monitored'
 /** Accepts an in-place upgrade, or refuses and changes nothing. Answers the operation's id. */
 export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
   const deployment = requireDeployment(draft, command.service, command.slot)
-  requireUpgradable(draft, deployment)
+  takeOver(draft, deployment, 'upgrade')
   const release = requireRelease(draft.releases, command.package)
   if (command.role !== undefined && own(release.definition.roles, command.role) === undefined) {
     refuse(
@@ -61,12 +63,13 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
     mode: command.mode ?? DEFAULT_MODE,
     role: command.role ?? null,
     restartUnchanged: command.restartUnchanged,
+    overlap: command.overlap,
     ownPackages: false,
     allowRoleChanges: leave.allowRoleChanges,
     label: command.label ?? release.definition.version,
     policy: command.policy ?? {},
   }
-  const certificates = changedCertificates(deployment.configuration, configuration)
+  const certificates = changedCertificates(configurationOf(deployment), configuration)
   if (certificates.length > 0 && !differs(draft, deployment.id, release, configuration, wish)) {
     return applyCertificates(draft, deployment.id, command.configuration ?? { roles: {} }, certificates)
   }
@@ -80,42 +83,34 @@ export function compareWith(
   release: Release,
   { role, configuration }: Pick<UpgradeCommand, 'role' | 'configuration'>,
 ): Comparison {
+  const latest = configurationOf(deployment)
   return {
     deployment,
     roles: draft.rolesOf(deployment.id),
     release,
-    configuration:
-      configuration === undefined
-        ? deployment.configuration
-        : mergeConfiguration(deployment.configuration, configuration),
+    configuration: configuration === undefined ? latest : mergeConfiguration(latest, configuration),
     only: role ?? null,
   }
 }
 
-/** Is the deployment in a state from which a walk may begin? Refuses if not. */
-export function requireUpgradable(draft: Draft, deployment: Readonly<DeploymentRecord>): void {
-  if (deployment.upgrade !== null) {
-    refuse('upgrade_in_progress', describeWalk(deployment.upgrade))
-  }
-  requireFree(draft, [deployment.id])
-  if (deployment.state !== 'running' && deployment.state !== 'deploying') {
-    refuse('not_running', `deployment ${deployment.id} is ${deployment.state}: \`vipswap start\` it first`)
-  }
-  const service = draft.services.get(deployment.service)
-  if (service?.prepared) refuse('operation_in_progress', 'a swap is prepared: commit or cancel it first')
-  // One walk at a time per service, over both slots.
-  const walking = Object.values(service?.slots ?? {}).find(
-    id => id !== null && id !== deployment.id && draft.deployments.get(id)?.upgrade,
-  )
-  if (walking)
-    refuse('upgrade_in_progress', `deployment ${walking} of the same service is being upgraded: one walk at a time`)
+/**
+ * Takes a deployment over for a walk: refuses where one may not begin, ends what it supersedes (but for the walk that
+ * runs: its successor knows where that leads).
+ */
+export function takeOver(draft: Draft, seen: Readonly<DeploymentRecord>, verb: 'upgrade' | 'configure'): void {
+  admit(draft, seen, verb)
+  if (seen.state !== 'deploying' && seen.state !== 'starting') return
+  const deployment = draft.deployments.edit(seen.id)
+  if (deployment !== undefined) deployment.state = 'running'
 }
 
 export interface Wish {
   mode: UpgradeMode
   role: string | null
   restartUnchanged: boolean
-  /** Each role stays on the package it runs, which need not be the deployment's after an upgrade of one role. */
+  /** Over a running walk: begin with the first domain although another may be down. */
+  overlap: boolean
+  /** A change of settings: each role stays on the package it runs, which need not be the deployment's after an upgrade of one role. */
   ownPackages: boolean
   /** Off: roles that the release does not have are kept. */
   allowRoleChanges: boolean
@@ -165,7 +160,7 @@ function composition(
   for (const role of roles) {
     if (wish.role !== null && wish.role !== role.name) continue
     const definition = own(sourceOf(draft, role, release, wish).definition.roles, role.name)
-    const from = role.instances.length
+    const from = role.instances.filter(({ next }) => next !== 'remove').length
     if (definition === undefined) {
       if (wish.role !== null || !wish.allowRoleChanges || wish.ownPackages) continue
       removed.push(role.name)
@@ -197,7 +192,11 @@ export function differs(draft: Draft, id: string, release: Release, configuratio
   return changedRoles(draft, id, release, configuration, wish).length > 0
 }
 
-/** Records the walk from what runs to `release` under `configuration`; refuses with `nothing_to_do` if no role differs. */
+/**
+ * Records the walk from what runs to `release` under `configuration`. Over a walk that runs it takes that one's place,
+ * begins with the domain in flight, and takes along the roles it does not change itself. Refuses where no role differs
+ * from what it runs or goes to.
+ */
 export function beginUpgrade(
   draft: Draft,
   id: string,
@@ -207,6 +206,7 @@ export function beginUpgrade(
 ): string {
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${id}`)
+  const { upgrade: running } = deployment
   const policy = resolvePolicy(wish.policy ?? {}, DEFAULT_UPGRADE_POLICY)
   requirePolicy(policy, Object.keys(release.definition.roles))
   deployment.policy = policy
@@ -214,6 +214,11 @@ export function beginUpgrade(
   const cores = coresInUse(draft)
   const { added, removed, counts } = composition(draft, id, release, configuration, wish)
   const needs = needsOf(draft)
+  if (running !== null && (isComposed(running) || isComposed({ added, removed, counts })))
+    refuse(
+      'upgrade_in_progress',
+      `${describeWalk(running)}; what adds, removes or scales roles shares its walk with no other`,
+    )
   const changed: Record<string, { from: string; to: string }> = {}
   const changes = changedRoles(draft, id, release, configuration, wish)
   // More instances of what runs come on the version that runs; what is fronted has none of them there.
@@ -221,10 +226,9 @@ export function beginUpgrade(
   for (const { role: seen, spec } of changes) {
     const role = draft.roles.edit(roleKey(id, seen.name))
     if (role === undefined) continue
-    // The same identity and settings restarted on purpose still needs a name of its own to be walked to.
-    const to = role.specs[spec.id] === undefined ? spec.id : `${spec.id}-${draft.revision.n}`
-    role.specs[to] = { ...spec, id: to }
-    changed[seen.name] = { from: role.target, to }
+    const to = nameOf(draft, role, spec, wish)
+    role.specs[to] = { ...(role.specs[to] ?? spec), id: to }
+    changed[seen.name] = { from: wholeSpec(deployment, seen.name, role.target), to }
     role.target = to
   }
   for (const [name, count] of Object.entries(counts)) growRole(draft, deployment, name, count, true)
@@ -232,33 +236,28 @@ export function beginUpgrade(
     const definition = own(release.definition.roles, name)
     if (definition !== undefined) createRole(draft, deployment, definition, release, configuration)
   }
-  if (Object.keys(changed).length + Object.keys(counts).length === 0) {
-    refuse(
-      'nothing_to_do',
-      `every role already runs what ${release.definition.version} says; \`--restart-unchanged\` restarts them all the same`,
-    )
+  if (Object.keys(changed).length + Object.keys(counts).length === 0) refuseUnchanged(running, release)
+  for (const name of Object.keys(running?.roles ?? {})) {
+    const role = draft.roles.get(roleKey(id, name))
+    if (role !== undefined) changed[name] ??= { from: wholeSpec(deployment, name, role.target), to: role.target }
   }
+  const inFlight = supersede(draft, deployment)
+  const whole = wholeEnd(deployment)
   const operation = beginOperation(draft, {
-    kind: 'upgrade',
+    kind: wish.ownPackages ? 'configure' : 'upgrade',
     service: deployment.service,
     slot: slotOf(draft, deployment),
     deployments: [id],
     step: 'preparing',
-    message: `upgrade of ${id} from ${deployment.version} to ${release.definition.version} (${wish.mode})`,
+    message: `${wish.ownPackages ? 'settings' : 'upgrade'} of ${id} from ${whole.version} to ${release.definition.version} (${wish.mode})${running === null ? '' : `, in place of ${running.operation}`}`,
   })
-  operation.from = { version: deployment.version, package: deployment.package }
+  operation.from = { version: whole.version, package: whole.package }
   operation.to = { version: release.definition.version, package: release.digest }
   deployment.upgrade = {
     operation: operation.id,
     mode: wish.mode,
     direction: 'forward',
-    from: {
-      package: deployment.package,
-      version: deployment.version,
-      label: deployment.label,
-      configuration: deployment.configuration,
-      breaksData: deployment.breaksData,
-    },
+    from: whole,
     to: {
       package: release.digest,
       version: release.definition.version,
@@ -274,6 +273,8 @@ export function beginUpgrade(
     position: 0,
     phase: 'preparing',
     closing: null,
+    inFlight: wish.overlap ? [] : [...inFlight],
+    overlap: running !== null && wish.overlap,
     walk: null,
     clocks: freshClocks(draft.now),
     walked: [],
@@ -306,20 +307,44 @@ function growRole(
     addInstance(draft, role, index, deployment.upgradeDomainCount, 'planned')
 }
 
-/** Domains with instances that restart, or that come with them, in order. */
+/** Domains with instances that restart, or that come with them, in order, those in flight first. */
 function domainsOf(draft: Draft, id: string, upgrade: UpgradeRecord): number[] {
   const domains = draft.rolesOf(id).flatMap(role => {
     const change = own(upgrade.roles, role.name)
     const fresh = upgrade.added.includes(role.name)
     return role.instances
-      .filter(instance => !leaves(upgrade, role.name, instance) && (fresh || change !== undefined))
+      .filter(instance => !leaves(upgrade, role.name, instance))
+      .filter(
+        instance => fresh || (change !== undefined && (instance.stage === 'planned' || mustMove(instance, change.to))),
+      )
       .map(({ upgradeDomain }) => upgradeDomain)
   })
-  return [...new Set(domains)].toSorted((a, b) => a - b)
+  return orderOfDomains(domains, upgrade.inFlight ?? [])
 }
 
 function without({ roles }: Configuration, removed: readonly string[]): Configuration {
   return { roles: Object.fromEntries(Object.entries(roles).filter(([name]) => !removed.includes(name))) }
+}
+
+/**
+ * The id under which a role keeps a spec it is to be walked to. What it knows already it goes back to as it is (instances
+ * still on it stay); the same again, restarted on purpose, needs a name of its own.
+ */
+function nameOf(draft: Draft, role: Readonly<RoleRecord>, spec: RoleSpec, { restartUnchanged }: Wish): string {
+  return restartUnchanged && role.specs[spec.id] !== undefined ? `${spec.id}-${draft.revision.n}` : spec.id
+}
+
+function refuseUnchanged(running: Readonly<UpgradeRecord> | null, { definition }: Release): never {
+  if (running === null) {
+    refuse(
+      'nothing_to_do',
+      `every role already runs what ${definition.version} says; \`--restart-unchanged\` restarts them all the same`,
+    )
+  }
+  refuse(
+    'identical_target',
+    `${describeWalk(running)}; it goes there already (\`vipswap upgrade set --mode …\` changes how)`,
+  )
 }
 
 function isUnchanged(current: RoleSpec, next: RoleSpec): boolean {

@@ -26,6 +26,8 @@ export function judgeShare(draft: Draft, deployment: Readonly<DeploymentRecord>,
       instance =>
         // What is planned comes with a later domain.
         instance.stage !== 'planned' &&
+        // What is on its way out is neither ready nor missing.
+        instance.next !== 'remove' &&
         (instance.spec === own(upgrade.roles, role.name)?.to || upgrade.added.includes(role.name)) &&
         !(onStartTimeout === 'continue' && hasStartTimedOut(draft, role, instance)),
     )

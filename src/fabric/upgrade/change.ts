@@ -9,7 +9,7 @@ import type { DeploymentRecord, UpgradeRecord } from '../state.ts'
 import { beginOperation, endOperation } from '../operations.ts'
 import { requirePolicy } from './accept-policy.ts'
 import { slotOf } from './accept.ts'
-import { waitsForWalk } from './gate.ts'
+import { describeWalk, waitsForWalk } from './gate.ts'
 
 /** What a policy says that the modes of Cloud Services look at. */
 const SHARE_FIELDS: ReadonlySet<string> = new Set(['minReadyPercent', 'onStartTimeout'])
@@ -25,6 +25,7 @@ export function acceptChange(draft: Draft, command: ChangeUpgradeCommand): strin
   if (deployment === undefined || upgrade == null) {
     refuse('no_upgrade', `nothing is being upgraded in ${command.service}/${command.slot}`)
   }
+  if (upgrade.phase === 'halted') refuse('change_not_allowed', describeWalk(upgrade))
   const mode = command.mode ?? upgrade.mode
   if (upgrade.direction === 'back') requireRollback(command)
   if (command.policy !== undefined) changePolicy(draft, deployment, mode, command.policy)

@@ -3,11 +3,12 @@ import type { Draft } from '../draft.ts'
 import { endOperation } from '../operations.ts'
 import type { DeploymentRecord, UpgradeRecord } from '../state.ts'
 import { codeOf, failureOf } from './failure-reason.ts'
+import { rollbackBlock } from './may-roll-back.ts'
 import { beginRollback } from './rollback.ts'
 
 /**
- * A monitored upgrade that failed, as its policy wants it: `rollback` turns it around, without health checks on the way
- * back; `manual` leaves it at this domain, in the mode unmonitored-manual and with nothing verified, for an operator to
+ * A monitored upgrade that failed, as its policy wants it: `rollback` turns it around where it may be, without health
+ * checks on the way back; `manual` leaves it at this domain, in the mode unmonitored-manual and with nothing verified, for an operator to
  * walk on, roll back, or set to another mode.
  */
 export function failUpgrade(
@@ -20,7 +21,8 @@ export function failUpgrade(
   upgrade.failure = failureOf(upgrade, reason, message, draft.now.wall)
   const about = { service: deployment.service, deployment: deployment.id, operation: upgrade.operation }
   draft.event('upgrade-failed', `${reason}: ${message}`, about)
-  if (deployment.policy.failureAction === 'rollback') {
+  const block = rollbackBlock(draft, deployment)
+  if (deployment.policy.failureAction === 'rollback' && block === null) {
     beginRollback(draft, deployment, 'auto', `${reason}: ${message}`)
     return
   }
@@ -32,7 +34,7 @@ export function failUpgrade(
   if (upgrade.phase !== 'preparing') upgrade.phase = 'waiting'
   const error = {
     code: codeOf(reason),
-    message: `${reason}: ${message}; it waits for \`vipswap walk\`, \`vipswap rollback\` or \`vipswap upgrade set --mode monitored\``,
+    message: `${reason}: ${message}${block === null ? '' : `, and not rolled back: ${block.message}`}; it waits for \`vipswap walk\`, \`vipswap rollback\` or \`vipswap upgrade set --mode monitored\``,
   }
   endOperation(draft, upgrade.operation, 'Failed', error)
   if (upgrade.walk !== null) endOperation(draft, upgrade.walk, 'Failed', error)

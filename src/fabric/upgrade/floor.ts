@@ -6,6 +6,7 @@ import type { UpgradePolicy } from '../../model/upgrade-policy.ts'
 import type { DeploymentRecord, InstanceRecord, RoleRecord, UpgradeRecord } from '../state.ts'
 import { own } from '../../core/own.ts'
 import { leaves } from './roles.ts'
+import { isReady } from '../instances.ts'
 
 /**
  * Why the next domains may not go down yet, or null. On the way back nothing is asked: what is broken must come home.
@@ -19,9 +20,13 @@ export function floorReason(
   domains: readonly number[],
 ): string | null {
   if (upgrade.direction === 'back' || upgrade.mode === 'simultaneous') return null
-  const busy = roles
-    .flatMap(role => role.instances)
-    .find(instance => !domains.includes(instance.upgradeDomain) && isUnderWay(instance))
+  // Asked to begin at once, although another domain may be down; and where nothing serves there is nothing to keep.
+  const overlaps = upgrade.overlap === true && upgrade.position === 0
+  const instances = roles.flatMap(role => role.instances)
+  const busy =
+    overlaps || !instances.some(isReady)
+      ? undefined
+      : instances.find(instance => !domains.includes(instance.upgradeDomain) && isUnderWay(instance))
   if (busy !== undefined) return `${busy.id} of domain ${busy.upgradeDomain} is being restarted`
   return mayGo(
     roles,

@@ -15,7 +15,9 @@ export function waitsForWalk({
 
 /** A walk under way in words, and how it comes to an end. */
 export function describeWalk(upgrade: UpgradeRecord): string {
-  const { direction, from, to } = upgrade
+  const { direction, phase, from, to } = upgrade
+  if (phase === 'halted')
+    return `the rollback to ${from.version} could not start an old instance: a fresh \`vipswap upgrade\`, or \`vipswap rollback\` again`
   const back = direction === 'back'
   const what = back ? `the rollback to ${from.version}` : `the upgrade to ${to.version}`
   const end = waitsForWalk(upgrade) ? 'finish it with `vipswap walk`' : 'wait for it'

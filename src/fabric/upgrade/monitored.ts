@@ -46,7 +46,10 @@ class Turn {
     return this.draft
       .rolesOf(id)
       .flatMap(role =>
-        role.instances.filter(instance => instance.stage !== 'planned' && !isHeardOf(this.draft, id, instance)),
+        role.instances.filter(
+          instance =>
+            instance.stage !== 'planned' && instance.next !== 'remove' && !isHeardOf(this.draft, id, instance),
+        ),
       )
       .map(instance => instance.id)
       .join(', ')

@@ -1,48 +1,41 @@
 import type { RollbackCommand, WalkCommand } from '../../contracts/command.ts'
-import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { keepUp } from '../instances.ts'
+import { isReady, keepUp, takeDown } from '../instances.ts'
 import { requireDeployment } from '../lookup.ts'
 import { beginOperation, endOperation } from '../operations.ts'
 import { refuse } from '../refusal.ts'
-import { roleKey, type DeploymentRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
+import { roleKey, type DeploymentRecord, type UpgradeRecord } from '../state.ts'
+import { rollbackWarning } from '../version-path.ts'
 import { slotOf } from './accept.ts'
+import { fitAddresses } from './addresses.ts'
 import { freshClocks } from './clocks.ts'
 import { codeOf, failureOf } from './failure-reason.ts'
-import { fitAddresses } from './addresses.ts'
-import { waitsForWalk } from './gate.ts'
+import { scaleUnderWay, undoScale } from '../deployment/scale.ts'
+import { describeWalk, waitsForWalk } from './gate.ts'
+import { rollbackBlock } from './may-roll-back.ts'
 import { changesEndpoints, leaves, revive } from './roles.ts'
-import { rollbackWarning } from '../version-path.ts'
-
-/** Why a rollback is not allowed now, or null. Allowed exactly while an upgrade is under way and not wholly done. */
-export function rollbackBlockedBy(
-  deployment: Readonly<DeploymentRecord>,
-  roles: readonly Readonly<RoleRecord>[],
-): string | null {
-  const { upgrade } = deployment
-  if (upgrade === null) return 'no upgrade is in progress'
-  if (upgrade.direction === 'back') return 'a rollback is already in progress'
-  const someOld = roles.some(role => {
-    const change = own(upgrade.roles, role.name)
-    return change !== undefined && role.instances.some(instance => instance.spec !== change.to)
-  })
-  if (someOld || upgrade.phase !== 'waiting' || upgrade.position < upgrade.domains.length) return null
-  return 'every instance already runs the new version'
-}
+import { downBecauseOf } from './supersede.ts'
 
 /** Accepts the way back: what has not moved stays, what has moved returns, the domain in flight first. */
 export function acceptRollback(draft: Draft, command: RollbackCommand): string {
   const seen = requireDeployment(draft, command.service, command.slot)
-  const blocked = rollbackBlockedBy(seen, draft.rolesOf(seen.id))
-  if (blocked !== null) {
-    refuse(
-      'rollback_not_allowed',
-      `${blocked}: an ended upgrade is undone by swapping back, or by upgrading to the old package`,
-    )
-  }
+  const block = rollbackBlock(draft, seen)
+  if (block !== null) refuse(block.code, block.message)
+  const scale = scaleUnderWay(draft, seen.id)
+  const undone = scale === null ? null : undoScale(draft, scale)
   const deployment = draft.deployments.edit(seen.id)
   if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${seen.id}`)
-  return beginRollback(draft, deployment, command.mode ?? 'auto', null)
+  // Of a walk and a scale beside it both go back; the answer is the longer one.
+  if (deployment.upgrade !== null && !isBack(deployment.upgrade)) {
+    return beginRollback(draft, deployment, command.mode ?? 'auto', null)
+  }
+  if (undone === null) refuse('rollback_not_allowed', 'nothing is in progress')
+  return undone
+}
+
+/** On its way back already, and not halted there. */
+function isBack({ direction, phase }: UpgradeRecord): boolean {
+  return direction === 'back' && phase !== 'halted'
 }
 
 /** Turns the running upgrade around. `reason` says why when nobody asked for it. Answers the rollback's operation. */
@@ -76,22 +69,31 @@ export function beginRollback(
     operation.remarks.push(warning)
     draft.event('warning', warning, { service: deployment.service, deployment: deployment.id, operation: operation.id })
   }
+  // Asked for again: what did not start is started afresh.
+  const again = upgrade.phase === 'halted' ? downBecauseOf(upgrade) : []
   const moved = new Set<number>()
+  const broken = new Set<number>()
   for (const [name, { from }] of Object.entries(upgrade.roles)) {
     const role = draft.roles.edit(roleKey(deployment.id, name))
     if (role === undefined) continue
     role.target = from
     for (const instance of role.instances) {
-      if (leaves({ ...upgrade, direction: 'back' }, name, instance)) continue
-      if (instance.spec !== from) moved.add(instance.upgradeDomain)
-      else if (instance.nextSpec !== null && !keepUp(draft, instance)) {
+      if (instance.next === 'remove' || leaves({ ...upgrade, direction: 'back' }, name, instance)) continue
+      if (instance.spec !== from) {
+        moved.add(instance.upgradeDomain)
+        if (!isReady(instance)) broken.add(instance.upgradeDomain)
+      } else if (again.includes(instance.upgradeDomain) && instance.stage === 'starting' && instance.hopeless) {
+        takeDown(draft, instance, { kind: 'restart', spec: from })
+        moved.add(instance.upgradeDomain)
+        broken.add(instance.upgradeDomain)
+      } else if (instance.nextSpec !== null && instance.nextSpec !== from && !keepUp(draft, instance)) {
         // Told to stop already: it comes back as what it was.
         instance.nextSpec = from
         moved.add(instance.upgradeDomain)
       }
     }
   }
-  const revived = revive(draft, deployment, upgrade)
+  const revived = upgrade.direction === 'forward' ? revive(draft, deployment, upgrade) : []
   if (revived.length > 0)
     operation.remarks.push(`${revived.join(', ')} had gone and came back without what they had stored locally`)
   deployment.upgrade = {
@@ -99,7 +101,9 @@ export function beginRollback(
     operation: operation.id,
     direction: 'back',
     mode,
-    domains: backwards(upgrade, moved),
+    domains: backwards(upgrade, moved, broken),
+    inFlight: [],
+    overlap: false,
     position: 0,
     phase: 'waiting',
     closing: null,
@@ -117,10 +121,14 @@ export function beginRollback(
   return operation.id
 }
 
-/** The domain in flight first, then the finished ones, the latest first; untouched domains are not in it. */
-function backwards(upgrade: UpgradeRecord, moved: ReadonlySet<number>): number[] {
-  const walked = [...upgrade.walked].toReversed().map(({ domain }) => domain)
-  return [...new Set(walked)].filter(domain => moved.has(domain))
+/**
+ * The domain in flight first, then those where something does not serve, then the finished ones, the latest first (what an
+ * earlier walk moved last of all); untouched domains are not in it.
+ */
+function backwards(upgrade: UpgradeRecord, moved: ReadonlySet<number>, broken: ReadonlySet<number>): number[] {
+  const walked = upgrade.walked.map(({ domain }) => domain).toReversed()
+  const order = [...downBecauseOf(upgrade), ...broken, ...walked, ...upgrade.domains, ...moved]
+  return [...new Set(order)].filter(domain => moved.has(domain))
 }
 
 /** Accepts one walk of the manual modes: the next domain, and only that. */
@@ -141,6 +149,7 @@ export function acceptWalk(draft: Draft, command: WalkCommand): string {
     )
   }
   const next = upgrade.domains[upgrade.position]
+  if (upgrade.phase === 'halted' || deployment.state !== 'running') refuse('walk_not_allowed', describeWalk(upgrade))
   if (upgrade.phase !== 'waiting' || upgrade.walk !== null || next === undefined) {
     refuse('walk_not_allowed', `domain ${next ?? '?'} is still being walked: wait for it, or \`vipswap rollback\``)
   }

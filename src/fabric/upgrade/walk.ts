@@ -3,10 +3,9 @@ import { allAcknowledged, isForced } from '../acknowledgements.ts'
 import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, pruneSpecs, specOf } from '../instances.ts'
+import { isReady, isTold, pruneSpecs, specOf } from '../instances.ts'
 import { endOperation, enterStep } from '../operations.ts'
 import { adoptDomains } from '../placement.ts'
-import { moveTo } from '../start-first.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
 import { failUpgrade } from './failure.ts'
 import { judge, judgeTime, waitsForWalk } from './gate.ts'
@@ -24,10 +23,13 @@ import {
   scaleFirst,
 } from './roles.ts'
 import { beginRollback } from './rollback.ts'
+import { isComposed, isStraggler, mustMove, sendTo, takesStragglers } from './supersede.ts'
 
 /** Moves a deployment's upgrade or rollback as far as what is known allows. */
 export function advanceUpgrade(draft: Draft, id: string): void {
-  if (draft.deployments.get(id)?.upgrade == null) return
+  const seen = draft.deployments.get(id)
+  // Suspended in the middle of it: the walk goes on once it runs again.
+  if (seen?.upgrade == null || seen.state !== 'running') return
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) return
   // Each turn moves at most one phase; a domain has at most four.
@@ -35,6 +37,19 @@ export function advanceUpgrade(draft: Draft, id: string): void {
     const upgrade = deployment.upgrade
     if (upgrade === null || !step(draft, deployment, upgrade)) return
   }
+}
+
+/** A walk whose deployment is suspended waits; once it runs again the domain in flight is walked afresh. */
+export function pauseWalk(draft: Draft, { upgrade }: DeploymentRecord): void {
+  if (upgrade === null) return
+  if (upgrade.walk !== null) {
+    endOperation(draft, upgrade.walk, 'Cancelled', { code: 'superseded', message: 'the deployment is being suspended' })
+    upgrade.walk = null
+  }
+  if (upgrade.phase !== 'walking' && upgrade.phase !== 'verifying') return
+  upgrade.phase = 'waiting'
+  upgrade.clocks = { ...upgrade.clocks, domain: null, health: null }
+  upgrade.stuck = []
 }
 
 /** One phase forward; false when something must be waited for. */
@@ -65,6 +80,8 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
       if (!removeLeavers(draft, deployment.id, upgrade)) return false
       complete(draft, deployment, upgrade)
       return true
+    case 'halted':
+      return false
   }
 }
 
@@ -132,13 +149,28 @@ function* packagesFor(
   }
 }
 
-/** Ends a walk before anything of it was begun: all is as it was. */
+/** Is some instance off the spec that a rollback leads to, or on its way off it? */
+function mixed(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
+  return Object.entries(upgrade.roles).some(([name, { from }]) =>
+    (draft.roles.get(roleKey(deployment, name))?.instances ?? []).some(
+      instance => instance.stage !== 'planned' && mustMove(instance, from),
+    ),
+  )
+}
+
+/** Ends a walk before anything of it was begun: all is as it was, or goes back to what last ran as a whole. */
 function abandon(
   draft: Draft,
   deployment: DeploymentRecord,
   upgrade: UpgradeRecord,
   error: { code: ErrorCode; message: string },
 ): boolean {
+  if (mixed(draft, deployment.id, upgrade)) {
+    // The walk before it was given up for this one.
+    endOperation(draft, upgrade.operation, 'Failed', error)
+    beginRollback(draft, deployment, 'auto', error.message)
+    return true
+  }
   for (const [name, { from }] of Object.entries(upgrade.roles)) {
     const role = draft.roles.edit(roleKey(deployment.id, name))
     if (role !== undefined) role.target = from
@@ -166,17 +198,18 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
   const domains = domainsAt(upgrade)
   upgrade.phase = 'walking'
   upgrade.clocks = { ...upgrade.clocks, domain: startAnchor(draft.now), health: null }
+  const stragglers = takesStragglers(upgrade)
   let count = upgrade.direction === 'forward' ? beginPlanned(draft, deployment.id, upgrade, domains) : 0
   for (const [name, { from, to }] of Object.entries(upgrade.roles)) {
     const spec = upgrade.direction === 'forward' ? to : from
     const role = draft.roles.edit(roleKey(deployment.id, name))
     if (role === undefined) continue
-    const clean = isResized(role, { from, to }) ? 'all' : 'none'
+    const emptied = isResized(role, { from, to })
     for (const instance of role.instances) {
-      if (!domains.includes(instance.upgradeDomain) || leaves(upgrade, name, instance)) continue
-      if (instance.spec === spec || instance.nextSpec === spec) continue
-      moveTo(draft, role, instance, { spec, clean })
-      count += 1
+      if (leaves(upgrade, name, instance) || !mustMove(instance, spec)) continue
+      const together =
+        domains.includes(instance.upgradeDomain) || (stragglers && isStraggler(draft, deployment.id, instance))
+      if (together && sendTo(draft, role, instance, spec, emptied)) count += 1
     }
   }
   for (const domain of domains) {
@@ -198,23 +231,62 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
 function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
   const domains = domainsAt(upgrade)
   const arrived = affected(draft, deployment.id, upgrade).every(({ role, spec }) =>
-    role.instances.every(
-      instance =>
-        !domains.includes(instance.upgradeDomain) || leaves(upgrade, role.name, instance) || hasArrived(instance, spec),
-    ),
+    role.instances.every(instance => {
+      if (instance.next === 'remove' || leaves(upgrade, role.name, instance)) return true
+      if (domains.includes(instance.upgradeDomain))
+        return isTold(draft, role, instance) && hasArrived(upgrade, instance, spec)
+      // What went along with the first domain is waited for with it.
+      return !takesStragglers(upgrade) || instance.nextSpec !== spec
+    }),
   )
   if (arrived) upgrade.phase = 'verifying'
   return arrived
 }
 
-/** On its destination and either ready or known to be unable: the gate decides what the latter means. */
-function hasArrived(instance: Readonly<InstanceRecord>, spec: string): boolean {
-  if (instance.spec !== spec) return false
-  // What it took the place of must be gone as well; one that cannot start leaves it standing.
-  return (isReady(instance) && instance.beside === undefined) || (instance.stage === 'starting' && instance.hopeless)
+/**
+ * On its destination and either ready or known to be unable: the gate decides what the latter means. On the way back,
+ * where there is no gate, what had not moved and ails by itself is not waited for.
+ */
+function hasArrived({ direction }: UpgradeRecord, instance: Readonly<InstanceRecord>, spec: string): boolean {
+  if (instance.spec !== spec || instance.nextSpec !== null) return false
+  // One that cannot start leaves what it took the place of standing.
+  if (instance.stage === 'starting' && instance.hopeless) return true
+  // Else that must be gone as well.
+  return instance.beside === undefined && (isReady(instance) || (direction === 'back' && instance.stage === 'serving'))
+}
+
+/**
+ * A rollback that cannot start an old instance goes no further: what serves keeps serving. It stays half-way until a
+ * fresh upgrade, or the rollback asked for again, takes it on. One that also brings back what was removed goes through:
+ * no other walk could take it on.
+ */
+function halts(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  if (upgrade.direction === 'forward' || isComposed(upgrade)) return false
+  const domains = domainsAt(upgrade)
+  const failed = affected(draft, deployment.id, upgrade).flatMap(({ role }) =>
+    role.instances.filter(
+      ({ upgradeDomain, stage, hopeless }) => domains.includes(upgradeDomain) && stage === 'starting' && hopeless,
+    ),
+  )
+  if (failed.length === 0) return false
+  const ids = failed.map(({ id }) => id).join(', ')
+  const error = {
+    code: 'start_failed',
+    message: `${ids} did not start on ${upgrade.from.version} (\`vipswap logs ${failed[0]?.id ?? ''}\`); what serves keeps serving: a fresh \`vipswap upgrade\` to ${upgrade.to.version}, or to another version that starts, mends it, or \`vipswap rollback\` again once ${upgrade.from.version} can start`,
+  } as const
+  for (const operation of [upgrade.walk, upgrade.operation]) {
+    if (operation === null) continue
+    writeDomains(draft, operation, upgrade)
+    endOperation(draft, operation, 'Failed', error)
+  }
+  draft.event('rollback-halted', error.message, { service: deployment.service, deployment: deployment.id })
+  upgrade.walk = null
+  upgrade.phase = 'halted'
+  return true
 }
 
 function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  if (halts(draft, deployment, upgrade)) return false
   const verdict = judge(draft, deployment, upgrade)
   if (verdict.kind === 'wait') return false
   if (verdict.kind === 'fail') {
@@ -264,7 +336,7 @@ function complete(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRe
   const hopeless = draft.rolesOf(deployment.id).flatMap(role => role.instances.filter(instance => instance.hopeless))
   for (const name of Object.keys(upgrade.roles)) pruneSpecs(draft, deployment.id, name)
   writeDomains(draft, upgrade.operation, upgrade)
-  if (!forward && hopeless.length > 0) {
+  if (!forward && isComposed(upgrade) && hopeless.length > 0) {
     endOperation(draft, upgrade.operation, 'Failed', {
       code: 'start_failed',
       message: `${hopeless.map(instance => instance.id).join(', ')} did not start on ${end.version}: a fresh \`vipswap upgrade\` to a version that starts mends it`,

@@ -159,8 +159,8 @@ t.test('each mutating call becomes its command', async t => {
       'configure',
       'POST',
       `${SLOT}/configuration`,
-      { configuration: { roles: {} } },
-      { kind: 'configure', ...where, configuration: { roles: {} } },
+      { configuration: { roles: {} }, mode: 'manual' },
+      { kind: 'configure', ...where, configuration: { roles: {} }, mode: 'manual' },
     ],
     ['suspend', 'POST', `${SLOT}/status`, { status: 'Suspended' }, { kind: 'status', ...where, status: 'Suspended' }],
     [

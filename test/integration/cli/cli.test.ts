@@ -104,6 +104,10 @@ t.test('every changing verb sends its command, waits, and ends with 0', async t 
     [['rollback', '--service', 'guestbook', '--mode', 'manual'], { kind: 'rollback', ...where, mode: 'manual' }],
     [['config', 'apply', config, '--service', 'guestbook'], { kind: 'configure', ...where, configuration }],
     [
+      ['config', 'apply', config, '--mode', 'manual', '--service', 'guestbook'],
+      { kind: 'configure', ...where, configuration, mode: 'manual' },
+    ],
+    [
       ['scale', 'web=4', 'worker=0', '--service', 'guestbook'],
       { kind: 'configure', configuration: { roles: { web: { instances: 4 }, worker: { instances: 0 } } } },
     ],

@@ -161,7 +161,7 @@ t.test('certificates change beside counts and settings, and while an upgrade wai
   t.equal(lab.instances().length, 3)
   const THREE = certificate('three', ['shop.localhost'])
   const walk = { roles: { web: { certificates: { site: { id: THREE.id } }, settings: { colour: 'blue' } } } }
-  t.equal(lab.operation(lab.accept({ ...with_({}), configuration: walk } as Command, null, [THREE])).kind, 'upgrade')
+  t.equal(lab.operation(lab.accept({ ...with_({}), configuration: walk } as Command, null, [THREE])).kind, 'configure')
   lab.settle()
   lab.settle()
   t.strictSame(shown(lab), [THREE.id])

@@ -246,6 +246,7 @@ function observation(instance: AssignedInstance, seen: Partial<InstanceObservati
   return {
     key: instance.key,
     incarnation: instance.incarnation,
+    ...(instance.spec.id === undefined ? {} : { spec: instance.spec.id }),
     attempt: 1,
     state: 'ready',
     version: instance.spec.version,

@@ -1,5 +1,8 @@
 import t from 'tap'
 import type { Command } from '../../../src/contracts/command.ts'
+import type { PlanView } from '../../../src/contracts/plan.ts'
+import { planOf } from '../../../src/controller/plan.ts'
+import { rehearse } from '../../../src/fabric/apply.ts'
 import type { Slot } from '../../../src/model/common.ts'
 import type { Release } from '../../../src/model/release.ts'
 import { endpoint, makeRelease, role } from '../../simulation/releases.ts'
@@ -143,6 +146,40 @@ for (const { name, make, codes } of BLOCKED) {
     t.strictSame(make().refused(swap), codes)
   })
 }
+
+t.test('a role that callers reach and that has nothing ready blocks, even beside a worker that is ready', async t => {
+  const roles = [role('web'), role('crunch', { kind: 'worker', endpoints: [] })]
+  const [one, next] = [makeRelease('shop', '6.0.0', roles), makeRelease('shop', '7.0.0', roles)]
+  const lab = new Lab([one, next])
+  lab.accept(create(one, 'production'))
+  lab.settle()
+  lab.seen = ({ spec, role: name }) => (spec.version === '7.0.0' && name === 'web' ? { state: 'starting' } : {})
+  lab.accept(create(next, 'staging'))
+  lab.settle()
+  t.ok(lab.refused(swap).includes('not_ready'))
+  lab.seen = ({ spec, role: name, index }) =>
+    spec.version === '7.0.0' && name === 'web' && index === 1 ? { state: 'starting' } : {}
+  lab.settle()
+  t.notOk(lab.refused(swap).includes('not_ready'))
+})
+
+t.test('health and capacity warn, and are told beside what blocks', async t => {
+  const lab = both()
+  lab.seen = ({ deployment, index }) => (deployment === 'd2' && index === 1 ? { state: 'backoff' } : {})
+  lab.settle()
+  const plan = (): PlanView => planOf(lab.state, swap, rehearse(lab.state, swap, lab.now), lab.now)
+  t.match(plan(), {
+    outcome: 'changes',
+    blockers: [],
+    warnings: [
+      'role web: 1 of 2 instances of d2 are ready',
+      /from 2 ready instances to 1; .*scale web=2 --slot staging/,
+    ],
+  })
+  lab.accept(upgrade)
+  lab.settle()
+  t.match(plan(), { outcome: 'refused', blockers: [{ code: 'upgrade_in_progress' }], warnings: [/1 of 2/, /to 1/] })
+})
 
 t.test('a swap that expects other deployments is refused', async t => {
   const lab = both()

@@ -78,10 +78,10 @@ const REFUSED: { name: string; make?: (lab: Lab) => void; command: Command; code
     codes: ['invalid_configuration'],
   },
   {
-    name: 'an upgrade over a running one',
+    name: 'an upgrade to where a running one goes',
     make: lab => void lab.accept(to('manual')),
     command: to('auto'),
-    codes: ['upgrade_in_progress'],
+    codes: ['identical_target'],
   },
   {
     name: 'a second walk in the other slot of the service',

@@ -1,0 +1,87 @@
+import { own } from '../../core/own.ts'
+import { scaleUnderWay } from '../deployment/scale.ts'
+import type { Draft } from '../draft.ts'
+import { specOf } from '../instances.ts'
+import { coresOf } from '../quota.ts'
+import type { Blocker } from '../refusal.ts'
+import { isComposed } from './supersede.ts'
+import type { DeploymentRecord, OperationRecord, RoleRecord, UpgradeRecord } from '../state.ts'
+
+/**
+ * What speaks against a rollback now, or null: known before anyone asks (Cloud Services, "How to update a cloud service",
+ * "Rollback of an update": while at least one instance is not on the new version; never where local resources were
+ * increased, nor where the way back from a scale-down would exceed the quota).
+ */
+export function rollbackBlock(draft: Draft, deployment: Readonly<DeploymentRecord>): Blocker | null {
+  const { upgrade, state, id } = deployment
+  if (state !== 'running' && state !== 'deploying' && state !== 'starting') {
+    return blocked(`deployment ${id} is ${state}: \`vipswap start\` it first`)
+  }
+  const scale = scaleUnderWay(draft, id)
+  const roles = draft.rolesOf(id)
+  const walk = rollbackBlockedBy(deployment, roles)
+  if (walk !== null && scale === null) {
+    return blocked(`${walk}: an ended upgrade is undone by swapping back, or by upgrading to the old package`)
+  }
+  if (upgrade !== null && walk === null) {
+    if (!isComposed(upgrade) && Object.values(upgrade.roles).every(({ from, to }) => from === to)) {
+      return { code: 'identical_target', message: `the upgrade leads to ${upgrade.from.version}, as a rollback would` }
+    }
+    const grown = increasedStorage(roles, upgrade)
+    if (grown !== null) return blocked(`${grown}: wait for the upgrade, or upgrade again (\`vipswap upgrade\`)`)
+  }
+  return scale === null ? null : exceedsQuota(draft, deployment, scale)
+}
+
+function blocked(message: string): Blocker {
+  return { code: 'rollback_not_allowed', message }
+}
+
+/** Local storage that the upgrade makes larger, or adds, in words. */
+function increasedStorage(roles: readonly Readonly<RoleRecord>[], upgrade: UpgradeRecord): string | null {
+  for (const role of roles) {
+    const change = own(upgrade.roles, role.name)
+    if (change === undefined) continue
+    const before = specOf(role, change.from).definition.localStorage
+    for (const { name, sizeBytes } of specOf(role, change.to).definition.localStorage) {
+      const was = before.find(storage => storage.name === name)
+      if (was !== undefined && was.sizeBytes >= sizeBytes) continue
+      return `local storage ${name} of role ${role.name} was ${was === undefined ? 'added' : 'increased'}`
+    }
+  }
+  return null
+}
+
+/** Would the instances that the way back from a scale brings again exceed the quota (others may have taken the cores)? */
+function exceedsQuota(draft: Draft, deployment: Readonly<DeploymentRecord>, scale: OperationRecord): Blocker | null {
+  const { settings } = draft.fabric
+  const { quota } = settings
+  if (quota === null) return null
+  let cores = 0
+  for (const role of draft.roles.values()) {
+    const staying = role.instances.filter(({ next }) => next !== 'remove').length
+    const back = role.deployment === deployment.id ? own(scale.from, role.name) : undefined
+    cores += coresOf(specOf(role, role.target).definition, settings) * (back == null ? staying : Number(back))
+  }
+  if (cores <= quota.cores) return null
+  return blocked(
+    `the instances that would come back need ${cores} cores in all, the quota is ${quota.cores}: free cores first, or scale again`,
+  )
+}
+
+/** Why a walk cannot be rolled back now, or null: it can be exactly while an upgrade is under way and not wholly done. */
+function rollbackBlockedBy(
+  deployment: Readonly<DeploymentRecord>,
+  roles: readonly Readonly<RoleRecord>[],
+): string | null {
+  const { upgrade } = deployment
+  if (upgrade === null) return 'no upgrade is in progress'
+  if (upgrade.phase === 'halted') return null
+  if (upgrade.direction === 'back') return 'a rollback is already in progress'
+  const someOld = roles.some(role => {
+    const change = own(upgrade.roles, role.name)
+    return change !== undefined && role.instances.some(instance => instance.spec !== change.to)
+  })
+  if (someOld || upgrade.phase !== 'waiting' || upgrade.position < upgrade.domains.length) return null
+  return 'every instance already runs the new version'
+}
