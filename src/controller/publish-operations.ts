@@ -39,6 +39,9 @@ ${groups.join('\n\n')}
   with it: a stuck deployment comes unstuck. \`--overlap\` gives Azure's way instead: the first domain at once, whatever is down.
 - Without a configuration it takes the latest accepted one. One role's upgrade takes the other roles along to where they were
   going. The same target again is refused (\`identical_target\`), also while it is still being walked to.
+- A walk that adds or removes roles, or changes counts, shares its place with no other: neither it nor one like it takes
+  another's place, nor is \`scale\` taken beside it (\`upgrade_in_progress\`; while a scale runs, \`operation_in_progress\`). Roll
+  it back first; its way back goes through even where an old instance does not start.
 - If its package cannot be used on a node, it fails and the deployment goes back to what last ran as a whole.
 
 ## Rollback

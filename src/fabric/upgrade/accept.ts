@@ -7,7 +7,7 @@ import { DEFAULT_UPGRADE_POLICY, resolvePolicy } from '../../model/upgrade-polic
 import type { UpgradeMode } from '../../model/states.ts'
 import type { Draft } from '../draft.ts'
 import { admit } from '../admit.ts'
-import { beginOperation } from '../operations.ts'
+import { beginOperation, operationsOn } from '../operations.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { needsOf, roomBlockers } from '../room.ts'
@@ -213,6 +213,13 @@ export function beginUpgrade(
   const baseline = policy.baseline ? unhealthyNow(healthOf(draft), id, draft.rolesOf(id), policy) : []
   const cores = coresInUse(draft)
   const { added, removed, counts } = composition(draft, id, release, configuration, wish)
+  const scaling = operationsOn(draft, [id]).find(({ step }) => step === 'scaling')
+  if (scaling !== undefined && isComposed({ added, removed, counts })) {
+    refuse(
+      'operation_in_progress',
+      `${scaling.kind} ${scaling.id} is in progress: what adds, removes or scales roles waits for it to end`,
+    )
+  }
   const needs = needsOf(draft)
   if (running !== null && (isComposed(running) || isComposed({ added, removed, counts })))
     refuse(
