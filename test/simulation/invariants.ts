@@ -237,9 +237,12 @@ export class Watch {
     if (is.position <= was.position || is.mode.startsWith('unmonitored')) return
     // What went along before its domain's turn, because it was down anyway, is looked at when that comes.
     const walked = is.domains.slice(0, is.position)
+    // Scaled away in this very commit.
+    const going = placed(state, after.id).filter(({ instance }) => instance.next === 'remove')
+    const leaving = new Set(going.map(({ key }) => key))
     for (const { key, role, instance } of all) {
       if (is.roles[role.name]?.to !== instance.spec || instance.next === 'remove') continue
-      if (!walked.includes(instance.upgradeDomain)) continue
+      if (!walked.includes(instance.upgradeDomain) || leaving.has(key)) continue
       if (state.observed.nodes[instance.node]?.instances[key]?.state === 'ready') continue
       this.#fail(`the walk of ${after.id} went on and ${key} was not seen ready`)
     }
