@@ -71,7 +71,7 @@ t.test('roles and endpoints come and go in place, under load, and cores are coun
   await ends(system, 0, /succeeded/, 'upgrade', second, '--mode', 'auto', '--force')
   t.strictSame(await roles(), ['side', 'web'])
   t.equal(await status(more), 200)
-  await ends(system, 1, /6 cores more are asked for, 4 of the quota of 8 are in use/, 'scale', 'web=8')
+  await ends(system, 1, /6 cores more are asked for, 4 of the quota of 8 are in use/, 'scale', 'side=8')
   const { ok, failures } = await load.stop()
   t.ok(ok > 0)
   t.strictSame([...failures], [], `${ok} answered`)
