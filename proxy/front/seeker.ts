@@ -15,6 +15,7 @@ import type { GateWaiter, Plane } from './plane.ts'
  * free, or refused; may be given another if the first takes no connection; is counted on it and in the ledger.
  */
 export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
+  openAt = 0
   heldSince = 0
   place: Place | null = null
   tried: Set<TargetState> | null = null

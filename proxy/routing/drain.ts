@@ -35,12 +35,12 @@ export function drainAt(target: TargetState, now: number, last: number, random: 
     const from = Math.max(last, drainTellFrom)
     // The share of the time left that has passed since: each is told at a moment of its own, evenly spread.
     const share = (now - from) / (drainDeadline - from)
-    for (const open of target.open) if (random() < share) open.endEarly()
+    for (const open of target.open.all()) if (random() < share) open.endEarly()
     return
   }
   if (!target.orderlyEndBegun) {
     target.orderlyEndBegun = true
-    for (const open of target.open) open.endOrderly()
+    for (const open of target.open.all()) open.endOrderly()
   }
-  if (now >= drainDeadline + CUT_AFTER_MS) for (const open of target.open) open.cut('drain-deadline')
+  if (now >= drainDeadline + CUT_AFTER_MS) for (const open of target.open.all()) open.cut('drain-deadline')
 }

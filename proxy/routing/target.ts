@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { Target } from '../../src/contracts/routing.ts'
 import type { Row } from '../ledger/ledger.ts'
+import { OpenList, type Listed } from './open-list.ts'
 import type { PoolState } from './pool-state.ts'
 
 /** Something in flight on a target that a drain may have to end. */
-export interface InFlight {
+export interface InFlight extends Listed {
   /** Before the drain's deadline: end it if the client can be told to come back (a WebSocket, an event stream). */
   endEarly(): void
   /** The drain's deadline has come: end what can be ended in good order (tunnels too). */
@@ -71,7 +72,7 @@ export class TargetState {
   readonly idle: Retirable[] = []
   /** Sessions of HTTP/2 that take, or will take, requests; only with h2c. One without requests is in `idle` too. */
   readonly sessions: Retirable[] = []
-  readonly open = new Set<InFlight>()
+  readonly open = new OpenList<InFlight>()
   /** The row last counted in: nearly always the right one. */
   lastRow: Row | null = null
   #weight = 1

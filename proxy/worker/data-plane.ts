@@ -305,7 +305,7 @@ export class DataPlane implements Plane, Doors {
     const cause = target.state === 'draining' ? 'drain-deadline' : 'upstream-closed'
     target.state = 'gone'
     target.retireIdle()
-    for (const open of target.open) open.cut(cause)
+    for (const open of target.open.all()) open.cut(cause)
   }
 
   #idleUpstreams(): number {

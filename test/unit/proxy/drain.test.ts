@@ -14,6 +14,7 @@ function draining(count: number, ms: number, early: boolean) {
   let now = 0
   for (let index = 0; index < count; index++) {
     const one: InFlight = {
+      openAt: 0,
       endEarly: () => {
         if (!early) return
         told.push(now)
