@@ -334,8 +334,10 @@ export class ClientConnection implements ByteHandler, Caller {
       return
     }
     exchange.choose()
+    // It may have ended in that step: then nothing of it is kept, and the connection reads on.
+    if (this.#exchange !== exchange) return
     body.settle()
-    if (!walker.done && this.#exchange === exchange) this.stream.usePrivateBuffer()
+    if (!walker.done) this.stream.usePrivateBuffer()
   }
 
   #onBodyBytes(bytes: Buffer, start: number, end: number): void {

@@ -157,3 +157,24 @@ void t.test('every 503 of the proxy is the maintenance page where there is one',
   plane.apply(table([pool([target(broken)])], { limits }))
   t.match(await ask(t, port, GET), /^HTTP\/1\.1 502 [\s\S]*Content-Type: text\/plain[\s\S]*502 Bad Gateway: /)
 })
+
+void t.test('a refused request whose long body came with its head is read to its end', async t => {
+  const size = 4 * 1024 * 1024
+  const origin = await startOrigin(t, (text, socket, clear) => {
+    if (text.length < size) return
+    clear()
+    socket.write(ok('x'))
+  })
+  const { plane, port } = await startPlane(t, table([pool([target(origin)])]))
+  const client = await rawClient(t, port)
+  const post = (length: number): string => `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`
+  // After this the system takes in more of what this connection is sent than the proxy keeps.
+  client.send(post(size) + 'b'.repeat(size))
+  await client.until(isWhole)
+  client.text = ''
+  plane.apply(table([], { listeners: [listener({ pool: null })] }))
+  client.send(post(10 * size) + 'b'.repeat(size / 2))
+  t.equal(statusOf(await client.until(isWhole)), 503)
+  const failure = await new Promise(resolve => client.socket.write('b'.repeat(9 * size), resolve))
+  t.notOk(failure, 'the rest is taken')
+})
