@@ -1,5 +1,6 @@
 import { serviceOf } from '../../src/model/ledger-row.ts'
 import type { Peer } from '../connections/peer.ts'
+import type { RequestHead } from '../http1/request-head.ts'
 import type { Account, Outcome } from '../ledger/account.ts'
 import type { Route } from '../routing/snapshot.ts'
 import type { TargetState } from '../routing/target.ts'
@@ -17,6 +18,22 @@ export const TCP: Asked = {
   fields: '',
   forwardedFor: null,
   requestId: '',
+}
+
+/** What a request said; what a trusted proxy said of it before is believed. */
+export function askedBy(
+  head: RequestHead,
+  { payloadOnly, trusted, requestId }: { payloadOnly: boolean; trusted: boolean; requestId: string },
+): Asked {
+  return {
+    protocol: head.http10 ? 'HTTP/1.0' : payloadOnly ? 'HTTP/2' : 'HTTP/1.1',
+    method: head.method,
+    host: head.host,
+    target: head.target,
+    fields: head.fields,
+    forwardedFor: (trusted ? head.before : null)?.['x-forwarded-for'] ?? null,
+    requestId,
+  }
 }
 
 /** The log's entry of what ends now. */

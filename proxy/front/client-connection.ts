@@ -11,8 +11,9 @@ import type { Refusal } from '../http1/request-head.ts'
 import { RequestMemo } from '../http1/request-memo.ts'
 import type { AnswerOptions, Caller } from './caller.ts'
 import { AnswerWriter } from './answer-writer.ts'
-import { Exchange, isIdempotent } from './exchange.ts'
+import { Exchange } from './exchange.ts'
 import type { Plane } from './plane.ts'
+import { isIdempotent } from './replay.ts'
 
 /** Pipelined bytes kept while a request is being served; beyond that the client is not read. */
 const MAX_PIPELINED = 64 * 1024

@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Phase } from '../access-log/endings.ts'
-import { entryOf } from '../access-log/request-entry.ts'
+import { askedBy, entryOf } from '../access-log/request-entry.ts'
 import type { Origin } from '../http1/forwarded-head.ts'
 import { cookieValue, setCookieLine } from '../balancing/affinity-cookie.ts'
 import { hashText } from '../balancing/hashing.ts'
@@ -21,6 +21,7 @@ import type { Caller } from './caller.ts'
 import { clientAddress, clientIsSecure } from './client-origin.ts'
 import { EventAnswer } from './event-answer.ts'
 import type { Plane } from './plane.ts'
+import { mayResend } from './replay.ts'
 import { RequestBody } from './request-body.ts'
 import { Seeker } from './seeker.ts'
 
@@ -31,12 +32,6 @@ const PHASES = {
   answering: 'answering',
   tunnel: 'tunnel',
 } as const satisfies Record<string, Phase>
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
-
-/** Asked twice it means the same as asked once (RFC 9110 section 9.2.2). */
-export function isIdempotent(method: string): boolean {
-  return IDEMPOTENT.has(method)
-}
 
 /** One request from its head to the end of its answer: given an instance, perhaps replayed, sent, answered, counted. */
 export class Exchange extends Seeker implements AnswerSink {
@@ -386,17 +381,12 @@ export class Exchange extends Seeker implements AnswerSink {
     this.body.flush(upstream)
   }
 
-  /**
-   * The request may go to another instance (or by a fresh connection) if it was provably not processed: nothing of it was
-   * sent, or the instance said so and what was sent is still here; or its method is idempotent, all of it is still here
-   * and no byte of an answer has gone out.
-   */
+  /** May it go to another instance, or by a fresh connection? Once, if anything of it was sent. */
   #mayReplay(failure: UpstreamFailure): boolean {
     if (this.target === null || this.#resent) return false
     if (this.#sent) {
-      const { body } = this
-      if (failure.untouched === true ? !body.intact : !this.#mayRepeat(failure)) return false
-      body.rewind()
+      if (!mayResend(this.head.method, this.body, failure)) return false
+      this.body.rewind()
       this.#resent = true
       this.#sent = false
       // It was out of the line: should it have to wait again, it may as long as others.
@@ -405,10 +395,6 @@ export class Exchange extends Seeker implements AnswerSink {
     this.tried ??= new Set()
     this.tried.add(this.target)
     return true
-  }
-
-  #mayRepeat(failure: UpstreamFailure): boolean {
-    return isIdempotent(this.head.method) && this.body.replayable && failure.cause !== 'bad-response'
   }
 
   #failed(failure: UpstreamFailure): void {
@@ -464,16 +450,11 @@ export class Exchange extends Seeker implements AnswerSink {
   #log(outcome: Outcome, phase: Phase): void {
     const { account, route, target, head } = this
     const { peer, payloadOnly } = this.#caller
-    const before = peer.isTrustedBy(this.plane.snapshot.trusted) ? head.before : null
-    const asked = {
-      protocol: head.http10 ? 'HTTP/1.0' : payloadOnly ? 'HTTP/2' : 'HTTP/1.1',
-      method: head.method,
-      host: head.host,
-      target: head.target,
-      fields: head.fields,
-      forwardedFor: before?.['x-forwarded-for'] ?? null,
+    const asked = askedBy(head, {
+      payloadOnly,
+      trusted: peer.isTrustedBy(this.plane.snapshot.trusted),
       requestId: this.#origin?.requestId ?? '',
-    }
+    })
     const endedBy = this.#toldToEnd ? 'drain' : (this.#tunnel?.endedBy ?? null)
     this.plane.accessLog?.write(entryOf(asked, { account, peer, route, target, outcome, phase, endedBy }))
   }
