@@ -10,6 +10,7 @@ import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
 import type { Refusal } from '../http1/request-head.ts'
 import { RequestMemo } from '../http1/request-memo.ts'
 import type { AnswerOptions, Caller } from './caller.ts'
+import { FIRST_REQUEST_MS } from '../intake/doors.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { Exchange } from './exchange.ts'
 import type { Plane } from './plane.ts'
@@ -55,6 +56,8 @@ export class ClientConnection implements ByteHandler, Caller {
   /** When the present wait began: for a request, for the rest of a head, for the client's end. */
   #since = performance.now()
   #pumping = false
+  /** No request has come yet. */
+  #unused = true
 
   constructor(plane: Plane, owner: ConnectionOwner, address: string, peer: Peer, stream: ByteStream) {
     this.#plane = plane
@@ -80,9 +83,11 @@ export class ClientConnection implements ByteHandler, Caller {
     this.stream.destroy()
   }
 
-  /** Closes it if no request is under way. */
+  /** Closes it if no request is under way, nor its first one to be expected. */
   closeIfIdle(): void {
-    if (this.#state === 'head' && this.#text === '' && this.isIdle) this.#linger()
+    if (this.#state !== 'head' || this.#text !== '' || !this.isIdle) return
+    if (this.#unused && performance.now() - this.#since < FIRST_REQUEST_MS) return
+    this.#linger()
   }
 
   watch(now: number): void {
@@ -289,6 +294,7 @@ export class ClientConnection implements ByteHandler, Caller {
       while (from + 1 < end && bytes[from] === 13 && bytes[from + 1] === 10) from += 2
       if (from === end) return
       this.#since = performance.now()
+      this.#unused = false
     }
     const before = this.#text.length
     if (before === 0 && end - from > LONG_READ) {

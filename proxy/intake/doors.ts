@@ -3,6 +3,9 @@ import type { ByteStream } from '../connections/byte-stream.ts'
 import type { Peer } from '../connections/peer.ts'
 import type { Snapshot } from '../routing/snapshot.ts'
 
+/** As a worker ends: a connection that is younger than this may have its first request on the way. */
+export const FIRST_REQUEST_MS = 1000
+
 /** What the sweep and the end of a worker do with every client's connection, whatever is spoken on it. */
 export interface OpenConnection {
   /** `now` is monotonic. */

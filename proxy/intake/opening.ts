@@ -10,13 +10,11 @@ import { forwardedClientCertificate } from '../tls/client-certificate.ts'
 import { parseClientHello } from '../tls/client-hello.ts'
 import type { Handshake, Terminators } from '../tls/terminators.ts'
 import type { TlsChoice } from '../tls/tls-site.ts'
-import type { Doors, OpenConnection } from './doors.ts'
+import { FIRST_REQUEST_MS, type Doors, type OpenConnection } from './doors.ts'
 import type { IntakeCause, IntakeFailures } from './intake-failures.ts'
 
 /** After an answer of the intake: how long what still comes is read and dropped, so that no RST overtakes it. */
 const LINGER_MS = 2000
-/** As the worker ends: how long what has begun may take to get to its first request. */
-const FINISH_MS = 1000
 /** A fatal alert (RFC 8446 section 6): 80 is `internal_error`. */
 const INTERNAL_ERROR = Buffer.from([21, 3, 3, 0, 2, 2, 80])
 /** What every HTTP/2 connection begins with (RFC 9113 section 3.4), and no HTTP/1.1 request may. */
@@ -83,10 +81,9 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
     }
   }
 
-  /** One that has begun to say what it is has a request to come, which is answered. */
+  /** It has its first request on the way, which is answered. */
   closeIfIdle(): void {
-    const hasBegun = this.#state === 'handshake' || this.#size > 0
-    if (!hasBegun || performance.now() - this.#since > FINISH_MS) this.destroy()
+    if (performance.now() - this.#since > FIRST_REQUEST_MS) this.destroy()
   }
 
   destroy(): void {

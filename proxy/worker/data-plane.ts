@@ -29,8 +29,6 @@ const SWEEP_MS = 100
 const SWEEPS_PER_ROUND = 10
 const WATCHED_AT_ONCE = 500
 const CLOSED_MS = 5
-/** As it stops: what only now came through with its handshake has its first request on the way. */
-const FIRST_REQUEST_MS = 1000
 /** A sweep this late means that this process stood still: what waits is not to blame. */
 const STALL_MS = 1000
 
@@ -80,8 +78,6 @@ export class DataPlane implements Plane, Doors {
   readonly #accessLogTo: AccessLogPlace | null
   #linesDropped = 0
   #stopping = false
-  /** Connections that were opened while it stops, with the time. */
-  readonly #late = new Map<OpenConnection, number>()
   #lastSweep = performance.now()
   #stoodStillUntil = 0
   #drained: (() => void) | null = null
@@ -217,9 +213,7 @@ export class DataPlane implements Plane, Doors {
   // Doors
 
   serveHttp1(address: string, peer: Peer, stream: ByteStream): void {
-    const connection = new ClientConnection(this, this, address, peer, stream)
-    if (this.#stopping) this.#late.set(connection, performance.now())
-    this.add(connection)
+    this.add(new ClientConnection(this, this, address, peer, stream))
   }
 
   serveHttp2(address: string, peer: Peer, socket: Socket): void {
@@ -238,7 +232,6 @@ export class DataPlane implements Plane, Doors {
 
   remove(connection: OpenConnection): void {
     this.#connections.delete(connection)
-    this.#late.delete(connection)
     if (this.#connections.size === 0) this.#drained?.()
   }
 
@@ -326,10 +319,7 @@ export class DataPlane implements Plane, Doors {
   }
 
   #closeIdle(): void {
-    const tooLate = performance.now() - FIRST_REQUEST_MS
-    for (const connection of this.#connections) {
-      if ((this.#late.get(connection) ?? tooLate) <= tooLate) connection.closeIfIdle()
-    }
+    for (const connection of this.#connections) connection.closeIfIdle()
   }
 
   /** All connections within a second, and at once while there are few: thousands of idle ones are to cost little. */

@@ -219,3 +219,18 @@ void t.test('an answer of our own, too, ends the connection that the client want
   staying.socket.end(`GET / HTTP/1.1\r\n${HOST}\r\n`.repeat(2))
   t.equal((await staying.end()).split('HTTP/1.1 503').length - 1, 2)
 })
+
+void t.test('a connection that was only just made has its first request answered by a plane that closes', async t => {
+  const origin = await answering(t, ok('x'))
+  const { plane, port } = await startPlane(t, table([pool([target(origin)])]))
+  const get = `GET / HTTP/1.1\r\n${HOST}\r\n`
+  const used = await rawClient(t, port, get)
+  await used.until(isWhole)
+  const fresh = await rawClient(t, port)
+  await until('both are known', () => plane.connections === 2)
+  const closed = plane.close(10_000)
+  await used.end()
+  fresh.send(get)
+  t.match(await fresh.end(), /^HTTP\/1\.1 200 [\s\S]*Connection: close/)
+  await closed
+})
