@@ -35,21 +35,27 @@ export interface RunningVipswap extends RunningPeer {
   readonly errors: () => string
 }
 
-/** The proxy with `workers` workers. A swap goes between `origin` and whatever else `swap` is told. */
-export async function startVipswap(setup: Setup, workers = 1): Promise<RunningVipswap> {
+/** The proxy with one worker and no access log unless told otherwise. A swap goes between `origin` and whatever else `swap` is told. */
+export async function startVipswap(
+  setup: Setup,
+  { workers = 1, accessLog = null }: { workers?: number; accessLog?: 'json' | null } = {},
+): Promise<RunningVipswap> {
   const data = join(setup.folder, 'data')
   const run = join(setup.folder, 'run')
   mkdirSync(run)
   const controller = new ControllerStub()
   await controller.listen(run)
   const args = [MAIN, '--data', data, '--run', run, '--workers', String(workers)]
-  // As `vipswap up` runs it: nothing but what it needs, and no access log.
+  // As `vipswap up` runs it: nothing but what it needs.
   const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], VIPSWAP_LOG: 'silent' }
   const child = new Child('vipswap', setup.pin(process.execPath, args), env)
   const certificate = setup.tls === null ? null : tlsCertificate(setup.tls)
   let revision = 0
   const push = async (production: number, staging: number): Promise<number> => {
-    const pushed = controller.push(table(++revision, certificate, production, staging))
+    const pushed = controller.push({
+      ...table(++revision, certificate, production, staging),
+      limits: { ...DEFAULT_LIMITS, accessLog },
+    })
     const ack = await Promise.race([pushed, child.exited])
     if (ack === null || typeof ack === 'number') throw new Error(`vipswap has ended: ${child.errors}`)
     const { port = null, error = '' } = ack.listeners[0] ?? {}

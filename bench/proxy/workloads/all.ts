@@ -1,4 +1,5 @@
 import type { Workload } from '../workload.ts'
+import { accessLog } from './access-log.ts'
 import { HTTP_WORKLOADS } from './http.ts'
 import { idle } from './idle.ts'
 import { latency } from './latency.ts'
@@ -7,4 +8,4 @@ import { swap } from './swap.ts'
 import { websocket } from './websocket.ts'
 
 /** Every workload, in the order in which they run. */
-export const WORKLOADS: readonly Workload[] = [...HTTP_WORKLOADS, websocket, idle, latency, memory, swap]
+export const WORKLOADS: readonly Workload[] = [...HTTP_WORKLOADS, accessLog, websocket, idle, latency, memory, swap]

@@ -41,7 +41,7 @@ async function one(context: Context, workers: number): Promise<Run> {
   if (a === undefined || b === undefined) throw new Error('two instances are needed')
   const pin = workers === 1 ? cores.proxy : cores.others
   const setup = { origin: a.port, tls: null, largeBodies: false, pin, folder: context.folder('vipswap') }
-  const running = await startVipswap(setup, workers)
+  const running = await startVipswap(setup, { workers })
   try {
     const request = { path: '/55', method: 'GET', bodyBytes: 0, headers: [] } as const
     // Before it is measured it has swapped, and carried all it can, on both sides.
