@@ -1,58 +1,154 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MAX_SOCKET_PATH } from '../src/contracts/link.ts'
+import { parseDuration } from '../src/core/duration.ts'
 import { VipswapError, errorMessage } from '../src/core/errors.ts'
 import { lockFile } from '../src/core/lock-file.ts'
 import { createLogger } from '../src/core/logger.ts'
 import { onShutdown } from '../src/core/shutdown.ts'
 import { Holder } from './holder/holder.ts'
+import { PidFile } from './holder/pid-file.ts'
 import { StopFile } from './holder/stop-file.ts'
+import { askForReplacement, runningProxy } from './holder/succession/ask.ts'
+import { handOver } from './holder/succession/predecessor.ts'
+import { takeRequest, writeAnswer } from './holder/succession/request.ts'
+import { Succession } from './holder/succession/successor.ts'
 
 const STOP_POLL_MS = 250
+const USAGE =
+  'usage: proxy --data DIR --run DIR [--id NAME] [--workers N]\n' +
+  '       proxy --replace [--data DIR] [--id NAME] [--workers N] [--drain-timeout 5m]'
 
-const { values } = parseArgs({
-  options: {
-    data: { type: 'string' },
-    run: { type: 'string' },
-    id: { type: 'string', default: 'proxy-0' },
-    workers: { type: 'string', default: '1' },
-  },
-})
 const log = createLogger('proxy')
-const workers = Number(values.workers)
-const usage = 'usage: main.js --data DIR --run DIR [--id NAME] [--workers N]'
+const values = read()
+const data = values.data ?? (values.replace ? '.vipswap' : usage('--data and --run are missing'))
+const folder = join(data, 'proxy', values.id)
+const workers = Number(values.workers ?? 1)
+if (!Number.isInteger(workers) || workers < 1) usage(`${values.workers ?? ''} is no number of workers`)
 
-if (values.data === undefined || values.run === undefined || !Number.isInteger(workers) || workers < 1) {
-  log.fatal(usage)
+if (values.replace) await replace()
+else await serve(values.run ?? usage('--run is missing'), values.successor ? new Succession() : null)
+
+function read() {
+  try {
+    return parseArgs({
+      options: {
+        data: { type: 'string' },
+        run: { type: 'string' },
+        id: { type: 'string', default: 'proxy-0' },
+        workers: { type: 'string' },
+        replace: { type: 'boolean', default: false },
+        'drain-timeout': { type: 'string', default: '5m' },
+        // By a proxy that starts the process that is to take its place.
+        successor: { type: 'boolean', default: false },
+      },
+    }).values
+  } catch (error) {
+    return usage(errorMessage(error))
+  }
+}
+
+function usage(fault: string): never {
+  process.stderr.write(`${fault}\n${USAGE}\n`)
   process.exit(2)
 }
-if (Buffer.byteLength(join(values.run, 'controller.sock')) > MAX_SOCKET_PATH) {
-  log.fatal(`the run folder's path is too long for a socket in it (at most ${MAX_SOCKET_PATH} bytes)`)
-  process.exit(2)
-}
 
-const lock = join(values.data, 'proxy', values.id, 'proxy.lock')
-try {
-  const unlock = await lockFile(lock, `proxy ${values.id}`)
-  process.on('exit', unlock)
-} catch (error) {
-  if (error instanceof VipswapError) {
-    log.fatal(error.message)
+async function replace(): Promise<void> {
+  const running = runningProxy(folder)
+  if (running === null) {
+    process.stderr.write(`no proxy ${values.id} runs on ${data}: "vipswap proxy --data DIR --run DIR" starts one\n`)
     process.exit(1)
   }
-  // A full disk must not keep traffic waiting.
-  log.error({ error: errorMessage(error) }, 'no lock could be taken; going on without')
+  try {
+    const pid = await askForReplacement(folder, running, {
+      execPath: process.execPath,
+      script: process.argv[1] ?? '',
+      workers: values.workers === undefined ? null : workers,
+      drainMs: parseDuration(values['drain-timeout']),
+    })
+    process.stdout.write(`proxy ${values.id} is now pid ${pid}; pid ${running.pid} ends once nothing is left to it\n`)
+  } catch (error) {
+    process.stderr.write(`proxy ${values.id} (pid ${running.pid}) was not replaced: ${errorMessage(error)}\n`)
+    process.exit(1)
+  }
 }
 
-const holder = new Holder({ data: values.data, run: values.run, id: values.id, workers, log })
-const begin = onShutdown(() => holder.stop(), { deadlineMs: 15_000, log })
+async function serve(run: string, succession: Succession | null): Promise<void> {
+  // Before anything can ask for it: unhandled it would end this process.
+  process.on('SIGUSR2', () => void beReplaced())
+  if (Buffer.byteLength(join(run, 'controller.sock')) > MAX_SOCKET_PATH) {
+    log.fatal(`the run folder's path is too long for a socket in it (at most ${MAX_SOCKET_PATH} bytes)`)
+    process.exit(2)
+  }
+  let unlock: (() => void) | null = null
+  process.on('exit', () => unlock?.())
+  const lock = async (): Promise<void> => {
+    try {
+      unlock = await lockFile(join(folder, 'proxy.lock'), `proxy ${values.id}`)
+    } catch (error) {
+      if (error instanceof VipswapError) throw error
+      // A full disk must not keep traffic waiting.
+      log.error({ error: errorMessage(error) }, 'no lock could be taken; going on without')
+    }
+  }
+  const inherited = await succession?.inheritance()
+  if (succession === null) {
+    try {
+      await lock()
+    } catch (error) {
+      log.fatal(errorMessage(error))
+      process.exit(1)
+    }
+  }
 
-const stopFile = new StopFile(values.run, values.data)
-const poll = setInterval(() => {
-  if (!stopFile.isMine) return
-  clearInterval(poll)
-  begin('stop file')
-}, STOP_POLL_MS)
-poll.unref()
+  const holder = new Holder({ data, run, id: values.id, workers, log, ...(inherited && { inherited }) })
+  const begin = onShutdown(
+    async () => {
+      succession?.stop()
+      await holder.stop()
+    },
+    { deadlineMs: 15_000, log },
+  )
+  const stopFile = new StopFile(run, data)
+  const poll = setInterval(() => {
+    if (!stopFile.isMine) return
+    clearInterval(poll)
+    begin('stop file')
+  }, STOP_POLL_MS)
+  poll.unref()
+  holder.start()
 
-holder.start()
+  if (succession !== null) {
+    await holder.serving()
+    await succession.serves(holder)
+    await lock()
+    new PidFile(data, values.id).takeFrom(process.ppid)
+    succession.took()
+  }
+
+  let replaced = false
+  async function beReplaced(): Promise<void> {
+    const request = takeRequest(folder)
+    if (request === null || replaced) return
+    replaced = true
+    try {
+      const { pid, left } = await handOver(holder, request, {
+        args: process.argv.slice(2),
+        log,
+        release: () => {
+          unlock?.()
+          unlock = null
+        },
+        reclaim: lock,
+        onStop: () => begin('the successor was told to stop'),
+      })
+      writeAnswer(folder, { id: request.id, pid, error: null })
+      await left
+      process.exit(0)
+    } catch (error) {
+      replaced = false
+      log.error({ error: errorMessage(error) }, 'not replaced')
+      writeAnswer(folder, { id: request.id, pid: null, error: errorMessage(error) })
+    }
+  }
+}

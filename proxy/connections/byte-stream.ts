@@ -1,3 +1,5 @@
+import type { TcpHandle } from './tcp-handle.ts'
+
 /** Who is told what happens on a ByteStream. One object per connection; another may take over (a tunnel does). */
 export interface ByteHandler {
   /** Bytes `[start, end)` of `buffer` came in. They are valid only during the call if the stream is `volatile`. */
@@ -38,4 +40,11 @@ export interface ByteStream {
   /** Cuts with RST, so that nothing that was sent looks whole. */
   reset(): void
   keepAliveProbes(): void
+  /** `detach` may give it away. */
+  readonly detachable: boolean
+  /**
+   * Gives the connection away, to be served by another process: nothing of it is read or written here any more, and its
+   * handler hears nothing. Null where it is not the whole connection, is over, or has bytes on their way.
+   */
+  detach(): TcpHandle | null
 }

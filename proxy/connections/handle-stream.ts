@@ -11,6 +11,7 @@ const END_OF_STREAM = -4095
 export class HandleStream implements ByteStream, WriteListener {
   handler: ByteHandler
   readsAfterCut = false
+  readonly detachable = true
   readonly #handle: TcpHandle
   #private: Buffer | null = null
   /** What is read into now. */
@@ -152,6 +153,15 @@ export class HandleStream implements ByteStream, WriteListener {
     if (!this.#closed) this.#handle.setKeepAlive(true, 60)
   }
 
+  detach(): TcpHandle | null {
+    const isWhole = !this.#closed && !this.#cut && !this.#writeEnded && !this.#readEnded
+    if (!isWhole || this.#unsent > 0) return null
+    this.#handle.readStop()
+    this.#closed = true
+    this.handler = NOBODY
+    return this.#handle
+  }
+
   // WriteListener
 
   onWritten(bytes: number): void {
@@ -215,5 +225,5 @@ export class HandleStream implements ByteStream, WriteListener {
 const NOBODY: ByteHandler = { onBytes: nothing, onEnd: nothing, onDrain: nothing, onClose: nothing }
 
 function nothing(): void {
-  // A dial that failed is told by `onFail` alone.
+  // A dial that failed is told by `onFail` alone, and a connection that was given away is another's.
 }

@@ -111,6 +111,12 @@ export class SocketStream implements ByteStream {
     return socket
   }
 
+  readonly detachable = false
+
+  detach(): null {
+    return null
+  }
+
   keepAliveProbes(): void {
     this.#socket.setKeepAlive(true, 60_000)
   }

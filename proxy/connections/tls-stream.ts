@@ -104,6 +104,12 @@ export class TlsStream implements ByteStream, WriteListener {
     this.#socket.destroy()
   }
 
+  readonly detachable = false
+
+  detach(): null {
+    return null
+  }
+
   keepAliveProbes(): void {
     this.#under.setKeepAlive(true, 60_000)
   }

@@ -24,6 +24,8 @@ export interface Caller {
   readonly volatile: boolean
   /** The payload of answers is wanted without chunk framing. */
   readonly payloadOnly: boolean
+  /** Its connection ends with the present answer: this worker stops, or the address is served no more. */
+  readonly closing: boolean
   /** The client has ended its side, and nothing it sent before waits for an answer. */
   readonly halfClosed: boolean
   /** Stops and goes on reading the request's body. */

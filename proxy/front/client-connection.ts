@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
 import type { Peer } from '../connections/peer.ts'
+import type { TcpHandle } from '../connections/tcp-handle.ts'
 import { switchHeadText, type ExposedInstance } from '../http1/forwarded-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { BARE_CONTROL, HEAD_END, REQUEST_START } from '../http1/grammar.ts'
@@ -28,6 +29,8 @@ const LONG_READ = 4096
 
 export interface ConnectionOwner {
   onConnectionClosed(connection: ClientConnection): void
+  /** It goes to another process; `handle` is its own no more. */
+  onConnectionMoved(connection: ClientConnection, handle: TcpHandle): void
 }
 
 /** A client's connection: reads requests one at a time, has each served by an Exchange, answers in order. */
@@ -69,6 +72,10 @@ export class ClientConnection implements ByteHandler, Caller {
     this.#answers = new AnswerWriter(this.stream)
   }
 
+  get closing(): boolean {
+    return this.#plane.isClosing(this.address) || (this.#plane.isLeaving && !this.stream.detachable)
+  }
+
   get halfClosed(): boolean {
     return this.#halfClosed && this.#pipelinedBytes === 0
   }
@@ -88,6 +95,15 @@ export class ClientConnection implements ByteHandler, Caller {
     if (this.#state !== 'head' || this.#text !== '' || !this.isIdle) return
     if (this.#unused && performance.now() - this.#since < FIRST_REQUEST_MS) return
     this.#linger()
+  }
+
+  /** Goes to another process if it stands between two requests. */
+  leave(): void {
+    if (this.#state !== 'head' || this.#text !== '' || this.#pipelinedBytes > 0 || this.#halfClosed) return
+    const handle = this.isIdle ? this.stream.detach() : null
+    if (handle === null) return
+    this.#state = 'closed'
+    this.#owner.onConnectionMoved(this, handle)
   }
 
   watch(now: number): void {
@@ -196,7 +212,7 @@ export class ClientConnection implements ByteHandler, Caller {
 
   answerOwn(answer: OwnAnswer): void {
     this.#exchange = null
-    const close = !this.#walker.done || this.#isLast || this.halfClosed || this.#closing()
+    const close = !this.#walker.done || this.#isLast || this.halfClosed || this.closing
     this.stream.write(ownAnswerText(answer, { close, noBody: this.#isHead }))
     this.#next(close)
   }
@@ -226,10 +242,6 @@ export class ClientConnection implements ByteHandler, Caller {
   }
 
   // Private
-
-  #closing(): boolean {
-    return this.#plane.isClosing(this.address)
-  }
 
   #next(close: boolean): void {
     if (close) {
@@ -272,6 +284,7 @@ export class ClientConnection implements ByteHandler, Caller {
     if (this.#state !== 'head') return
     this.stream.resume()
     if (this.#halfClosed) this.#linger()
+    else if (this.#plane.isLeaving) this.leave()
   }
 
   #keep(bytes: Buffer, start: number, end: number): void {

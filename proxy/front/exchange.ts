@@ -250,7 +250,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.answers()
     this.body.forgetSent()
     // An answer before its request is whole is the last on this connection.
-    const last = !this.body.complete || this.#caller.halfClosed || this.plane.isClosing(this.address)
+    const last = !this.body.complete || this.#caller.halfClosed || this.#caller.closing
     this.#caller.answer(this.#withCookie(head), { last, exposed: this.#exposed }, bytes, start, end, payload, volatile)
     this.#events = EventAnswer.of(head, this.#caller)
     this.#events?.begun(bytes, start, end, payload)

@@ -23,6 +23,8 @@ export interface Plane {
   leaveGate(waiting: GateWaiter): void
   /** The worker is stopping, or the address is closed: answers say `Connection: close`. */
   isClosing(address: string): boolean
+  /** Another process serves from now on: connections go over to it between two requests, or end with their next answer. */
+  readonly isLeaving: boolean
   /** This worker's part of a bound that all workers of the proxy keep together. */
   shareOf(bound: number): number
   /** This process stood still just now: what is late or was given up may be its own doing. `now` is monotonic. */

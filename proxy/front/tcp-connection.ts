@@ -47,6 +47,9 @@ export class TcpConnection extends Seeker implements ByteHandler {
   /** A tunnel is never idle. */
   closeIfIdle(): void {}
 
+  /** Its bytes go through here to their end. */
+  leave(): void {}
+
   get heldBytes(): number {
     return this.#earlyBytes
   }

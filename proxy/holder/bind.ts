@@ -11,6 +11,13 @@ export interface BoundHandle {
   close(): void
 }
 
+/** One that came from another process. */
+export function inheritedHandle(handle: unknown, port: number): BoundHandle {
+  // Whatever comes with a listener's message is a TCP handle.
+  const tcp = handle as TcpHandle
+  return { port, handle, close: () => tcp.close() }
+}
+
 interface TcpHandle {
   getsockname(out: { port?: number }): number
   close(): void

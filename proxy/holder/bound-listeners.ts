@@ -30,9 +30,20 @@ export class BoundListeners {
   readonly #retry: NodeJS.Timeout
   readonly #certificates = new CertificateFaults()
   #retrying = false
+  #closed = false
+  readonly #inherited: Map<string, BoundHandle>
 
-  /** `portsPath` keeps the ports that were found for port 0; `onChange`: a bind that had failed has succeeded now. */
-  constructor(portsPath: string, writes: RetriedWrites, onChange: (opened: string) => void) {
+  /**
+   * `portsPath` keeps the ports that were found for port 0; `onChange`: a bind that had failed has succeeded now.
+   * `inherited`: sockets that a predecessor bound, by address.
+   */
+  constructor(
+    portsPath: string,
+    writes: RetriedWrites,
+    onChange: (opened: string) => void,
+    inherited: ReadonlyMap<string, BoundHandle> = new Map(),
+  ) {
+    this.#inherited = new Map(inherited)
     this.#writes = writes
     this.#portsPath = portsPath
     this.#ports = readPorts(portsPath)
@@ -42,6 +53,7 @@ export class BoundListeners {
 
   /** Binds what is new and closes what is gone. */
   async follow(table: RoutingTable): Promise<void> {
+    if (this.#closed) return
     this.#certificates.follow(table)
     const wanted = new Map<string, Listener[]>()
     for (const listener of table.listeners) {
@@ -75,11 +87,18 @@ export class BoundListeners {
       this.#places.set(address, place)
       if (known === undefined) await this.#bind(address, place)
     }
+    // Of addresses that went before they were known here.
+    for (const bound of this.#inherited.values()) bound.close()
+    this.#inherited.clear()
   }
 
   /** Every bound address with what a worker needs to listen on it. */
   *handles(): Iterable<[address: string, handle: unknown]> {
-    for (const [address, { bound }] of this.#places) if (bound !== null) yield [address, bound.handle]
+    for (const [address, { handle }] of this.bound()) yield [address, handle]
+  }
+
+  *bound(): Iterable<[address: string, bound: BoundHandle]> {
+    for (const [address, { bound }] of this.#places) if (bound !== null) yield [address, bound]
   }
 
   handle(address: string): unknown {
@@ -106,13 +125,21 @@ export class BoundListeners {
     return statuses
   }
 
+  /** For good: what comes after binds nothing. */
   close(): void {
+    this.#closed = true
     clearInterval(this.#retry)
     for (const place of this.#places.values()) place.bound?.close()
     this.#places.clear()
   }
 
   async #bind(address: string, place: Place): Promise<boolean> {
+    const inherited = this.#inherited.get(address)
+    if (inherited !== undefined) {
+      this.#inherited.delete(address)
+      place.bound = inherited
+      return true
+    }
     const port = place.port === 0 ? (this.#ports[address] ?? place.lastPort ?? 0) : place.port
     try {
       const bound = await bindTcp(place.host, port)

@@ -7,6 +7,7 @@ import { errorMessage } from '../../src/core/errors.ts'
 import { createId } from '../../src/core/ids.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import { rotateAccessLog } from '../access-log/rotation.ts'
+import type { BoundHandle } from './bind.ts'
 import { BoundListeners } from './bound-listeners.ts'
 import { ControllerLink } from './controller-link.ts'
 import { Lives } from './lives.ts'
@@ -33,6 +34,17 @@ export interface HolderOptions {
   readonly id: string
   readonly workers: number
   readonly log: Logger
+  /** What a predecessor hands over, instead of what is on disk and free to bind. */
+  readonly inherited?: Inheritance
+}
+
+/** What a proxy that is being replaced hands to its successor. */
+export interface Inheritance {
+  readonly table: RoutingTable | null
+  /** Keys of session tickets, base64. */
+  readonly ticketKeys: string
+  /** Bound sockets, by address. */
+  readonly listeners: ReadonlyMap<string, BoundHandle>
 }
 
 /** The process that owns the listeners, the newest table and the workers of one proxy; it carries no traffic itself. */
@@ -55,6 +67,8 @@ export class Holder {
   /** Applied by every worker. */
   #applied: RoutingTable | null = null
   #applying = false
+  #onServing: (() => void) | null = null
+  #giveAway: ((address: string, handle: unknown) => void) | null = null
   #statusSentAt = 0
   #statusTimer: NodeJS.Timeout | null = null
 
@@ -70,6 +84,7 @@ export class Holder {
       join(folder, 'ports.json'),
       this.#writes,
       address => void this.#onBoundLater(address),
+      options.inherited?.listeners,
     )
     this.#workers = new WorkerPool(
       {
@@ -80,9 +95,11 @@ export class Holder {
           this.#ack()
         },
         onProcesses: pids => this.#lives.record(pids),
+        onMoved: (address, handle) => this.#giveAway?.(address, handle),
       },
       this.#accessLog,
       this.#log,
+      options.inherited?.ticketKeys,
     )
     this.#link = new ControllerLink(join(options.run, 'controller.sock'), {
       hello: () => this.#hello(),
@@ -95,21 +112,61 @@ export class Holder {
     this.#log.info({ id: this.#options.id, incarnation: this.incarnation }, 'proxy starting')
     this.#lives.record([])
     this.#workers.start(this.#options.workers)
+    const table = this.#options.inherited?.table ?? null
+    if (table !== null) {
+      this.#newest = table
+      void this.#applyNewest()
+    }
     this.#link.start()
     this.#timers.push(
-      setTimeout(() => {
-        const stored = this.#newest === null ? this.#file.read() : null
-        if (stored === null) return
-        this.#log.warn({ revision: stored.revision }, 'no controller: serving with the table on disk')
-        this.#newest = stored
-        this.#onDisk = stored
-        void this.#applyNewest()
-      }, WAIT_FOR_CONTROLLER_MS),
+      setTimeout(() => this.#serveFromDisk(), WAIT_FOR_CONTROLLER_MS),
       setInterval(() => this.#tick(), TICK_MS),
       setInterval(() => this.#workers.tidyLedger(), TIDY_MS),
       setInterval(() => this.#link.send({ type: 'metrics', readings: this.#workers.metrics() }), METRICS_MS),
       setInterval(() => this.#rotateAccessLog(), ROTATE_MS),
     )
+  }
+
+  /** Resolves once every worker serves by a table. */
+  async serving(): Promise<void> {
+    if (this.#applied !== null) return
+    await new Promise<void>(resolve => {
+      this.#onServing = resolve
+    })
+  }
+
+  /** A successor is being started, and keeps the record of lives from now on. Gives what it needs. */
+  beginHandover(): Inheritance {
+    this.#lives.pause()
+    return {
+      table: this.#newest,
+      ticketKeys: this.#workers.ticketKeys,
+      listeners: new Map(this.#listeners.bound()),
+    }
+  }
+
+  /** Nothing came of it. */
+  cancelHandover(): void {
+    this.#lives.resume()
+  }
+
+  /**
+   * The successor serves: accepts no more, gives connections away between two requests, and lets the rest finish within
+   * `deadlineMs`. Tables are followed until then. Resolves at the end.
+   */
+  async leave(giveAway: (address: string, handle: unknown) => void, deadlineMs: number): Promise<void> {
+    this.#giveAway = giveAway
+    this.#listeners.close()
+    await this.#workers.leave(deadlineMs)
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#sendStatus()
+    this.#link.close()
+  }
+
+  /** Serves a connection that the predecessor gave away. `sent`: its own copy of the handle is needed no more. */
+  take(address: string, handle: unknown, sent: () => void): void {
+    if (this.#giveAway === null) this.#workers.give(address, handle, sent)
+    else this.#giveAway(address, handle)
   }
 
   /** Accepts no more, lets requests finish (8 s at most), tells the controller the last counts. */
@@ -178,12 +235,22 @@ export class Holder {
         if (!(await applied)) continue
         this.#applied = table
         this.#ack()
+        this.#onServing?.()
       }
     } catch (error) {
       this.#log.error({ error: errorMessage(error) }, 'a table could not be applied')
     } finally {
       this.#applying = false
     }
+  }
+
+  #serveFromDisk(): void {
+    const stored = this.#newest === null ? this.#file.read() : null
+    if (stored === null) return
+    this.#log.warn({ revision: stored.revision }, 'no controller: serving with the table on disk')
+    this.#newest = stored
+    this.#onDisk = stored
+    void this.#applyNewest()
   }
 
   async #onBoundLater(address: string): Promise<void> {
@@ -229,7 +296,7 @@ export class Holder {
   }
 
   #rotateAccessLog(): void {
-    if (this.#newest?.limits.accessLog == null) return
+    if (this.#newest?.limits.accessLog == null || this.#giveAway !== null) return
     try {
       if (rotateAccessLog(this.#accessLog)) this.#log.info('access log rotated')
     } catch (error) {

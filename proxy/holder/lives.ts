@@ -29,6 +29,7 @@ export class Lives {
   readonly #writes: RetriedWrites
   readonly #earlier: Earlier[]
   #processes: readonly ProcessIdentity[] = []
+  #writing = true
 
   constructor(path: string, incarnation: string, writes: RetriedWrites) {
     this.#path = path
@@ -79,7 +80,18 @@ export class Lives {
     return this.#earlier.every(earlier => earlier.exited)
   }
 
+  /** A successor has the file from now on, until `resume`. */
+  pause(): void {
+    this.#writing = false
+  }
+
+  resume(): void {
+    this.#writing = true
+    this.#write()
+  }
+
   #write(): void {
+    if (!this.#writing) return
     const kept = this.#earlier.filter(earlier => !earlier.heard).map(({ life }) => life)
     const own: Life = { incarnation: this.#incarnation, processes: this.#processes }
     const text = JSON.stringify([...kept, own])

@@ -10,11 +10,12 @@ const OCTETS = 48
  * never on disk, changed twice a day: what was recorded is not to be read with keys found later.
  */
 export class TicketKeys {
-  #current = randomBytes(OCTETS)
+  #current: Buffer
   readonly #timer: NodeJS.Timeout
 
-  /** `onChange` is to give the new ones to every worker. */
-  constructor(onChange: () => void, lifeMs = LIFE_MS) {
+  /** `onChange` is to give the new ones to every worker; `first`: those to begin with, base64. */
+  constructor(onChange: () => void, first?: string, lifeMs = LIFE_MS) {
+    this.#current = first === undefined ? randomBytes(OCTETS) : Buffer.from(first, 'base64')
     this.#timer = setInterval(() => {
       this.#current = randomBytes(OCTETS)
       onChange()

@@ -32,6 +32,8 @@ export interface PoolEvents {
   handles(): Iterable<[string, unknown]>
   onStatus(urgent: boolean): void
   onListenFailed(address: string, code: string): void
+  /** A client's connection that is to go to the successor. */
+  onMoved(address: string, handle: unknown): void
   /** Which processes there are has changed; before a new one serves. */
   onProcesses(pids: readonly number[]): void
 }
@@ -45,9 +47,7 @@ export class WorkerPool implements WorkerEvents {
   readonly #workers = new Map<WorkerProcess, number>()
   readonly #own = new PlaneMetrics()
   readonly #metrics = new ProxyMetrics()
-  readonly #ticketKeys = new TicketKeys(() => {
-    for (const worker of this.#workers.keys()) this.#sendTicketKeys(worker)
-  })
+  readonly #ticketKeys: TicketKeys
   /** Current in all that serve. */
   #table: RoutingTable | null = null
   readonly #kept = new KeptRows()
@@ -59,15 +59,24 @@ export class WorkerPool implements WorkerEvents {
   #quickDeaths = 0
   #count = 1
   #stopping = false
+  #given = 0
   /** One change at a time: a worker that starts in the middle of one waits for its end. */
   #turn: Promise<void> | null = null
   #ready: WorkerProcess[] = []
   #firstReady: (() => void) | null = null
 
-  constructor(events: PoolEvents, accessLog: string, log: Logger) {
+  /** Current keys of session tickets, base64; a successor goes on with them. */
+  get ticketKeys(): string {
+    return this.#ticketKeys.current
+  }
+
+  constructor(events: PoolEvents, accessLog: string, log: Logger, ticketKeys?: string) {
     this.#events = events
     this.#accessLog = accessLog
     this.#log = log
+    this.#ticketKeys = new TicketKeys(() => {
+      for (const worker of this.#workers.keys()) this.#sendTicketKeys(worker)
+    }, ticketKeys)
   }
 
   start(count: number): void {
@@ -136,7 +145,27 @@ export class WorkerPool implements WorkerEvents {
     for (const worker of this.#workers.keys()) worker.kill()
   }
 
+  /** A successor serves: resolves once every worker has ended, which takes about `deadlineMs` at most. */
+  async leave(deadlineMs: number): Promise<void> {
+    this.#stopping = true
+    const workers = [...this.#workers.keys()]
+    for (const worker of workers) worker.send({ type: 'leave', deadlineMs })
+    await Promise.all(workers.map(async worker => worker.silent))
+  }
+
+  /** Gives a client's connection that another proxy process gave away to one of the workers. `sent`: it is on its way. */
+  give(address: string, handle: unknown, sent: () => void): void {
+    const workers = this.#serving()
+    const worker = workers[this.#given++ % workers.length]
+    if (worker === undefined) sent()
+    else worker.send({ type: 'connection', address }, handle, sent)
+  }
+
   // WorkerEvents
+
+  onMoved(address: string, handle: unknown): void {
+    this.#events.onMoved(address, handle)
+  }
 
   onReady(worker: WorkerProcess): void {
     this.#sendTicketKeys(worker)
@@ -147,6 +176,7 @@ export class WorkerPool implements WorkerEvents {
   }
 
   onMessage(worker: WorkerProcess, message: FromWorker): void {
+    if (message.type === 'left') worker.send({ type: 'bye' })
     if (message.type === 'listen-again') {
       worker.listening.clear()
       void this.followHandles()

@@ -12,6 +12,8 @@ const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'VIPSWAP_LOG']
 export interface WorkerEvents {
   onReady(worker: WorkerProcess): void
   onMessage(worker: WorkerProcess, message: FromWorker): void
+  /** A connection for the successor. */
+  onMoved(address: string, handle: unknown): void
   /** Counts that the worker keeps no more. */
   onForgotten(rows: readonly LedgerRow[]): void
   onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void
@@ -30,6 +32,8 @@ export class WorkerProcess {
   /** For how long it held what arrived at the last change in two levels, in milliseconds. */
   heldMs = 0
   gone = false
+  /** Resolves once it has ended and all that it said was heard. */
+  readonly silent: Promise<void>
   readonly #events: WorkerEvents
   readonly #child: ChildProcess
   readonly #waiting = new Map<string, () => void>()
@@ -46,14 +50,15 @@ export class WorkerProcess {
       env,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
-    this.#child.on('message', (message: FromWorker) => {
+    this.#child.on('message', (message: FromWorker, handle: unknown) => {
       if (message.type === 'synced') this.#settle(`sync ${message.id}`, message.status)
       else if (message.type === 'status') this.#settle(null, message.status)
       else if (message.type === 'metrics') this.readings = message.readings
       else if (message.type === 'prepared') this.#settle(`prepared ${message.attempt}`, null)
       else if (message.type === 'released') this.heldMs = message.heldMs
       else if (message.type === 'ready') events.onReady(this)
-      events.onMessage(this, message)
+      if (message.type === 'moved') events.onMoved(message.address, handle)
+      else events.onMessage(this, message)
     })
     const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
       if (this.gone) return
@@ -67,6 +72,10 @@ export class WorkerProcess {
       if (this.#child.pid === undefined) ended(null, null)
     })
     this.#child.on('exit', ended)
+    this.silent = new Promise(resolve => {
+      this.#child.on('disconnect', resolve)
+      if (this.#child.pid === undefined) resolve()
+    })
   }
 
   /** Null if it could not be started. */
@@ -74,10 +83,11 @@ export class WorkerProcess {
     return this.#child.pid ?? null
   }
 
-  send(message: ToWorker, handle?: unknown): void {
-    if (this.gone || !this.#child.connected) return
+  /** `sent` is called once the message is on its way, or never will be. */
+  send(message: ToWorker, handle?: unknown, sent: () => void = () => {}): void {
+    if (this.gone || !this.#child.connected) sent()
     // A native TCP handle may be sent as a socket may; only the types do not know.
-    this.#child.send(message, handle as undefined, {}, () => {})
+    else this.#child.send(message, handle as undefined, {}, sent)
   }
 
   /** Resolves when everything sent so far is done there, or the worker is gone. */

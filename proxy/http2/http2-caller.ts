@@ -30,6 +30,8 @@ export class Http2Caller implements Caller {
   readonly volatile = false
   readonly payloadOnly = true
   readonly halfClosed = false
+  /** GOAWAY tells. */
+  readonly closing = false
   readonly peer: Peer
   readonly address: string
   readonly #owner: CallerOwner

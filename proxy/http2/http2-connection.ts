@@ -102,6 +102,10 @@ export class Http2Connection implements CallerOwner {
     this.#session.ping(() => this.#lastWord())
   }
 
+  leave(): void {
+    this.closeIfIdle()
+  }
+
   watch(now: number): void {
     let unused = 0
     for (const caller of this.#callers) {

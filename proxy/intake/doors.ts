@@ -11,6 +11,8 @@ export interface OpenConnection {
   /** `now` is monotonic. */
   watch(now: number): void
   closeIfIdle(): void
+  /** Another process serves from now on: goes over to it, or tells its client to come back there, or goes on here to its end. */
+  leave(): void
   destroy(): void
 }
 

@@ -51,6 +51,11 @@ export class Intake {
     this.#doors.add(opening)
   }
 
+  /** A connection of plain HTTP/1.1 that another process gave away between two requests. */
+  take(address: string, handle: TcpHandle): void {
+    this.#doors.serveHttp1(address, new Peer(endsOfHandle(handle), null), HandleStream.accepted(handle, NOBODY))
+  }
+
   /** One more that costs what an opening may. False: there are too many. */
   enter(address: string): boolean {
     if (this.#openings >= MAX_OPENINGS) {

@@ -81,6 +81,9 @@ export class Opening implements ByteHandler, OpenConnection, Handshake {
     }
   }
 
+  /** Its first request says what becomes of it. */
+  leave(): void {}
+
   /** It has its first request on the way, which is answered. */
   closeIfIdle(): void {
     if (performance.now() - this.#since > FIRST_REQUEST_MS) this.destroy()

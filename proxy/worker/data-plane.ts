@@ -78,9 +78,11 @@ export class DataPlane implements Plane, Doors {
   readonly #accessLogTo: AccessLogPlace | null
   #linesDropped = 0
   #stopping = false
+  #give: ((address: string, handle: TcpHandle) => void) | null = null
   #lastSweep = performance.now()
   #stoodStillUntil = 0
-  #drained: (() => void) | null = null
+  /** Asked to be told when no connection is left. */
+  #whenNone: (() => void)[] = []
 
   /**
    * `workers`: how many data planes there are of this proxy, which keep the bounds of a table together. `accessLogTo`: where
@@ -192,12 +194,7 @@ export class DataPlane implements Plane, Doors {
   async close(deadlineMs: number): Promise<void> {
     this.#stopping = true
     this.#closeIdle()
-    if (this.#connections.size > 0) {
-      await new Promise<void>(resolve => {
-        this.#drained = resolve
-        setTimeout(resolve, deadlineMs).unref()
-      })
-    }
+    await this.#none(deadlineMs)
     if (this.#connections.size > 0) {
       for (const connection of this.#connections) connection.destroy()
       // Their ends are counted, and logged, once they are closed.
@@ -208,6 +205,26 @@ export class DataPlane implements Plane, Doors {
     for (const target of this.#targets()) target.retireIdle()
     clearInterval(this.#sweep)
     await this.accessLog?.close()
+  }
+
+  /**
+   * Another process serves from now on: what stands between two requests is given to it, and what is left may take
+   * `deadlineMs`. Resolves when nothing is, or after that.
+   */
+  async leave(give: (address: string, handle: TcpHandle) => void, deadlineMs: number): Promise<void> {
+    this.#give = give
+    for (const connection of this.#connections) connection.leave()
+    await this.#none(deadlineMs)
+  }
+
+  /** Ends what can be ended in good order: tunnels, streams of events. */
+  endInOrder(): void {
+    for (const target of this.#targets()) for (const open of target.open.all()) open.endOrderly()
+  }
+
+  /** Serves a connection that another process gave away between two requests. */
+  take(address: string, handle: TcpHandle): void {
+    this.intake.take(address, handle)
   }
 
   // Doors
@@ -232,13 +249,17 @@ export class DataPlane implements Plane, Doors {
 
   remove(connection: OpenConnection): void {
     this.#connections.delete(connection)
-    if (this.#connections.size === 0) this.#drained?.()
+    if (this.#connections.size === 0) for (const tell of this.#whenNone.splice(0)) tell()
   }
 
   // Plane
 
   isClosing(address: string): boolean {
     return this.#stopping || !this.snapshot.sites.has(address)
+  }
+
+  get isLeaving(): boolean {
+    return this.#give !== null
   }
 
   waitAtGate(waiting: GateWaiter): void {
@@ -271,6 +292,11 @@ export class DataPlane implements Plane, Doors {
     this.remove(connection)
   }
 
+  onConnectionMoved(connection: OpenConnection & { readonly address: string }, handle: TcpHandle): void {
+    this.remove(connection)
+    this.#give?.(connection.address, handle)
+  }
+
   // Http2Owner
 
   onStreams(by: 1 | -1): void {
@@ -278,6 +304,15 @@ export class DataPlane implements Plane, Doors {
   }
 
   // Private
+
+  /** Resolves when no connection is open, or after `deadlineMs`. */
+  async #none(deadlineMs: number): Promise<void> {
+    if (this.#connections.size === 0) return
+    await new Promise<void>(resolve => {
+      this.#whenNone.push(resolve)
+      setTimeout(resolve, deadlineMs).unref()
+    })
+  }
 
   *#targets(): Iterable<TargetState> {
     for (const pool of this.#pools.values()) yield* pool.targets.values()

@@ -1,5 +1,7 @@
 import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { createLogger } from '../../src/core/logger.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { TcpHandle } from '../connections/tcp-handle.ts'
 import { reportProcess } from '../metrics/process-metrics.ts'
 import { DataPlane } from './data-plane.ts'
 import { descriptorRoom } from './descriptors.ts'
@@ -10,12 +12,18 @@ const SPOOL_MS = 50
 /** A port that is scanned or spoken to in the wrong protocol gives one line in this time. */
 const INTAKE_LOG_MS = 10_000
 const METRICS_MS = 2000
+const MOVING_POLL_MS = 5
+/** Once its time to leave is over: what is left may end in good order within this. */
+const LAST_MS = 8000
 /** Without a holder: finish what is open within this. */
 const ORPHAN_DEADLINE_MS = 10_000
 
 const log = createLogger('proxy-worker')
 let stopping = false
 let staged: RoutingTable | null = null
+/** Connections on their way to another process. */
+let moving = 0
+let onBye: () => void = () => {}
 /** A handle was given to listen on since the last `sync`. */
 let listened = false
 
@@ -59,9 +67,46 @@ async function stop(deadlineMs: number, reason: string): Promise<void> {
   log.info({ reason, connections: plane.connections }, 'worker stopping')
   listeners.closeAll()
   await plane.close(deadlineMs)
+  await end()
+}
+
+async function leave(deadlineMs: number): Promise<void> {
+  if (stopping || plane.isLeaving) return
+  log.info({ connections: plane.connections }, 'worker leaving')
+  listeners.closeAll()
+  const until = performance.now() + deadlineMs
+  do {
+    await plane.leave(give, until - performance.now())
+    // Connections of a predecessor may have been on their way here.
+    send({ type: 'left' })
+    await new Promise<void>(resolve => {
+      onBye = resolve
+    })
+  } while (plane.connections > 0 && performance.now() < until)
+  plane.endInOrder()
+  await plane.close(LAST_MS)
+  await end()
+}
+
+/** The connection is in the message once that is written; before, it may wait for the one before it to arrive. */
+function give(address: string, handle: TcpHandle): void {
+  moving++
+  const done = (): void => {
+    moving--
+    handle.close(() => {})
+  }
+  const message: FromWorker = { type: 'moved', address }
+  // A native TCP handle may be sent as a socket may; only the types do not know.
+  if (process.connected) process.send?.(message, handle as unknown as undefined, undefined, done)
+  else done()
+}
+
+async function end(): Promise<void> {
+  while (moving > 0) await pause(MOVING_POLL_MS)
   sendStatus(false)
   // Lets the last status leave.
-  setTimeout(() => process.exit(0), 10)
+  await pause(10)
+  process.exit(0)
 }
 
 process.on('message', (message: ToWorker, handle: unknown) => {
@@ -88,9 +133,19 @@ process.on('message', (message: ToWorker, handle: unknown) => {
       plane.abort()
       break
     case 'listen':
-      if (stopping) break
+      if (stopping || plane.isLeaving) break
       listeners.listenHandle(message.address, handle)
       listened = true
+      break
+    case 'connection':
+      // Whatever comes with this message is one.
+      plane.take(message.address, handle as TcpHandle)
+      break
+    case 'leave':
+      void leave(message.deadlineMs)
+      break
+    case 'bye':
+      onBye()
       break
     case 'unlisten':
       listeners.close(message.address)

@@ -21,6 +21,12 @@ export type ToWorker =
   /** Comes with the bound handle to listen on. */
   | { readonly type: 'listen'; readonly address: string }
   | { readonly type: 'unlisten'; readonly address: string }
+  /** Comes with a client's connection that another process gave away between two requests. */
+  | { readonly type: 'connection'; readonly address: string }
+  /** A successor serves: accept no more, give away what stands between two requests, end within `deadlineMs`. */
+  | { readonly type: 'leave'; readonly deadlineMs: number }
+  /** To `left`: no connection comes after this. */
+  | { readonly type: 'bye' }
   /** Answer `synced` once everything said before is done. */
   | { readonly type: 'sync'; readonly id: number }
   | { readonly type: 'stop'; readonly deadlineMs: number }
@@ -37,6 +43,10 @@ export type FromWorker =
   | { readonly type: 'prepared'; readonly attempt: number }
   /** After `commit`: for how long arriving requests were held, in milliseconds. */
   | { readonly type: 'released'; readonly heldMs: number }
+  /** Comes with a connection for the successor. */
+  | { readonly type: 'moved'; readonly address: string }
+  /** Nothing is left here; it ends once it has heard `bye`. */
+  | { readonly type: 'left' }
   | { readonly type: 'listen-failed'; readonly address: string; readonly code: string }
   /** It had stopped listening for want of descriptors, and asks for every handle again. */
   | { readonly type: 'listen-again' }

@@ -8,7 +8,7 @@ import type { Terminal } from '../terminal.ts'
 
 const VERBS = {
   controller: 'the controller by itself',
-  proxy: 'a proxy by itself',
+  proxy: 'a proxy by itself; with --replace --data DIR the running one starts its successor, and nobody is refused',
   agent: 'a node agent by itself',
 } as const
 

@@ -1,9 +1,12 @@
+import { execFile } from 'node:child_process'
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { formatAddress, type Address } from '../../core/address.ts'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
 import { systemCode } from '../../core/errors.ts'
+import { ownVersion } from '../../core/version.ts'
 import type { Programs } from '../programs.ts'
 import { createLayout, type Layout } from './layout.ts'
 import { pidFileNames, readLive } from './pid-file.ts'
@@ -35,6 +38,7 @@ export interface Fabric {
 /** Roles get their stop time (30 s by default) and their drain; longer than both. */
 const AGENT_DEADLINE_MS = 75_000
 const DEADLINE_MS = 10_000
+const REPLACE_MS = 40_000
 const POLL_MS = 20
 const AGENT_NAME = /^node-(\d+)$/
 
@@ -50,9 +54,11 @@ export async function startFabric(options: FabricOptions): Promise<Fabric> {
     // A stop that was cut short: its processes are on their way out, and may not be adopted.
     await finishOldStop(layout, stopFile)
     const controller = controllerPart(options, layout)
+    const proxy = proxyPart(options, layout)
     await replaceChanged(layout, controller)
+    await replaceProxy(layout, proxy)
     if (readLive(layout.pids, controller.name) === null) await options.beforeController?.()
-    const parts = [controller, proxyPart(options, layout), ...agentParts(options, layout)].map(part =>
+    const parts = [controller, proxy, ...agentParts(options, layout)].map(part =>
       supervise(part, layout, options.onEvent),
     )
     return {
@@ -115,6 +121,16 @@ async function replaceChanged(layout: Layout, part: Part): Promise<void> {
     await delay(POLL_MS)
     if (performance.now() > deadline) signalProcess(record, 'SIGKILL')
   }
+}
+
+/** A proxy of another version, or with other arguments, starts its own successor: no connection is refused or cut. */
+async function replaceProxy({ pids, data }: Layout, part: Part): Promise<void> {
+  const record = readLive(pids, part.name)
+  if (record === null || (hasArgs(record, part) && record.version === ownVersion())) return
+  const workers = part.args.at(-1) ?? '1'
+  const asked = [part.script, '--replace', '--data', data, '--id', part.name, '--workers', workers]
+  // Where it fails the old one serves on, is adopted, and `up` says with which arguments.
+  await promisify(execFile)(process.execPath, asked, { timeout: REPLACE_MS }).catch(() => {})
 }
 
 function controllerPart({ programs, admin, config, tokenFile }: FabricOptions, { data, run }: Layout): Part {

@@ -7,6 +7,8 @@ import { isAlive, type ProcessIdentity } from '../../core/process-identity.ts'
 export interface PidRecord extends ProcessIdentity {
   readonly name: string
   readonly args: readonly string[]
+  /** Of vipswap. Left out by those that did not write it yet. */
+  readonly version?: string
 }
 
 export function writePidFile(directory: string, record: PidRecord): void {

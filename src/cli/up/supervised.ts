@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { backoffDelay } from '../../core/backoff.ts'
 import { readLive, removePidFile, writePidFile, type PidRecord } from './pid-file.ts'
+import { ownVersion } from '../../core/version.ts'
 import { identify, isAlive, signalProcess } from '../../core/process-identity.ts'
 
 export interface Part {
@@ -22,6 +23,8 @@ export type PartEvent =
   | { readonly kind: 'started'; readonly name: string; readonly pid: number }
   /** `otherArgs`: it was started with other arguments than it would be now. */
   | { readonly kind: 'adopted'; readonly name: string; readonly pid: number; readonly otherArgs: boolean }
+  /** It started a successor itself, which has taken its place. */
+  | { readonly kind: 'replaced'; readonly name: string; readonly pid: number }
   | { readonly kind: 'died'; readonly name: string; readonly restartMs: number; readonly how: string }
 
 /** One process that is kept running. */
@@ -43,11 +46,13 @@ const RESTART = { firstMs: 200, capMs: 5000 }
 const SETTLED_MS = 10_000
 /** How often an adopted process is looked at; it is nobody's child here, so its end makes no event. */
 const WATCH_MS = 200
+/** How often a child is asked for a successor. */
+const SUCCESSOR_MS = 1000
 
 /**
  * Keeps one process running: adopts the live one its pid file names, else starts it, in a session of its own (a
  * terminal's Ctrl-C does not reach it) with its output appended to `logs/<name>.log`; starts it again when it dies, the
- * first time at once.
+ * first time at once. A successor that it puts into the pid file is the one that is kept running then.
  */
 export function supervise(
   part: Part,
@@ -60,6 +65,7 @@ export function supervise(
   let quickDeaths = 0
   let stopping = false
   let timer: NodeJS.Timeout | undefined
+  let asking: NodeJS.Timeout | undefined
   let child: ChildProcess | undefined
   let onGone: (() => void) | undefined
 
@@ -78,8 +84,22 @@ export function supervise(
   }
 
   const watch = (adopted: PidRecord): void => {
-    timer = setTimeout(() => (isAlive(adopted) ? watch(adopted) : died('it ended')), WATCH_MS)
+    timer = setTimeout(() => {
+      if (followSuccessor()) return
+      if (isAlive(adopted)) watch(adopted)
+      else died('it ended')
+    }, WATCH_MS)
     if (stopping) timer.unref()
+  }
+
+  const followSuccessor = (): boolean => {
+    const successor = readLive(pids, part.name)
+    if (successor === null || successor.pid === record?.pid) return false
+    record = successor
+    clearInterval(asking)
+    onEvent({ kind: 'replaced', name: part.name, pid: successor.pid })
+    watch(successor)
+    return true
   }
 
   const start = (): void => {
@@ -92,14 +112,22 @@ export function supervise(
     closeSync(log)
     child.once('error', error => died(error.message))
     if (child.pid === undefined) return
-    child.once('exit', (code, signal) => died(signal === null ? `exit status ${code ?? '?'}` : signal))
+    const { pid } = child
+    child.once('exit', (code, signal) => {
+      clearInterval(asking)
+      // Its place may have been taken long ago, or just now.
+      if ((record !== null && record.pid !== pid) || followSuccessor()) return
+      died(signal === null ? `exit status ${code ?? '?'}` : signal)
+    })
+    asking = setInterval(followSuccessor, SUCCESSOR_MS)
+    asking.unref()
     // Even if it died already it is a zombie until this process looks, so its pid is its own; then it has no identity.
-    const identity = identify(child.pid)
+    const identity = identify(pid)
     if (identity !== null) {
-      record = { ...identity, name: part.name, args: [...part.args] }
+      record = { ...identity, name: part.name, args: [...part.args], version: ownVersion() }
       writePidFile(pids, record)
     }
-    onEvent({ kind: 'started', name: part.name, pid: child.pid })
+    onEvent({ kind: 'started', name: part.name, pid })
   }
 
   record = readLive(pids, part.name)

@@ -21,6 +21,7 @@ void t.test('a session is resumed with whichever worker takes the next connectio
     {
       handles: () => [[ADDRESS, bound.handle]],
       onStatus: () => {},
+      onMoved: () => {},
       onListenFailed: (_address, code) => t.fail(code),
       onProcesses: () => {},
     },

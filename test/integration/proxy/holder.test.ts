@@ -92,6 +92,7 @@ void t.test('a worker that cannot be started counts as one that died', async t =
   const exits: (number | null)[] = []
   const events = {
     onReady: () => {},
+    onMoved: () => {},
     onMessage: () => {},
     onForgotten: () => {},
     onExit: (worker: WorkerProcess) => exits.push(worker.pid),

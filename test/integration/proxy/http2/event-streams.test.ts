@@ -44,7 +44,7 @@ for (const backend of ['h1', 'h2c'] as const) {
     const old = target(events)
     const pooled = backend === 'h1' ? pool : h2Pool
     const { plane, port, rows } = await startPlane(t, table([pooled([old])], { listeners }))
-    const session = await h2Client(t, port)
+    const session = h2Client(t, port)
     const stream = session.request({ ':path': '/events', ':authority': 'app.localhost' })
     let text = ''
     let over = false

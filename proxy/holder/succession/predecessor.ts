@@ -1,0 +1,130 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import type { Logger } from '../../../src/core/logger.ts'
+import type { Holder } from '../holder.ts'
+import type { FromSuccessor, ToSuccessor } from './messages.ts'
+import type { ReplaceRequest } from './request.ts'
+
+/** For the successor to come up and serve; else it is ended and nothing has changed. */
+const SERVING_MS = 15_000
+const TOOK_MS = 5000
+
+export interface Place {
+  /** The arguments this process was started with. */
+  readonly args: readonly string[]
+  readonly log: Logger
+  /** Gives up what only one process may have, and takes it again if that was for nothing. */
+  release(): void
+  reclaim(): Promise<void>
+  /** The successor has been told to end. */
+  onStop(): void
+}
+
+/**
+ * Starts the successor as a child, hands it the listening sockets and waits until it serves: from then on it has taken
+ * this process's place. Rejects if it does not come up; then nothing has changed. `left` resolves when nothing is served
+ * here any more.
+ */
+export async function handOver(
+  holder: Holder,
+  request: ReplaceRequest,
+  place: Place,
+): Promise<{ pid: number; left: Promise<void> }> {
+  const { log } = place
+  const { table, ticketKeys, listeners } = holder.beginHandover()
+  const child = fork(request.script, ['--successor', ...argsFor(request, place.args)], {
+    execPath: request.execPath,
+    execArgv: [],
+    // Its own session: it is to outlive this process, and a terminal's Ctrl-C is not for it.
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  })
+  const send = (message: ToSuccessor, handle?: unknown, sent: () => void = () => {}): void => {
+    // A native TCP handle may be sent as a socket may; only the types do not know.
+    if (child.connected) child.send(message, handle as undefined, {}, sent)
+    else sent()
+  }
+  let released = false
+  try {
+    const serving = said(child, 'serving', SERVING_MS)
+    send({ type: 'inherit', table, ticketKeys, listeners: listeners.size })
+    for (const [address, { port, handle }] of listeners) send({ type: 'listener', address, port }, handle)
+    await serving
+    place.release()
+    released = true
+    const took = said(child, 'took', TOOK_MS)
+    send({ type: 'yours' })
+    await took
+  } catch (error) {
+    child.kill('SIGKILL')
+    holder.cancelHandover()
+    if (released) await place.reclaim()
+    throw error
+  }
+  child.on('message', (message: FromSuccessor) => {
+    if (message.type === 'stop') place.onStop()
+  })
+  const { pid = 0 } = child
+  log.info({ successor: pid }, 'the successor serves; leaving')
+  const moving = new Moving()
+  const giveAway = (address: string, handle: unknown): void => {
+    const sent = moving.begin()
+    send({ type: 'connection', address }, handle, () => {
+      closeHandle(handle)
+      sent()
+    })
+  }
+  const left = holder.leave(giveAway, request.drainMs).then(async () => moving.over())
+  return { pid, left }
+}
+
+/** Connections that are on their way to the successor: this process may not end before they are. */
+class Moving {
+  #count = 0
+  #onNone: (() => void) | null = null
+
+  begin(): () => void {
+    this.#count++
+    return () => {
+      this.#count--
+      if (this.#count === 0) this.#onNone?.()
+    }
+  }
+
+  async over(): Promise<void> {
+    if (this.#count === 0) return
+    await new Promise<void>(resolve => {
+      this.#onNone = resolve
+    })
+  }
+}
+
+/** Those of this process, with as many workers as are asked for. */
+function argsFor({ workers }: ReplaceRequest, own: readonly string[]): string[] {
+  const args = own.filter(arg => arg !== '--successor')
+  return workers === null ? args : [...args, '--workers', String(workers)]
+}
+
+/** Closes this process's copy of a handle that was sent. */
+export function closeHandle(handle: unknown): void {
+  // Whatever is sent here is a TCP handle.
+  ;(handle as { close(done: () => void): void }).close(() => {})
+}
+
+async function said(child: ChildProcess, type: FromSuccessor['type'], withinMs: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const timer = setTimeout(() => finish(new Error(`the successor was not ${type} within ${withinMs} ms`)), withinMs)
+    const onMessage = (message: FromSuccessor): void => {
+      if (message.type === type) finish(null)
+    }
+    const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
+      finish(new Error(`the successor ended (${signal ?? `exit status ${code ?? '?'}`})`))
+    const onError = (error: Error): void => finish(new Error(`the successor could not be started: ${error.message}`))
+    const finish = (error: Error | null): void => {
+      clearTimeout(timer)
+      child.off('message', onMessage).off('exit', onExit).off('error', onError)
+      if (error === null) resolve()
+      else reject(error)
+    }
+    child.on('message', onMessage).on('exit', onExit).on('error', onError)
+  })
+}

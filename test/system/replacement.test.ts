@@ -1,0 +1,77 @@
+import { once } from 'node:events'
+import { join } from 'node:path'
+import t from 'tap'
+import { isAlive, type ProcessIdentity } from '../../src/core/process-identity.ts'
+import { readLive } from '../../src/cli/up/pid-file.ts'
+import { tempDir } from '../support/temp.ts'
+import { until } from '../support/until.ts'
+import { startSteadyLoad } from './support/steady-load.ts'
+import { pidOf, processesIn, runCli, smallPackage, startSystem, type System } from './support/system.ts'
+
+function proxyOf(system: System): ProcessIdentity & { readonly args: readonly string[] } {
+  const record = readLive(join(system.data, 'run', 'pids'), 'proxy-0')
+  if (record === null) throw new Error('no proxy runs')
+  return record
+}
+
+t.test(
+  'a proxy is replaced under load, by command and by the next up: nobody is refused, cut or sent away',
+  async t => {
+    const data = join(tempDir(t), 'd')
+    const system = await startSystem(t, { data })
+    const deployed = await system.cli('deploy', smallPackage(t, { version: '1.0.0', instances: 2 }))
+    t.equal(deployed.code, 0, deployed.stderr)
+    const staged = await system.cli('deploy', smallPackage(t, { version: '2.0.0', instances: 2 }), '--slot', 'staging')
+    t.equal(staged.code, 0, staged.stderr)
+    const production = await system.url('small', 'production')
+    const load = startSteadyLoad(production, 8)
+    t.teardown(() => load.stop())
+    const goesOn = async (): Promise<void> => {
+      const before = load.counts.ok
+      await until('the load goes on', () => load.counts.ok > before + 50)
+    }
+    await goesOn()
+
+    const first = proxyOf(system)
+    const replaced = await runCli(['proxy', '--replace', '--data', data])
+    t.equal(replaced.code, 0, replaced.stderr)
+    t.equal(
+      replaced.stdout,
+      `proxy proxy-0 is now pid ${pidOf(system, 'proxy-0')}; pid ${first.pid} ends once nothing is left to it\n`,
+    )
+    t.not(pidOf(system, 'proxy-0'), first.pid)
+    await until('the old one has ended', () => !isAlive(first))
+    await goesOn()
+    const swapped = await system.cli('swap')
+    t.equal(swapped.code, 0, swapped.stderr)
+    await until('the other side answers', () => (load.counts.texts.get('2.0.0') ?? 0) > 20)
+
+    const second = proxyOf(system)
+    system.up.kill('SIGKILL')
+    await once(system.up, 'exit')
+    const next = await startSystem(t, { data, admin: system.admin.replace('http://', ''), config: 'workers: 2\n' })
+    const third = proxyOf(next)
+    t.not(third.pid, second.pid, 'the next up has it replaced, since it wants two workers')
+    t.same(third.args.slice(-2), ['--workers', '2'])
+    await until('the second one has ended too', () => !isAlive(second))
+    await goesOn()
+    const back = await next.cli('swap')
+    t.equal(back.code, 0, back.stderr)
+    await goesOn()
+    const { ok, failures } = await load.stop()
+    t.same(Object.fromEntries(failures), {}, `${ok} requests, none lost`)
+
+    process.kill(third.pid, 'SIGKILL')
+    await until('up starts another when a successor dies', () => pidOf(next, 'proxy-0') !== third.pid)
+    await until('the address answers', async () => (await fetch(production)).ok)
+    await next.stop()
+    t.same(processesIn(data), [])
+  },
+)
+
+t.test('--replace without a running proxy says so', async t => {
+  const data = tempDir(t)
+  const { code, stderr } = await runCli(['proxy', '--replace', '--data', data])
+  t.equal(code, 1)
+  t.match(stderr, /^no proxy proxy-0 runs on .*: "vipswap proxy --data DIR --run DIR" starts one/)
+})
