@@ -195,8 +195,8 @@ export function open(plane: DataPlane): number {
   return plane.ledger.snapshot().reduce((count, row) => count + openOf(row), 0)
 }
 
-export interface RawClient {
-  readonly socket: Socket
+export interface RawClient<S extends Socket = Socket> {
+  readonly socket: S
   text: string
   ended: boolean
   closed: boolean
@@ -204,15 +204,28 @@ export interface RawClient {
   send(text: string): void
   /** Resolves when what came in satisfies `test`; fails when it closed or 5 s passed before. */
   until(test: (text: string) => boolean): Promise<string>
+  /** All that came in until an answer was whole or the connection was over. */
+  answer(): Promise<string>
   /** All that came in until the connection was over. */
   end(): Promise<string>
 }
 
 /** A client that writes and reads plain bytes. */
 export async function rawClient(t: Test, port: number, first = ''): Promise<RawClient> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+  const client = clientOn(t, connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true }))
+  await new Promise(resolve => {
+    client.socket.once('connect', resolve)
+    // Reset at once: there is nothing to wait for.
+    client.socket.once('close', resolve)
+  })
+  if (first !== '') client.send(first)
+  return client
+}
+
+/** Keeps what comes in by a socket. */
+export function clientOn<S extends Socket>(t: Test, socket: S): RawClient<S> {
   const waiting = new Set<() => void>()
-  const client: RawClient = {
+  const client: RawClient<S> = {
     socket,
     text: '',
     ended: false,
@@ -220,18 +233,16 @@ export async function rawClient(t: Test, port: number, first = ''): Promise<RawC
     failed: null,
     send: text => socket.write(text, 'latin1'),
     until: async test => wait(() => test(client.text), true),
+    answer: async () => wait(() => isWhole(client.text) || client.ended || client.closed, false),
     end: async () => wait(() => client.ended || client.closed, false),
   }
   async function wait(done: () => boolean, mustBeOpen: boolean): Promise<string> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => finish(new Error(`waited 5 s; came in: ${JSON.stringify(client.text.slice(-500))}`)),
-        5000,
-      )
+      const came = (): string => JSON.stringify(client.text.slice(-500))
+      const timer = setTimeout(() => finish(new Error(`waited 5 s; came in: ${came()}`)), 5000)
       const look = (): void => {
         if (done()) finish()
-        else if (mustBeOpen && client.closed)
-          finish(new Error(`closed after ${JSON.stringify(client.text.slice(-500))}`))
+        else if (mustBeOpen && client.closed) finish(new Error(`closed (${client.failed}) after ${came()}`))
       }
       const finish = (error?: Error): void => {
         clearTimeout(timer)
@@ -262,12 +273,6 @@ export async function rawClient(t: Test, port: number, first = ''): Promise<RawC
     tell()
   })
   t.teardown(() => socket.destroy())
-  await new Promise(resolve => {
-    socket.once('connect', resolve)
-    // Reset at once: there is nothing to wait for.
-    socket.once('close', resolve)
-  })
-  if (first !== '') client.send(first)
   return client
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import type { Listener, ListenerTls, RoutingTable, TlsCertificate } from '../../../src/contracts/routing.ts'
 import { makeCertificate, type MadeCertificate, type Wanted } from '../../support/certificates.ts'
-import { isWhole, listener } from './support.ts'
+import { clientOn, listener, type RawClient } from './support.ts'
 
 interface Test {
   teardown(fn: () => unknown): void
@@ -42,24 +42,11 @@ export function withCertificates(table: RoutingTable, certificates: readonly Ser
 }
 
 /** A client over TLS that writes and reads plain bytes, as latin1. */
-export interface TlsClient {
-  readonly socket: TLSSocket
-  text: string
-  ended: boolean
-  closed: boolean
-  failed: string | null
-  send(text: string): void
-  /** Resolves when what came in satisfies `test`; fails when it closed or 5 s passed before. */
-  until(test: (text: string) => boolean): Promise<string>
-  /** All that came in until an answer was whole or the connection was over. */
-  answer(): Promise<string>
-  /** All that came in until the connection was over. */
-  end(): Promise<string>
-}
+export type TlsClient = RawClient<TLSSocket>
 
 /** Shakes hands; fails if that fails. Trusts whatever it is shown unless `ca` is given. */
 export async function tlsClient(t: Test, port: number, options: ConnectionOptions = {}): Promise<TlsClient> {
-  const socket = connect({
+  const wanted = {
     port,
     host: '127.0.0.1',
     servername: 'app.localhost',
@@ -67,59 +54,11 @@ export async function tlsClient(t: Test, port: number, options: ConnectionOption
     ALPNProtocols: ['http/1.1'],
     allowHalfOpen: true,
     ...options,
-  } as ConnectionOptions)
-  const waiting = new Set<() => void>()
-  const client: TlsClient = {
-    socket,
-    text: '',
-    ended: false,
-    closed: false,
-    failed: null,
-    send: text => socket.write(text, 'latin1'),
-    until: async test => wait(() => test(client.text), true),
-    answer: async () => wait(() => isWhole(client.text) || client.ended || client.closed, false),
-    end: async () => wait(() => client.ended || client.closed, false),
   }
-  const tell = (): void => {
-    for (const look of waiting) look()
-  }
-  async function wait(done: () => boolean, mustBeOpen: boolean): Promise<string> {
-    return new Promise((resolve, reject) => {
-      const came = (): string => JSON.stringify(client.text.slice(-300))
-      const timer = setTimeout(() => finish(new Error(`waited 5 s; came in: ${came()}`)), 5000)
-      const look = (): void => {
-        if (done()) finish()
-        else if (mustBeOpen && client.closed) finish(new Error(`closed (${client.failed}) after ${came()}`))
-      }
-      const finish = (error?: Error): void => {
-        clearTimeout(timer)
-        waiting.delete(look)
-        if (error === undefined) resolve(client.text)
-        else reject(error)
-      }
-      waiting.add(look)
-      look()
-    })
-  }
-  socket.on('data', chunk => {
-    client.text += chunk.toString('latin1')
-    tell()
-  })
-  socket.on('end', () => {
-    client.ended = true
-    tell()
-  })
-  socket.on('error', error => {
-    client.failed = error.message
-  })
-  socket.on('close', () => {
-    client.closed = true
-    tell()
-  })
-  t.teardown(() => socket.destroy())
+  const client = clientOn(t, connect(wanted))
   await new Promise<void>((resolve, reject) => {
-    socket.once('secureConnect', resolve)
-    socket.once('close', () => reject(new Error(client.failed ?? 'closed within the handshake')))
+    client.socket.once('secureConnect', resolve)
+    client.socket.once('close', () => reject(new Error(client.failed ?? 'closed within the handshake')))
   })
   return client
 }
