@@ -27,7 +27,9 @@ export async function accept(
   const accepted = await context.api.submit(command, {
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(certificates.length === 0 ? {} : { certificates }),
+    by: request.by,
   })
+  request.log.info({ operation: accepted.operationId, command: command.kind, by: request.by }, 'accepted a command')
   reply.header('location', `/v1/operations/${accepted.operationId}`)
   if (request.query.wait === undefined) {
     reply.code(202)

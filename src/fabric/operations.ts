@@ -22,6 +22,7 @@ export function beginOperation(draft: Draft, { message, ...beginning }: Beginnin
   const operation = draft.operations.put(id, {
     id,
     ...beginning,
+    by: draft.by,
     status: 'InProgress',
     startedAt: draft.now.wall,
     startedMono: draft.now.mono,

@@ -284,6 +284,8 @@ export interface OperationRecord {
   /** Deployments it holds against other operations. */
   deployments: string[]
   status: OperationStatus
+  /** Who asked for it; null: a rule began it, or nobody said. */
+  by: string | null
   step: string
   startedAt: number
   startedMono: number

@@ -1,7 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { OPERATION_STATUSES } from '../../model/states.ts'
 import { Code } from './problem.ts'
-import { Count, OneOf, Text, Time, type View } from './shape.ts'
+import { Count, Nullable, OneOf, Text, Time, type View } from './shape.ts'
 import { SlotName } from './slot.ts'
 
 /** 202 of every mutation, with `Location: /v1/operations/{id}`. */
@@ -41,6 +41,7 @@ export const OperationView = Type.Object(
     slot: Type.Optional(SlotName),
     deployment: Type.Optional(Text()),
     status: OneOf(OPERATION_STATUSES),
+    by: Nullable(Type.String(), 'Who asked for it: the name of a token, or `local`; null: a rule did.'),
     startedAt: Time(),
     endedAt: Type.Optional(Time()),
     progress: Progress,

@@ -9,6 +9,7 @@ const Named = Type.Record(Type.String(), Nullable(Type.String()))
 export const ReceiptView = Type.Object(
   {
     operation: OperationView,
+    by: Nullable(Type.String(), 'Who asked for it.'),
     from: Named,
     to: Named,
     complete: Type.Boolean({
