@@ -6,6 +6,7 @@ import { CountText, FlagText, endOf, isOn, type AdminApp, type AdminContext } fr
 const EventsQuery = Type.Object({
   after: Type.Optional(CountText),
   service: Type.Optional(Type.String()),
+  kind: Type.Optional(Type.String({ pattern: '^[a-z-]+(,[a-z-]+)*$', description: 'kinds, with commas between' })),
   follow: Type.Optional(FlagText),
 })
 const Headers = Type.Object({ 'last-event-id': Type.Optional(CountText) })
@@ -14,12 +15,14 @@ const MAX_PENDING_BYTES = 4 * 1024 * 1024
 
 /**
  * `GET /v1/events`: the timeline as server-sent events, from after `Last-Event-ID` (or `?after=`; neither: all that is
- * kept), then as it grows; `?follow=0` ends after what there is. `?service=` keeps one service's.
+ * kept), then as it grows; `?follow=0` ends after what there is. `?service=` keeps one service's, `?kind=a,b` some kinds.
  */
 export function eventRoutes(app: AdminApp, { api, closing, heartbeatMs }: AdminContext): void {
   app.get('/v1/events', { schema: { querystring: EventsQuery, headers: Headers } }, ({ query, headers }, reply) => {
     const after = Number(headers['last-event-id'] ?? query.after ?? 0)
-    const wanted = (event: EventView): boolean => query.service === undefined || event.service === query.service
+    const kinds = query.kind === undefined ? null : new Set(query.kind.split(','))
+    const wanted = (event: EventView): boolean =>
+      (query.service === undefined || event.service === query.service) && (kinds === null || kinds.has(event.kind))
     reply.hijack()
     const response = reply.raw
     response.writeHead(200, {

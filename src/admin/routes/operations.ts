@@ -3,6 +3,7 @@ import { VipswapError } from '../../core/errors.ts'
 import type { OperationView } from '../../contracts/api/operation.ts'
 import type { OperationStatus } from '../../model/states.ts'
 import { WaitQuery, accept } from '../accept.ts'
+import { tagged } from '../precondition.ts'
 import { CountText, endOf, type AdminApp, type AdminContext } from '../context.ts'
 
 const STATUSES = [
@@ -31,10 +32,14 @@ export function operationRoutes(app: AdminApp, context: AdminContext): void {
   app.get(
     '/v1/operations/:id',
     { schema: { params: OperationParams, querystring: WaitQuery } },
-    async ({ params, query }, reply): Promise<OperationView> => {
-      const operation = find(params.id)
-      if (query.wait === undefined || operation.status !== 'InProgress') return operation
-      return api.waitOperation(params.id, Number(query.wait) * 1000, endOf(reply.raw, context.closing))
+    async (request, reply) => {
+      const { params, query } = request
+      const now = find(params.id)
+      const view =
+        query.wait === undefined || now.status !== 'InProgress'
+          ? now
+          : await api.waitOperation(params.id, Number(query.wait) * 1000, endOf(reply.raw, context.closing))
+      return tagged(request, reply, { kind: 'operation', view })
     },
   )
   app.post(

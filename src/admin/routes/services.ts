@@ -1,12 +1,19 @@
 import { ServiceParams, findService, type AdminApp, type AdminContext } from '../context.ts'
 import { WaitQuery, accept } from '../accept.ts'
+import { awaited } from '../long-poll.ts'
+import { tagged } from '../precondition.ts'
 import { SwapBody } from '../../contracts/api/bodies.ts'
 
 export function serviceRoutes(app: AdminApp, context: AdminContext): void {
   const { api } = context
   app.get('/v1/services', () => ({ services: api.services() }))
-  app.get('/v1/services/:service', { schema: { params: ServiceParams } }, ({ params }) =>
-    findService(api, params.service),
+  app.get(
+    '/v1/services/:service',
+    { schema: { params: ServiceParams, querystring: WaitQuery } },
+    async (request, reply) => {
+      const find = () => ({ kind: 'service', view: findService(api, request.params.service) }) as const
+      return tagged(request, reply, await awaited(context, request, reply, find))
+    },
   )
   app.delete(
     '/v1/services/:service',

@@ -16,6 +16,8 @@ import { NAME_PATTERN, type Slot } from '../../model/common.ts'
 import type { Configuration } from '../../model/definition.ts'
 import { WaitQuery, accept } from '../accept.ts'
 import { readConfiguration } from '../configuration.ts'
+import { awaited } from '../long-poll.ts'
+import { tagged } from '../precondition.ts'
 import { readOptionalPolicy } from '../policy.ts'
 import { SlotParams, findDeployment, type AdminApp, type AdminContext } from '../context.ts'
 
@@ -23,10 +25,14 @@ const PATH = '/v1/services/:service/slots/:slot'
 
 export function slotRoutes(app: AdminApp, context: AdminContext): void {
   const { api } = context
-  const mutation = { params: SlotParams, querystring: WaitQuery }
+  const waiting = { params: SlotParams, querystring: WaitQuery }
 
-  app.get(PATH, { schema: { params: SlotParams } }, ({ params }) => findDeployment(api, params.service, params.slot))
-  app.post(PATH, { schema: { ...mutation, body: CreateBody } }, async (request, reply) => {
+  app.get(PATH, { schema: waiting }, async (request, reply) => {
+    const { service, slot } = request.params
+    const find = () => ({ kind: 'deployment', view: findDeployment(api, service, slot) }) as const
+    return tagged(request, reply, await awaited(context, request, reply, find))
+  })
+  app.post(PATH, { schema: { ...waiting, body: CreateBody } }, async (request, reply) => {
     const { service, slot } = request.params
     if (!new RegExp(NAME_PATTERN).test(service)) {
       throw new VipswapError(
@@ -38,33 +44,33 @@ export function slotRoutes(app: AdminApp, context: AdminContext): void {
     const { certificates, ...read } = readOptional(configuration)
     return accept(context, { kind: 'create', service, slot, replace, ...body, ...read }, request, reply, certificates)
   })
-  app.delete(PATH, { schema: mutation }, async (request, reply) =>
+  app.delete(PATH, { schema: waiting }, async (request, reply) =>
     accept(context, { kind: 'delete', ...request.params }, request, reply),
   )
-  app.post(`${PATH}/upgrade`, { schema: { ...mutation, body: UpgradeBody } }, async (request, reply) => {
+  app.post(`${PATH}/upgrade`, { schema: { ...waiting, body: UpgradeBody } }, async (request, reply) => {
     const { command, certificates } = upgradeCommand(request.params, request.body)
     return accept(context, command, request, reply, certificates)
   })
-  app.patch(`${PATH}/upgrade`, { schema: { ...mutation, body: ChangeUpgradeBody } }, async (request, reply) => {
+  app.patch(`${PATH}/upgrade`, { schema: { ...waiting, body: ChangeUpgradeBody } }, async (request, reply) => {
     const { mode, policy } = request.body
     if (mode === undefined && policy === undefined)
       throw new VipswapError('invalid_request', 'body: mode and policy are missing; there is nothing to change')
     const change = { ...(mode === undefined ? {} : { mode }), ...readOptionalPolicy(policy) }
     return accept(context, { kind: 'changeUpgrade', ...request.params, ...change }, request, reply)
   })
-  app.post(`${PATH}/walk`, { schema: { ...mutation, body: WalkBody } }, async (request, reply) =>
+  app.post(`${PATH}/walk`, { schema: { ...waiting, body: WalkBody } }, async (request, reply) =>
     accept(context, { kind: 'walk', ...request.params, ...request.body }, request, reply),
   )
-  app.post(`${PATH}/rollback`, { schema: { ...mutation, body: RollbackBody } }, async (request, reply) =>
+  app.post(`${PATH}/rollback`, { schema: { ...waiting, body: RollbackBody } }, async (request, reply) =>
     accept(context, { kind: 'rollback', ...request.params, ...request.body }, request, reply),
   )
-  app.post(`${PATH}/configuration`, { schema: { ...mutation, body: ConfigurationBody } }, async (request, reply) => {
+  app.post(`${PATH}/configuration`, { schema: { ...waiting, body: ConfigurationBody } }, async (request, reply) => {
     const { configuration: sent, ...body } = request.body
     const { configuration, certificates } = readConfiguration(sent)
     const command = { kind: 'configure', ...request.params, ...body, configuration } as const
     return accept(context, command, request, reply, certificates)
   })
-  app.post(`${PATH}/status`, { schema: { ...mutation, body: StatusBody } }, async (request, reply) =>
+  app.post(`${PATH}/status`, { schema: { ...waiting, body: StatusBody } }, async (request, reply) =>
     accept(context, { kind: 'status', ...request.params, ...request.body }, request, reply),
   )
   app.post(`${PATH}/plan`, { schema: { params: SlotParams, body: PlanBody } }, async request => {

@@ -77,6 +77,16 @@ export class FakeController implements ControllerApi {
     })
   }
 
+  /** Who waits for anything now. */
+  get waiters(): number {
+    return this.#waiting.size
+  }
+
+  removeService(name: string): void {
+    this.#services.delete(name)
+    for (const wake of this.#waiting) wake()
+  }
+
   /** Another version in a slot, as after an upgrade; wakes who waits. */
   change(service: string, which: Slot, change: Partial<DeploymentView>): void {
     const view = this.#services.get(service)
@@ -86,11 +96,15 @@ export class FakeController implements ControllerApi {
     for (const wake of this.#waiting) wake()
   }
 
-  emit(message: string, service?: string): EventView {
+  note(message: string, service?: string): EventView {
+    return this.emit('note', service, message)
+  }
+
+  emit(kind: string, service: string | undefined, message: string): EventView {
     const event = {
       seq: this.#events.length + 1,
       at: AT,
-      kind: 'note',
+      kind,
       message,
       ...(service === undefined ? {} : { service }),
     }

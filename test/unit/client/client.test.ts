@@ -174,18 +174,18 @@ t.test('following an operation', async t => {
 
 t.test('the timeline comes once and in order, over restarts', async t => {
   const { api, client, goAway, comeBack } = await fabric(t)
-  api.emit('a')
-  api.emit('b')
+  api.note('a')
+  api.note('b')
   const seen: EventView[] = []
   const end = new AbortController()
   const reading = (async () => {
     for await (const event of client.events({ follow: true, after: 1, signal: end.signal })) seen.push(event)
   })()
   await until('history', () => seen.length === 1)
-  api.emit('c')
+  api.note('c')
   await until('the new one', () => seen.length === 2)
   await goAway()
-  api.emit('d')
+  api.note('d')
   await comeBack()
   await until('what was missed', () => seen.length === 3)
   end.abort()
