@@ -36,23 +36,18 @@ export function preconditionOf(request: FastifyRequest, command: Command): ((now
 }
 
 function subjectOf(now: Reader, command: Command): [what: string, found: Tagged | null] {
-  switch (command.kind) {
-    case 'force': {
-      const view = now.operation(command.operation)
-      return [`operation ${command.operation}`, view === null ? null : { kind: 'operation', view }]
-    }
-    case 'drainNode':
-    case 'undrainNode':
-      throw new VipswapError('precondition_failed', 'nodes have no ETag; leave If-Match away')
-    case 'swap':
-    case 'deleteService': {
-      const view = now.service(command.service)
-      return [`service ${command.service}`, view === null ? null : { kind: 'service', view }]
-    }
-    default: {
-      const view = now.deployment(command.service, command.slot)
-      const what = `slot ${command.slot} of ${command.service}`
-      return [what, view === null ? null : { kind: 'deployment', view }]
-    }
+  if ('slot' in command) {
+    const view = now.deployment(command.service, command.slot)
+    const what = `slot ${command.slot} of ${command.service}`
+    return [what, view === null ? null : { kind: 'deployment', view }]
   }
+  if ('service' in command) {
+    const view = now.service(command.service)
+    return [`service ${command.service}`, view === null ? null : { kind: 'service', view }]
+  }
+  if ('operation' in command) {
+    const view = now.operation(command.operation)
+    return [`operation ${command.operation}`, view === null ? null : { kind: 'operation', view }]
+  }
+  throw new VipswapError('precondition_failed', 'nodes have no ETag; leave If-Match away')
 }

@@ -18,7 +18,7 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
 export function problemOf(error: VipswapError): Problem {
   return {
     ...error.details,
-    type: `urn:vipswap:error:${error.code}`,
+    type: `/api/errors#${error.code}`,
     title: sentence(error.code),
     status: error.status,
     detail: error.message,

@@ -11,6 +11,8 @@ import { checkExposure, createGuard } from './access.ts'
 import type { AdminApp, AdminContext } from './context.ts'
 import { createInstanceProxy, rawProblem, type InstanceProxy } from './instance-proxy.ts'
 import { sendProblem, toVipswapError } from './problem.ts'
+import { collectRoutes } from './openapi/collect.ts'
+import { documentRoutes } from './routes/documents.ts'
 import { eventRoutes } from './routes/events.ts'
 import { instanceRoutes } from './routes/instances.ts'
 import { nodeRoutes } from './routes/nodes.ts'
@@ -105,6 +107,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.setValidatorCompiler(compileValidator)
+  const routes = collectRoutes(app)
 
   app.decorateRequest('by', '')
   app.addHook('onRequest', async (request, reply) => {
@@ -138,6 +141,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   )
 
   systemRoutes(app, context)
+  documentRoutes(app, routes)
   serviceRoutes(app, context)
   slotRoutes(app, context)
   healthRoutes(app, context)

@@ -13,7 +13,7 @@ export const Blocker = Type.Object({ code: Code, message: Text() })
 /** RFC 9457, `application/problem+json`. */
 export const Problem = Type.Object(
   {
-    type: Text('Where this code is explained.'),
+    type: Text('Where this code is explained: a reference to be resolved against the address of the call.'),
     title: Text(),
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     detail: Text('What was wrong, where, and what to do instead.'),

@@ -269,7 +269,7 @@ t.test('what is wrong in a request is named, with what to write', async t => {
         code: 'endpoint_mismatch',
         blockers,
         detail: 'the slots differ',
-        type: 'urn:vipswap:error:endpoint_mismatch',
+        type: '/api/errors#endpoint_mismatch',
       },
     })
     api.metrics = () => Promise.reject(new Error('boom'))
