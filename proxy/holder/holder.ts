@@ -178,6 +178,8 @@ export class Holder {
         if (!(await applied)) continue
         this.#applied = table
         this.#ack()
+        const { revision, operations = [] } = table
+        this.#log[operations.length === 0 ? 'debug' : 'info']({ revision, operations }, 'applied a table')
       }
     } catch (error) {
       this.#log.error({ error: errorMessage(error) }, 'a table could not be applied')

@@ -32,10 +32,16 @@ interface Parts {
 
 /** The controller's verbs, over the reconciler and what is connected to it. */
 export function createController({ reconciler, peers, packages, clock, keepPackages }: Parts): ControllerApi {
-  const metrics = createControllerMetrics(
-    () => reconciler.state,
-    () => peers.readings,
-  )
+  const metrics = createControllerMetrics({
+    state: () => reconciler.state,
+    planes: () => peers.readings,
+    agents: () => peers.agentReadings,
+    clock,
+    follow: (onState, onEvent) => {
+      reconciler.on('state', onState)
+      reconciler.on('event', onEvent)
+    },
+  })
   const now = (): FabricState => reconciler.state
   const read = (): Reader => readerOf(now(), clock.now())
 
