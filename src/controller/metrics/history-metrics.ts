@@ -78,7 +78,7 @@ export class History {
     )
     this.#rollbacks = new Counter({
       name: 'vipswap_rollbacks_total',
-      help: 'Walks that were turned round, by cause: operator, or why the upgrade failed',
+      help: 'Walks that were turned round, by cause: why the upgrade failed, or Interrupted by an operator',
       labelNames: ['cause'],
       registers,
     })
@@ -94,7 +94,7 @@ export class History {
       this.#swaps.inc({ result }, 0)
       this.#upgrades.inc({ result }, 0)
     }
-    for (const cause of ['operator', ...FAILURE_REASONS]) this.#rollbacks.inc({ cause }, 0)
+    for (const cause of FAILURE_REASONS) this.#rollbacks.inc({ cause }, 0)
     for (const direction of ['forward', 'back']) this.#domains.inc({ direction }, 0)
     for (const result of ['empty', 'deadline', 'kept']) this.#drains.inc({ result }, 0)
   }
@@ -148,7 +148,7 @@ export class History {
     for (const [id, { upgrade }] of Object.entries(after.deployments)) {
       const old = before.deployments[id]?.upgrade ?? null
       if (upgrade?.direction !== 'back' || old === null || old.direction === 'back') continue
-      this.#rollbacks.inc({ cause: upgrade.failure?.reason ?? 'operator' })
+      this.#rollbacks.inc({ cause: upgrade.failure?.reason ?? 'Interrupted' })
     }
   }
 
