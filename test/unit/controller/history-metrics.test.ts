@@ -32,7 +32,7 @@ class Measured extends Lab {
     const family = parsePrometheus(await this.#metrics.registry.metrics()).get(name)
     const samples = (family?.samples ?? []).filter(({ value, name: of }) => value !== 0 && !of.endsWith('_bucket'))
     return Object.fromEntries(
-      samples.map(({ name: of, labels: { component: _, ...labels }, value }) => [
+      samples.map(({ name: of, labels: { component: _same, ...labels }, value }) => [
         [of === name ? '' : of.slice(name.length + 1), ...Object.values(labels)].filter(word => word !== '').join(' '),
         value,
       ]),
