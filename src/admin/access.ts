@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { VipswapError } from '../core/errors.ts'
+import { readTokens } from '../core/token-file.ts'
 
 export interface AccessOptions {
   /** The address listened on. */
@@ -36,26 +37,6 @@ export function checkExposure({ host, token }: AccessOptions): void {
 
 /** Whoever calls where no token is asked for: only this machine can. */
 const LOCAL = 'local'
-/** Who calls with a token that has no name. */
-const UNNAMED = 'token'
-
-interface Token {
-  readonly name: string
-  readonly digest: Buffer
-}
-
-/** The lines of a token file; empty ones and those after `#` are none. Throws `usage` where a line is something else. */
-function readTokens(text: string): Token[] {
-  const lines = text.split('\n').map(line => line.trim())
-  return lines
-    .filter(line => line !== '' && !line.startsWith('#'))
-    .map(line => {
-      const [first = '', second, ...more] = line.split(/\s+/)
-      if (more.length > 0) throw new VipswapError('usage', 'a line of the token file is neither TOKEN nor NAME TOKEN')
-      return second === undefined ? { name: UNNAMED, digest: digest(first) } : { name: first, digest: digest(second) }
-    })
-}
-
 /**
  * Decides who may call, and answers who it is (`local`, or the name of the token): the `Host` must be a name of this controller (else a page could reach it through DNS rebinding),
  * pages of other origins may not change anything, and the bearer token must be right where there is one. Throws
@@ -66,7 +47,7 @@ export function createGuard(options: AccessOptions): (request: IncomingMessage) 
     ['localhost', hostname(), options.host, ...(options.hostNames ?? [])].map(name => name.toLowerCase()),
   )
   const exposed = !isLoopback(options.host)
-  const tokens = readTokens(options.token ?? '')
+  const tokens = readTokens(options.token ?? '').map(({ name, token }) => ({ name, digest: digest(token) }))
 
   const knows = (name: string): boolean => {
     const plain = name.replace(/^\[|\]$/g, '').toLowerCase()
