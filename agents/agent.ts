@@ -1,12 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { AgentReadings } from '../src/contracts/agent-metrics.ts'
 import type { AssignedInstance, Assignment, InstanceObservation } from '../src/contracts/assignment.ts'
 import type { FromAgent } from '../src/contracts/link.ts'
 import type { Revision } from '../src/contracts/revision.ts'
 import type { Clock } from '../src/core/clock.ts'
 import { errorMessage } from '../src/core/errors.ts'
 import type { Logger } from '../src/core/logger.ts'
+import { AgentMetrics } from './agent-metrics.ts'
 import { endStrays, findInstances } from './adoption.ts'
 import { InstanceFolders } from './folders.ts'
 import { Instance } from './instance.ts'
@@ -42,6 +44,7 @@ export interface NodeAgentOptions {
 
 /** All instances of one node, kept as the newest assignment says. Knows nothing of the link. */
 export class NodeAgent {
+  readonly #metrics = new AgentMetrics()
   readonly #options: NodeAgentOptions
   readonly #instances = new Map<string, Instance>()
   readonly #packages: PackageCache
@@ -64,7 +67,8 @@ export class NodeAgent {
       range: FIRST_RANGE,
     })
     const trash = join(directory, 'trash')
-    this.#context = { host, clock, log, packages: this.#packages, ports: this.#ports, trash, environment, onChange }
+    const [packages, ports, metrics] = [this.#packages, this.#ports, this.#metrics]
+    this.#context = { host, clock, log, packages, ports, trash, environment, metrics, onChange }
   }
 
   get applied(): Revision | null {
@@ -115,6 +119,7 @@ export class NodeAgent {
       case 'apply':
         saveAssignment(this.#stateFile, assignment)
         this.#adjust(assignment)
+        this.#metrics.applied(this.#options.clock.now().wall)
         this.#options.onChange()
         return null
     }
@@ -128,6 +133,11 @@ export class NodeAgent {
     }
     const { verified, errors } = this.#packages
     return { type: 'observed', revision: this.applied, instances, packages: verified, packageErrors: errors }
+  }
+
+  /** What it has counted and measures now. */
+  readings(): AgentReadings {
+    return this.#metrics.readings(this.#instances.size)
   }
 
   /** The log file of an instance, or null if this node does not have it. */

@@ -1,3 +1,4 @@
+import type { RestartReason } from '../src/contracts/agent-metrics.ts'
 import type { AssignedInstance, InstanceObservation, ObservedState } from '../src/contracts/assignment.ts'
 import { VipswapError, errorMessage } from '../src/core/errors.ts'
 import type { InstanceFolders } from './folders.ts'
@@ -195,6 +196,7 @@ export class Instance {
           this.#record = record
         },
       })
+      this.#context.metrics.started()
       this.note(`started attempt ${earlier + 1} of incarnation ${incarnation}, pid ${launched.process.pid}`)
       this.#show('starting', 'started, not probed yet')
       const startMs = wanted.spec.startTimeoutMs - (this.#context.clock.now().mono - launched.begunAt)
@@ -207,7 +209,7 @@ export class Instance {
         // Nothing is wrong with the instance: its package cannot be had just now.
         this.#notBefore = this.#context.clock.now().mono + UNREACHABLE_MS
         this.#show('preparing', error.message)
-      } else this.#onDeath(errorMessage(error), 0, 'failed')
+      } else this.#onDeath(errorMessage(error), 0, 'start-failed')
     } finally {
       this.#launching = null
     }
@@ -228,6 +230,7 @@ export class Instance {
   }
 
   #onProbe(track: ProbeTrack, result: ProbeResult): void {
+    this.#context.metrics.probed(result.ok)
     const record = this.#record
     if (record !== null && record.health !== track.health) {
       const moment = this.#context.clock.now()
@@ -276,7 +279,7 @@ export class Instance {
     const text = killed ? `${exit.text}, did not stop within stopTimeout` : exit.text
     this.#running = null
     this.note(text)
-    if (reason === 'start-timeout') this.#onDeath(`${STOP_WORDS[reason]}; ${text}`, 0, 'failed')
+    if (reason === 'start-timeout') this.#onDeath(`${STOP_WORDS[reason]}; ${text}`, 0, 'start-timeout')
     else {
       this.#endRecord()
       this.#show('stopped', text)
@@ -291,17 +294,18 @@ export class Instance {
     this.#onDeath(exit.text, since ? this.#context.clock.now().mono - since : 0, 'crashed')
   }
 
-  /** `failed`: it could not be prepared or did not get ready in time. */
-  #onDeath(text: string, readyForMs: number, how: 'crashed' | 'failed'): void {
+  /** It could not be prepared, did not get ready in time, or ended by itself. */
+  #onDeath(text: string, readyForMs: number, how: RestartReason): void {
+    this.#context.metrics.died(how)
     const now = this.#context.clock.now().mono
     const decision = decideRestart(this.#restarts, { now, readyForMs, random: Math.random() })
     this.#restarts = decision.state
     this.#notBefore = now + decision.delayMs
-    if (how === 'failed') this.#sticky = 'failed'
+    if (how !== 'crashed') this.#sticky = 'failed'
     else if (decision.cycling) this.#sticky = 'cycling'
     this.#endRecord()
     const again = `starts again in ${Math.round(decision.delayMs)} ms`
-    if (how === 'failed') this.note(text)
+    if (how !== 'crashed') this.note(text)
     this.#show('backoff', `${text}; ${again}`)
   }
 
@@ -344,7 +348,8 @@ export class Instance {
   /** A line of the agent's own in the instance's log. */
   note(text: string): void {
     appendNote(this.folders.log, text)
-    this.#context.log.info({ instance: this.key }, text)
+    const { operation } = this.#wanted ?? this.#record?.assigned ?? {}
+    this.#context.log.info({ instance: this.key, ...(operation === undefined ? {} : { operation }) }, text)
   }
 
   #warn(error: unknown): void {

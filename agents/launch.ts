@@ -7,6 +7,7 @@ import { VipswapError } from '../src/core/errors.ts'
 import type { Logger } from '../src/core/logger.ts'
 import { readProcess } from '../src/core/process-identity.ts'
 import type { Command } from '../src/model/definition.ts'
+import type { AgentMetrics } from './agent-metrics.ts'
 import { roleEnvironment } from './environment.ts'
 import type { InstanceFolders } from './folders.ts'
 import { startKeeper } from './keeper.ts'
@@ -26,6 +27,7 @@ export interface InstanceContext {
   /** Where removed folders go before they are deleted. */
   readonly trash: string
   readonly environment: Readonly<Record<string, string | undefined>>
+  readonly metrics: AgentMetrics
   /** Something an observation shows has changed. */
   readonly onChange: () => void
 }

@@ -17,6 +17,7 @@ import { ControllerPackageSource } from './package-source.ts'
 const USAGE =
   'usage: agents/main.js --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--replace]'
 const REPORT_MS = 10
+const METRICS_MS = 2000
 const STOP_POLL_MS = 250
 
 interface Arguments {
@@ -100,6 +101,7 @@ async function main(): Promise<void> {
     report = undefined
     link.send(agent.observed())
   }
+  setInterval(() => link.send({ type: 'metrics', readings: agent.readings() }), METRICS_MS).unref()
   const finish = (): void => {
     link.send(agent.observed())
     link.close()

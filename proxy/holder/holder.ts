@@ -236,6 +236,8 @@ export class Holder {
         this.#applied = table
         this.#ack()
         this.#onServing?.()
+        const { revision, operations = [] } = table
+        this.#log[operations.length === 0 ? 'debug' : 'info']({ revision, operations }, 'applied a table')
       }
     } catch (error) {
       this.#log.error({ error: errorMessage(error) }, 'a table could not be applied')

@@ -3,11 +3,15 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { VipswapError } from '../core/errors.ts'
+import { readTokens } from '../core/token-file.ts'
 
 export interface AccessOptions {
   /** The address listened on. */
   readonly host: string
-  /** Bearer token; without one only a loopback address may be listened on. */
+  /**
+   * Bearer tokens, as a token file has them: one to a line, alone or after a name and a space. Without one only a loopback
+   * address may be listened on.
+   */
   readonly token?: string | undefined
   /** Further names callers may use for this controller. */
   readonly hostNames?: readonly string[] | undefined
@@ -24,24 +28,26 @@ function isLoopback(host: string): boolean {
 
 /** Throws unless the address is loopback or a token guards it (contract.md section 3). */
 export function checkExposure({ host, token }: AccessOptions): void {
-  if (isLoopback(host) || (token !== undefined && token !== '')) return
+  if (isLoopback(host) || readTokens(token ?? '').length > 0) return
   throw new VipswapError(
     'usage',
     `the admin address ${host} can be reached from other machines: give --token-file FILE, or listen on 127.0.0.1`,
   )
 }
 
+/** Whoever calls where no token is asked for: only this machine can. */
+const LOCAL = 'local'
 /**
- * Decides who may call: the `Host` must be a name of this controller (else a page could reach it through DNS rebinding),
+ * Decides who may call, and answers who it is (`local`, or the name of the token): the `Host` must be a name of this controller (else a page could reach it through DNS rebinding),
  * pages of other origins may not change anything, and the bearer token must be right where there is one. Throws
  * `forbidden` or `unauthorized`.
  */
-export function createGuard(options: AccessOptions): (request: IncomingMessage) => void {
+export function createGuard(options: AccessOptions): (request: IncomingMessage) => string {
   const names = new Set(
     ['localhost', hostname(), options.host, ...(options.hostNames ?? [])].map(name => name.toLowerCase()),
   )
   const exposed = !isLoopback(options.host)
-  const wanted = options.token === undefined || options.token === '' ? null : digest(options.token)
+  const tokens = readTokens(options.token ?? '').map(({ name, token }) => ({ name, digest: digest(token) }))
 
   const knows = (name: string): boolean => {
     const plain = name.replace(/^\[|\]$/g, '').toLowerCase()
@@ -57,12 +63,15 @@ export function createGuard(options: AccessOptions): (request: IncomingMessage) 
     const path = (request.url ?? '').replace(/\?.*$/s, '')
     const upgrade = request.headers.upgrade !== undefined
     if (upgrade || path.includes('/proxy') || !READING.has(request.method ?? '')) checkOrigin(request, host)
-    if (wanted === null || (OPEN_PATHS.has(path) && READING.has(request.method ?? ''))) return
+    if (tokens.length === 0 || (OPEN_PATHS.has(path) && READING.has(request.method ?? ''))) return LOCAL
     const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (given === undefined)
       throw new VipswapError('unauthorized', 'a token is needed: --token, or authorization: Bearer')
-    if (!timingSafeEqual(digest(given), wanted))
-      throw new VipswapError('unauthorized', 'the token is not the right one')
+    const asked = digest(given)
+    // All are compared, so that the time taken tells nothing.
+    const [known] = tokens.filter(token => timingSafeEqual(asked, token.digest))
+    if (known === undefined) throw new VipswapError('unauthorized', 'the token is not the right one')
+    return known.name
   }
 }
 

@@ -1,9 +1,10 @@
-import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
+import type { FastifyBaseLogger, FastifyInstance, FastifyReply, RawServerDefault } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Type } from 'typebox'
 import { VipswapError } from '../core/errors.ts'
-import type { DeploymentView, ServiceView } from '../contracts/api.ts'
+import type { DeploymentView } from '../contracts/api/deployment.ts'
+import type { ServiceView } from '../contracts/api/service.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
 import type { Slot } from '../model/common.ts'
 
@@ -73,4 +74,9 @@ export function endOf(response: ServerResponse, closing: AbortSignal): AbortSign
   const left = new AbortController()
   response.once('close', () => left.abort())
   return AbortSignal.any([left.signal, closing])
+}
+
+/** What was set on an answer that is then written by hand. */
+export function headersOf(reply: FastifyReply): OutgoingHttpHeaders {
+  return Object.fromEntries(Object.entries(reply.getHeaders()).filter(([, value]) => value !== undefined))
 }

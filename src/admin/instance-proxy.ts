@@ -1,42 +1,18 @@
 import { createProxyServer } from 'http-proxy'
 import type { Socket } from 'node:net'
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { Agent } from 'undici'
 import { formatAddress } from '../core/address.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
 import type { Slot } from '../model/common.ts'
-import { findInstance, type AdminApp, type AdminContext } from './context.ts'
+import { InstanceParams, findInstance, type AdminApp, type AdminContext } from './context.ts'
+import { ENDPOINT_HEADER, answeredHeaders, forwardedHeaders, type Target } from './instance-headers.ts'
 import { PROBLEM_TYPE, problemOf, toVipswapError } from './problem.ts'
+import { PROXY, PROXY_ROOT as ROOT } from './calls/instances.ts'
 
-const ROUTE = /^\/v1\/services\/([^/?]+)\/slots\/(production|staging)\/instances\/([^/?]+)\/proxy(\/[^?]*)?(\?.*)?$/
-/** Which endpoint of the instance is meant; absent: its first. */
-const ENDPOINT_HEADER = 'x-vipswap-endpoint'
-/** Meant for one connection (RFC 9110 section 7.6.1), or for this server alone. */
-const NOT_FORWARDED = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-  'expect',
-  'authorization',
-  ENDPOINT_HEADER,
-])
-/** What an instance answers is not ours: a page of it may not use the admin API as this origin. */
-const SANDBOX = 'sandbox allow-forms allow-modals allow-popups allow-scripts'
-
-interface Target {
-  readonly host: string
-  readonly port: number
-  readonly path: string
-}
-
+const ROUTE = /^(\/v1\/services\/([^/?]+)\/slots\/(production|staging)\/instances\/([^/?]+)\/proxy)(\/[^?]*)?(\?.*)?$/
 /**
  * The road to one chosen instance, whatever its slot and health: plain requests through undici, WebSocket through
  * `http-proxy`, which frames bodies wrongly and so never sees one.
@@ -54,7 +30,8 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
   const sockets = new Set<Socket>()
 
   const targetOf = (request: IncomingMessage): Target => {
-    const [, service = '', slot, instance = '', path = '/', query = ''] = ROUTE.exec(request.url ?? '') ?? []
+    const [, prefix = '', service = '', slot, instance = '', path = '/', query = ''] =
+      ROUTE.exec(request.url ?? '') ?? []
     if (slot !== 'production' && slot !== 'staging') {
       throw new VipswapError('not_found', 'there is nothing to upgrade to here; only …/instances/{id}/proxy/… takes it')
     }
@@ -63,12 +40,12 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
     const wanted = request.headers[ENDPOINT_HEADER]
     const endpoint = typeof wanted === 'string' ? wanted : undefined
     const address = api.instanceAddress(decode(service), place, decode(instance), endpoint)
-    if (address !== null) return { ...address, path: path + query }
+    if (address !== null) return { ...address, path: path + query, prefix }
     const what = endpoint === undefined ? 'an endpoint' : `the endpoint "${endpoint}"`
     throw new VipswapError('unreachable', `${decode(instance)} does not listen on ${what} now`)
   }
 
-  const forward = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const forward = async ({ raw: request, id }: FastifyRequest, response: ServerResponse): Promise<void> => {
     const target = targetOf(request)
     const { 'content-length': length, 'transfer-encoding': coding } = request.headers
     const left = new AbortController()
@@ -78,11 +55,11 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
       path: target.path,
       // undici's list of methods is open at run time.
       method: (request.method ?? 'GET') as 'GET',
-      headers: forwarded(request, target),
+      headers: { ...forwardedHeaders(request, target), 'x-request-id': id },
       body: length === undefined && coding === undefined ? null : request,
       signal: AbortSignal.any([left.signal, closing]),
     })
-    response.writeHead(answer.statusCode, { ...endToEnd(answer.headers), 'content-security-policy': SANDBOX })
+    response.writeHead(answer.statusCode, { ...answeredHeaders(answer.headers, target), 'x-request-id': id })
     await pipeline(answer.body, response)
   }
 
@@ -93,14 +70,18 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
       app.addContentTypeParser('*', (_request, _payload, done) => done(null))
       const path = '/v1/services/:service/slots/:slot/instances/:instance/proxy'
       for (const url of [path, `${path}/*`]) {
-        app.all(url, (request, reply) => {
-          targetOf(request.raw)
-          reply.hijack()
-          forward(request.raw, reply.raw).catch((error: unknown) => {
-            request.log.debug({ error: errorMessage(error) }, 'an instance did not answer')
-            fail(reply.raw, error)
-          })
-        })
+        app.all(
+          url,
+          { schema: { params: InstanceParams }, config: { call: url === path ? ROOT : PROXY } },
+          (request, reply) => {
+            targetOf(request.raw)
+            reply.hijack()
+            forward(request, reply.raw).catch((error: unknown) => {
+              request.log.debug({ error: errorMessage(error) }, 'an instance did not answer')
+              fail(reply.raw, error, request.id)
+            })
+          },
+        )
       }
     },
     upgrade(request, socket, head) {
@@ -142,39 +123,18 @@ export function rawProblem(error: VipswapError): string {
   ].join('\r\n')
 }
 
-function fail(response: ServerResponse, thrown: unknown): void {
+function fail(response: ServerResponse, thrown: unknown, id: string): void {
   if (response.headersSent || response.destroyed) {
     response.destroy()
     return
   }
   const error = thrown instanceof VipswapError ? toVipswapError(thrown) : unreachable(thrown)
-  response.writeHead(error.status, { 'content-type': PROBLEM_TYPE, connection: 'close' })
+  response.writeHead(error.status, { 'content-type': PROBLEM_TYPE, 'x-request-id': id, connection: 'close' })
   response.end(JSON.stringify(problemOf(error)))
 }
 
 function unreachable(thrown: unknown): VipswapError {
   return new VipswapError('unreachable', `the instance did not answer: ${errorMessage(thrown)}`)
-}
-
-function forwarded(request: IncomingMessage, target: Target): Record<string, string | string[]> {
-  return {
-    ...endToEnd(request.headers),
-    host: formatAddress(target),
-    'x-forwarded-host': request.headers.host ?? '',
-    'x-forwarded-proto': 'http',
-    'x-forwarded-for': request.socket.remoteAddress ?? '',
-  }
-}
-
-function endToEnd(headers: IncomingHttpHeaders): Record<string, string | string[]> {
-  const named = String(headers.connection ?? '')
-    .split(',')
-    .map(name => name.trim().toLowerCase())
-  const kept: Record<string, string | string[]> = {}
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined && !NOT_FORWARDED.has(name) && !named.includes(name)) kept[name] = value
-  }
-  return kept
 }
 
 function decode(part: string): string {

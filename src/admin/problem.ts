@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { VipswapError, errorMessage, type ErrorCode } from '../core/errors.ts'
-import type { Problem } from '../contracts/api.ts'
+import type { Problem } from '../contracts/api/problem.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
@@ -18,7 +18,7 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
 export function problemOf(error: VipswapError): Problem {
   return {
     ...error.details,
-    type: `urn:vipswap:error:${error.code}`,
+    type: `/api/errors#${error.code}`,
     title: sentence(error.code),
     status: error.status,
     detail: error.message,

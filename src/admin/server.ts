@@ -11,6 +11,8 @@ import { checkExposure, createGuard } from './access.ts'
 import type { AdminApp, AdminContext } from './context.ts'
 import { createInstanceProxy, rawProblem, type InstanceProxy } from './instance-proxy.ts'
 import { sendProblem, toVipswapError } from './problem.ts'
+import { collectRoutes } from './openapi/collect.ts'
+import { documentRoutes } from './routes/documents.ts'
 import { eventRoutes } from './routes/events.ts'
 import { instanceRoutes } from './routes/instances.ts'
 import { nodeRoutes } from './routes/nodes.ts'
@@ -20,6 +22,7 @@ import { serviceRoutes } from './routes/services.ts'
 import { healthRoutes } from './routes/health.ts'
 import { slotRoutes } from './routes/slots.ts'
 import { systemRoutes } from './routes/system.ts'
+import { requestIdOf } from './request-id.ts'
 import { compileValidator } from './validation.ts'
 
 export interface AdminOptions {
@@ -28,6 +31,7 @@ export interface AdminOptions {
   readonly host?: string
   /** 0 takes a free one. */
   readonly port: number
+  /** One or more, as `AccessOptions` has them. */
   readonly token?: string
   /** Further names in `Host` that mean this controller. */
   readonly hostNames?: readonly string[]
@@ -90,7 +94,8 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   const log: FastifyBaseLogger = options.log.child({ part: 'admin' })
   const app: AdminApp = fastify({
     loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: requestIdOf,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: JSON_LIMIT_BYTES,
     routerOptions: { maxParamLength: 500 },
     // Uploads take as long as they take.
@@ -102,9 +107,12 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.setValidatorCompiler(compileValidator)
+  const routes = collectRoutes(app)
 
+  app.decorateRequest('by', '')
   app.addHook('onRequest', async (request, reply) => {
-    guard(request.raw)
+    reply.header('x-request-id', request.id)
+    request.by = guard(request.raw)
     reply.header('x-content-type-options', 'nosniff')
     reply.header('cache-control', 'no-store')
   })
@@ -133,6 +141,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   )
 
   systemRoutes(app, context)
+  documentRoutes(app, routes)
   serviceRoutes(app, context)
   slotRoutes(app, context)
   healthRoutes(app, context)
@@ -160,7 +169,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
 }
 
 function upgrade(
-  guard: (request: IncomingMessage) => void,
+  guard: (request: IncomingMessage) => string,
   proxy: InstanceProxy,
   request: IncomingMessage,
   socket: Socket,

@@ -24,6 +24,8 @@ export interface AssignedInstance {
   /** Grows with every planned start. A process of a lower incarnation is stopped first. */
   readonly incarnation: number
   readonly desired: 'run' | 'stop'
+  /** Which operation works on its deployment, for log lines. It alone is no reason to say the rest again. */
+  readonly operation?: string
   /**
    * Folders emptied before this incarnation starts, besides its role root, which is always laid out afresh: none; `system`
    * (home and temporary folder); `all` (local storage too).

@@ -1,3 +1,4 @@
+import type { AgentReadings } from './agent-metrics.ts'
 import type { Assignment, InstanceObservation } from './assignment.ts'
 import type { LedgerSnapshot } from './ledger.ts'
 import type { PlaneReadings } from './plane-metrics.ts'
@@ -93,6 +94,8 @@ export type FromAgent =
       readonly packages: readonly string[]
       readonly packageErrors: Readonly<Record<string, string>>
     }
+  /** Every 2 s. */
+  | { readonly type: 'metrics'; readonly readings: AgentReadings }
   | { readonly type: 'refused'; readonly revision: Revision; readonly applied: Revision }
   | { readonly type: 'log'; readonly request: string; readonly text: string }
   | { readonly type: 'log-end'; readonly request: string; readonly error: string | null }

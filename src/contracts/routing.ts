@@ -14,6 +14,8 @@ export interface RoutingTable {
   /** By id; listeners name them. Holds private keys: whoever writes a table to disk does so with mode 0600. */
   readonly certificates: Readonly<Record<string, TlsCertificate>>
   readonly limits: DataPlaneLimits
+  /** In progress, for log lines. They alone are no reason to say the rest again. */
+  readonly operations?: readonly string[]
 }
 
 export interface TlsCertificate {

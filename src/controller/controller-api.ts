@@ -1,18 +1,14 @@
 import type { Readable } from 'node:stream'
-import type {
-  Accepted,
-  DeploymentView,
-  EventView,
-  GcAnswer,
-  HealthView,
-  NodeView,
-  OperationView,
-  PackageAnswer,
-  ReceiptView,
-  ServiceView,
-} from '../contracts/api.ts'
-import type { PlanView } from '../contracts/plan.ts'
+import type { Accepted, OperationView } from '../contracts/api/operation.ts'
+import type { EventView } from '../contracts/api/event.ts'
+import type { GcAnswer, PackageAnswer } from '../contracts/api/package.ts'
+import type { HealthView } from '../contracts/api/health.ts'
+import type { NodeView } from '../contracts/api/node.ts'
+import type { ReceiptView } from '../contracts/api/receipt.ts'
+import type { ServiceView } from '../contracts/api/service.ts'
+import type { PlanView } from '../contracts/api/plan.ts'
 import type { Command } from '../contracts/command.ts'
+import type { Reader } from './reader.ts'
 import type { HealthReported } from '../fabric/input.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Slot } from '../model/common.ts'
@@ -23,17 +19,14 @@ import type { OperationStatus } from '../model/states.ts'
  * is not there. Every refusal is a `VipswapError`; where several things block, `details.blockers` is a list of
  * `{ code, message }`.
  */
-export interface ControllerApi {
+export interface ControllerApi extends Reader {
   services(): readonly ServiceView[]
-  service(name: string): ServiceView | null
-  deployment(service: string, slot: Slot): DeploymentView | null
   /** null for an empty slot. */
   health(service: string, slot: Slot): HealthView | null
   /** Resolves once it is durable, with the health that follows from it. */
   reportHealth(report: HealthReported): Promise<HealthView>
   /** Newest first. */
   operations(filter: OperationFilter): readonly OperationView[]
-  operation(id: string): OperationView | null
   /** null also while the operation runs. */
   receipt(id: string): ReceiptView | null
   nodes(): readonly NodeView[]
@@ -46,13 +39,9 @@ export interface ControllerApi {
 
   /**
    * Resolves once the operation is durable (not when it is done). The same `idempotencyKey` with the same command
-   * answers the operation it made before; with another command it is `idempotency_conflict`. `certificates` are those
-   * that the command's configuration stands for by id.
+   * answers the operation it made before; with another command it is `idempotency_conflict`.
    */
-  submit(
-    command: Command,
-    options: { readonly idempotencyKey?: string; readonly certificates?: readonly Certificate[] },
-  ): Promise<Accepted>
+  submit(command: Command, options: SubmitOptions): Promise<Accepted>
   /** What `submit` would do. Nothing changes; a refusal is an answer here, not an error. */
   plan(command: Command, certificates?: readonly Certificate[]): Promise<PlanView>
 
@@ -61,6 +50,9 @@ export interface ControllerApi {
    * An ended wait (`signal`) resolves with the operation as it is.
    */
   waitOperation(id: string, timeoutMs: number, signal?: AbortSignal): Promise<OperationView>
+
+  /** Resolves when something was journaled after this call, or `signal` was aborted. */
+  changed(signal: AbortSignal): Promise<void>
 
   /**
    * The timeline after event `after` (0: all that is kept). What `history` does not hold yet reaches a listener
@@ -86,6 +78,16 @@ export interface ControllerApi {
   metrics(): Promise<string>
   /** Removes packages that nothing refers to. */
   gc(): Promise<GcAnswer>
+}
+
+export interface SubmitOptions {
+  readonly idempotencyKey?: string
+  /** Those that the command's configuration stands for by id. */
+  readonly certificates?: readonly Certificate[]
+  /** Who asks: it stays with the operation. */
+  readonly by?: string
+  /** Sees what there is just before the command is decided on; throws to refuse it. Not asked of a retry. */
+  readonly check?: (now: Reader) => void
 }
 
 export interface OperationFilter {

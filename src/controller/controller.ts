@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.ts'
 import { VipswapError } from '../core/errors.ts'
 import { own } from '../core/own.ts'
-import type { HealthView, OperationView } from '../contracts/api.ts'
+import type { HealthView } from '../contracts/api/health.ts'
+import type { OperationView } from '../contracts/api/operation.ts'
 import { rehearse } from '../fabric/apply.ts'
 import { instanceKey, type FabricState, type InstanceRecord, type RoleRecord } from '../fabric/state.ts'
 import { rolesOf } from '../fabric/project.ts'
@@ -12,10 +13,10 @@ import type { ControllerApi, EventFeed, LogOptions, OperationFilter } from './co
 import type { Peers } from './links/peers.ts'
 import { createControllerMetrics } from './metrics/metrics.ts'
 import { planOf } from './plan.ts'
+import { readerOf, type Reader } from './reader.ts'
 import type { Reconciler } from './reconciler.ts'
 import { releasesInUse } from '../fabric/releases.ts'
 import { textQueue } from './text-queue.ts'
-import { viewDeployment } from './views/deployment-view.ts'
 import { viewHealth } from './views/health-view.ts'
 import { viewOperation, viewReceipt } from './views/operation-view.ts'
 import { viewEvent, viewNode, viewService } from './views/service-view.ts'
@@ -31,11 +32,18 @@ interface Parts {
 
 /** The controller's verbs, over the reconciler and what is connected to it. */
 export function createController({ reconciler, peers, packages, clock, keepPackages }: Parts): ControllerApi {
-  const metrics = createControllerMetrics(
-    () => reconciler.state,
-    () => peers.readings,
-  )
+  const metrics = createControllerMetrics({
+    state: () => reconciler.state,
+    planes: () => peers.readings,
+    agents: () => peers.agentReadings,
+    clock,
+    follow: (onState, onEvent) => {
+      reconciler.on('state', onState)
+      reconciler.on('event', onEvent)
+    },
+  })
   const now = (): FabricState => reconciler.state
+  const read = (): Reader => readerOf(now(), clock.now())
 
   const health = (service: string, slot: Slot): HealthView | null => {
     const deployment = now().deployments[own(now().services, service)?.slots[slot] ?? '']
@@ -44,14 +52,8 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
 
   return {
     services: () => Object.values(now().services).map(service => viewService(now(), service, clock.now())),
-    service: name => {
-      const service = own(now().services, name)
-      return service === undefined ? null : viewService(now(), service, clock.now())
-    },
-    deployment: (service, slot) => {
-      const deployment = now().deployments[own(now().services, service)?.slots[slot] ?? '']
-      return deployment === undefined ? null : viewDeployment(now(), deployment, slot, clock.now())
-    },
+    service: name => read().service(name),
+    deployment: (service, slot) => read().deployment(service, slot),
     health,
     reportHealth: async report => {
       const { refusal } = await reconciler.settle(report)
@@ -61,10 +63,7 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
       return answer
     },
     operations: filter => listOperations(now(), filter),
-    operation: id => {
-      const operation = own(now().operations, id)
-      return operation === undefined ? null : viewOperation(now(), operation)
-    },
+    operation: id => read().operation(id),
     receipt: id => {
       const operation = own(now().operations, id)
       return operation === undefined || operation.status === 'InProgress' ? null : viewReceipt(now(), operation)
@@ -88,14 +87,20 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
         warnings: warnings.map(({ message }) => message),
       }
     },
-    submit: async (command, { idempotencyKey, certificates = [] }) => ({
-      operationId: await reconciler.submit(command, idempotencyKey ?? null, certificates),
+    submit: async (command, { idempotencyKey = null, certificates = [], by = null, check }) => ({
+      operationId: await reconciler.submit(command, {
+        idempotencyKey,
+        certificates,
+        by,
+        check: check === undefined ? null : state => check(readerOf(state, clock.now())),
+      }),
     }),
     plan: async (command, certificates) => {
       const moment = clock.now()
       return planOf(now(), command, rehearse(now(), command, moment, certificates), moment)
     },
     waitOperation: (id, timeoutMs, signal) => waitOperation(reconciler, id, timeoutMs, signal),
+    changed: signal => changed(reconciler, signal),
     events: after => eventsAfter(reconciler, after),
     logs: (service, slot, instance, options) => readLogs(now(), peers, { service, slot, instance }, options),
     instanceAddress: (service, slot, instance, endpoint) => {
@@ -157,6 +162,23 @@ async function waitOperation(
     signal?.addEventListener('abort', finish)
   })
   return current()
+}
+
+async function changed(reconciler: Reconciler, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  const { n } = reconciler.state.fabric.revision
+  await new Promise<void>(resolve => {
+    const finish = (): void => {
+      reconciler.off('state', look)
+      signal.removeEventListener('abort', finish)
+      resolve()
+    }
+    const look = (state: FabricState): void => {
+      if (state.fabric.revision.n !== n) finish()
+    }
+    reconciler.on('state', look)
+    signal.addEventListener('abort', finish)
+  })
 }
 
 function eventsAfter(reconciler: Reconciler, after: number): EventFeed {

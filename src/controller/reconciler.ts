@@ -9,10 +9,13 @@ import type { Input } from '../fabric/input.ts'
 import { projectWakeIn } from '../fabric/project.ts'
 import type { FabricEvent, FabricState } from '../fabric/state.ts'
 import type { Store } from '../store/store.ts'
+import { own } from '../core/own.ts'
 import { changesBetween, KEEP_EVENTS } from './journal.ts'
 
 interface Queued {
   input: Input
+  /** Asked of the very state that the input is about to change; throws to refuse it. */
+  check: ((state: FabricState) => void) | null
   done: ((applied: Applied) => void) | null
   failed: ((error: Error) => void) | null
 }
@@ -23,6 +26,16 @@ interface Notices {
   event: [FabricEvent]
   /** The journal could not be written: nothing more is accepted. */
   broken: [Error]
+}
+
+/** What comes with a command besides what it says. */
+export interface Submitted {
+  readonly idempotencyKey: string | null
+  readonly certificates: readonly Certificate[]
+  /** Who asks. */
+  readonly by: string | null
+  /** Throws if the command may not go ahead on this state; not asked where its key names an operation already. */
+  readonly check: ((state: FabricState) => void) | null
 }
 
 /**
@@ -59,23 +72,25 @@ export class Reconciler extends EventEmitter<Notices> {
 
   /** Folds an input in with the next batch. */
   enqueue(input: Input): void {
-    this.#push({ input, done: null, failed: null })
+    this.#push({ input, check: null, done: null, failed: null })
   }
 
   /** Resolves once the input's effect is durable. */
-  settle(input: Input): Promise<Applied> {
+  settle(input: Input, check: Queued['check'] = null): Promise<Applied> {
     return new Promise((done, failed) => {
-      this.#push({ input, done, failed })
+      this.#push({ input, check, done, failed })
     })
   }
 
   /** Resolves with the operation once the command is durable; rejects with the refusal. */
-  async submit(
-    command: Command,
-    idempotencyKey: string | null,
-    certificates: readonly Certificate[] = [],
-  ): Promise<string> {
-    const { refusal, operation } = await this.settle({ kind: 'command', command, idempotencyKey, certificates })
+  async submit(command: Command, options: Partial<Submitted> = {}): Promise<string> {
+    const { idempotencyKey: key = null, certificates = [], by = null, check } = options
+    const known = (state: FabricState): boolean => key !== null && own(state.requests, key) !== undefined
+    const input = { kind: 'command', command, idempotencyKey: key, certificates, by } as const
+    const { refusal, operation } = await this.settle(input, state => {
+      // A retry is answered as the first was, whatever has become true since.
+      if (!known(state)) check?.(state)
+    })
     if (refusal !== null) throw new VipswapError(refusal.code, refusal.message, { blockers: refusal.blockers })
     if (operation === null) throw new VipswapError('internal', `command ${command.kind} made no operation`)
     return operation
@@ -143,11 +158,17 @@ export class Reconciler extends EventEmitter<Notices> {
     this.emit('state', next)
     for (const event of events) this.emit('event', event)
     // What this change made possible needs no further word from outside.
-    if (changed) this.#queue.push({ input: { kind: 'tick' }, done: null, failed: null })
+    if (changed) this.#queue.push({ input: { kind: 'tick' }, check: null, done: null, failed: null })
   }
 
   /** A defect in the rules costs the one input that met it, never the state or the others. */
-  #apply(state: FabricState, { input, failed }: Queued, now: Moment): Applied | null {
+  #apply(state: FabricState, { input, check, failed }: Queued, now: Moment): Applied | null {
+    try {
+      check?.(state)
+    } catch (thrown) {
+      failed?.(thrown instanceof Error ? thrown : new Error(errorMessage(thrown)))
+      return null
+    }
     try {
       return apply(state, input, now)
     } catch (thrown) {

@@ -8,6 +8,7 @@ import { createPackageStore } from '../packages/package-store.ts'
 import { openLevelStore } from '../store/level-store.ts'
 import type { ControllerApi } from './controller-api.ts'
 import { createController } from './controller.ts'
+import { logEvents } from './log-events.ts'
 import { readJournal } from './journal.ts'
 import { startLinkServer } from './links/link-server.ts'
 import { Peers } from './links/peers.ts'
@@ -48,6 +49,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
     const broken = new Promise<Error>(resolve => {
       reconciler.once('broken', resolve)
     })
+    logEvents(reconciler, log)
     await reconciler.settle({ kind: 'restored', settings })
     const peers = new Peers(reconciler, clock, log)
     const { maxBytes, maxFiles, keep } = config.packages

@@ -43,12 +43,14 @@ export const ERRORS = {
   no_room: { status: 409 },
   quota_exceeded: { status: 409 },
   force_required: { status: 409 },
-  idempotency_conflict: { status: 409 },
   stale_report: { status: 409 },
   too_many_reports: { status: 409 },
   // Never allowed this way.
   change_not_allowed: { status: 422 },
   unknown_size: { status: 422 },
+  idempotency_conflict: { status: 422 },
+  // The caller's picture of it is out of date.
+  precondition_failed: { status: 412 },
   // How an operation or a process ended.
   start_failed: { status: 500 },
   health_check_failed: { status: 500 },

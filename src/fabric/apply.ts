@@ -56,6 +56,7 @@ export function apply(state: FabricState, input: Input, now: Moment): Applied {
   if (input.kind === 'command' || input.kind === 'health-reported') {
     try {
       if (input.kind === 'command') {
+        draft.by = input.by ?? null
         keep(draft, input.certificates)
         operation = acceptOnce(draft, input.command, input.idempotencyKey)
       } else {

@@ -42,9 +42,11 @@ export function fillDefaults(draft: Draft): void {
   if (!has(draft.fabric, 'moment')) draft.fabric.moment = null
   for (const { id } of draft.operations.values()) {
     const seen = draft.operations.get(id)
-    if (seen === undefined || has(seen, 'remarks')) continue
+    if (seen === undefined || (has(seen, 'remarks') && has(seen, 'by'))) continue
     const operation = draft.operations.edit(id)
-    if (operation !== undefined) operation.remarks = []
+    if (operation === undefined) continue
+    operation.remarks ??= []
+    operation.by ??= null
   }
 }
 

@@ -83,6 +83,8 @@ export class TableDraft<T> {
 /** A state under change within one `apply`. */
 export class Draft {
   readonly now: Moment
+  /** Who asked for this change; null: a rule did, or nobody said. */
+  by: string | null = null
   readonly services: TableDraft<ServiceRecord>
   readonly deployments: TableDraft<DeploymentRecord>
   readonly roles: TableDraft<RoleRecord>

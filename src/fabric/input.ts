@@ -16,6 +16,8 @@ export type Input =
       readonly kind: 'command'
       readonly command: Command
       readonly idempotencyKey: string | null
+      /** Who asks, as the edge knows them; absent: nobody said. */
+      readonly by?: string | null
       /** Those that the command's configuration stands for by id: a command itself holds no key. */
       readonly certificates?: readonly Certificate[]
     }

@@ -1,4 +1,4 @@
-import type { OperationKind } from '../contracts/api.ts'
+import type { OperationKind } from '../contracts/api/operation.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Slot } from '../model/common.ts'
 import type { OperationStatus } from '../model/states.ts'
@@ -22,6 +22,7 @@ export function beginOperation(draft: Draft, { message, ...beginning }: Beginnin
   const operation = draft.operations.put(id, {
     id,
     ...beginning,
+    by: draft.by,
     status: 'InProgress',
     startedAt: draft.now.wall,
     startedMono: draft.now.mono,

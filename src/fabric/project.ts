@@ -56,6 +56,7 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
     pools,
     certificates: certificatesShown(state, listeners),
     limits: state.fabric.settings.limits,
+    operations: Object.values(state.operations).flatMap(({ id, status }) => (status === 'InProgress' ? [id] : [])),
   }
 }
 
@@ -215,6 +216,14 @@ function isExpected(role: RoleRecord, instance: ProcessRecord, endpoint: Endpoin
   return instance.next === 'restart'
 }
 
+/** The newest operation in progress on each deployment. */
+function operationsByDeployment({ operations }: FabricState): Map<string, string> {
+  const running = Object.values(operations)
+    .filter(({ status }) => status === 'InProgress')
+    .toSorted((a, b) => Number(a.id.slice(3)) - Number(b.id.slice(3)))
+  return new Map(running.flatMap(({ id, deployments }) => deployments.map(deployment => [deployment, id] as const)))
+}
+
 /** What each node should run, whole; a node without instances gets an empty assignment. */
 export function projectAssignments(state: FabricState): Record<string, Assignment> {
   const byNode: Record<string, AssignedInstance[]> = {}
@@ -231,9 +240,11 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
     const told = (peers[deployment] ??= {})
     told[name] = count
   }
+  const working = operationsByDeployment(state)
   for (const role of Object.values(state.roles)) {
     const deployment = state.deployments[role.deployment]
     if (deployment === undefined) continue
+    const operation = working.get(role.deployment)
     const variables = internalVariables(deployment)
     for (const instance of role.instances.flatMap(processesOf)) {
       const instances = byNode[instance.node]
@@ -256,6 +267,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
         index: instance.index,
         incarnation: instance.incarnation,
         desired: instance.stage === 'stopping' || instance.stage === 'stopped' ? 'stop' : 'run',
+        ...(operation === undefined ? {} : { operation }),
         clean: instance.clean,
         upgradeDomain: instance.upgradeDomain,
         faultDomain: instance.faultDomain,

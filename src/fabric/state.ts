@@ -1,5 +1,5 @@
 import type { InstanceObservation } from '../contracts/assignment.ts'
-import type { OperationKind } from '../contracts/api.ts'
+import type { OperationKind } from '../contracts/api/operation.ts'
 import type { LedgerRow } from '../contracts/ledger.ts'
 import type { ListenerStatus, NodeFacts, ProxyStatus } from '../contracts/link.ts'
 import type { Revision } from '../contracts/revision.ts'
@@ -284,6 +284,8 @@ export interface OperationRecord {
   /** Deployments it holds against other operations. */
   deployments: string[]
   status: OperationStatus
+  /** Who asked for it; null: a rule began it, or nobody said. */
+  by: string | null
   step: string
   startedAt: number
   startedMono: number

@@ -10,10 +10,12 @@ import {
   InstanceParams,
   endOf,
   findInstance,
+  headersOf,
   isOn,
   type AdminApp,
   type AdminContext,
 } from '../context.ts'
+import { LOGS, instanceCommand } from '../calls/instances.ts'
 
 const PATH = '/v1/services/:service/slots/:slot/instances/:instance'
 const LogQuery = Type.Object({ follow: Type.Optional(FlagText), tail: Type.Optional(CountText) })
@@ -27,7 +29,7 @@ export function instanceRoutes(app: AdminApp, context: AdminContext): void {
   for (const kind of ['reboot', 'reimage', 'drain', 'undrain'] as const) {
     app.post(
       `${PATH}/${kind}`,
-      { schema: { params: InstanceParams, querystring: WaitQuery } },
+      { schema: { params: InstanceParams, querystring: WaitQuery }, config: { call: instanceCommand(kind) } },
       async (request, reply) => {
         const { service, slot, instance } = request.params
         findInstance(api, service, slot, instance)
@@ -36,24 +38,28 @@ export function instanceRoutes(app: AdminApp, context: AdminContext): void {
     )
   }
 
-  app.get(`${PATH}/logs`, { schema: { params: InstanceParams, querystring: LogQuery } }, async (request, reply) => {
-    const { params, query } = request
-    const { service, slot, instance } = params
-    findInstance(api, service, slot, instance)
-    const text = api.logs(service, slot, instance, {
-      tail: query.tail === undefined ? DEFAULT_TAIL_BYTES : Number(query.tail),
-      follow: isOn(query.follow),
-      signal: endOf(reply.raw, context.closing),
-    })
-    const stream = Readable.from(await startedEarly(text), { objectMode: false })
-    // Headers first: a log that is silent now is answered, too.
-    reply.hijack()
-    reply.raw.writeHead(200, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' })
-    reply.raw.flushHeaders()
-    await pipeline(stream, reply.raw).catch((error: unknown) => {
-      request.log.debug({ error: errorMessage(error) }, 'a log broke off')
-    })
-  })
+  app.get(
+    `${PATH}/logs`,
+    { schema: { params: InstanceParams, querystring: LogQuery }, config: { call: LOGS } },
+    async (request, reply) => {
+      const { params, query } = request
+      const { service, slot, instance } = params
+      findInstance(api, service, slot, instance)
+      const text = api.logs(service, slot, instance, {
+        tail: query.tail === undefined ? DEFAULT_TAIL_BYTES : Number(query.tail),
+        follow: isOn(query.follow),
+        signal: endOf(reply.raw, context.closing),
+      })
+      const stream = Readable.from(await startedEarly(text), { objectMode: false })
+      // Headers first: a log that is silent now is answered, too.
+      reply.hijack()
+      reply.raw.writeHead(200, { ...headersOf(reply), 'content-type': 'text/plain; charset=utf-8' })
+      reply.raw.flushHeaders()
+      await pipeline(stream, reply.raw).catch((error: unknown) => {
+        request.log.debug({ error: errorMessage(error) }, 'a log broke off')
+      })
+    },
+  )
 }
 
 /** The same text, once its first piece is there or it has not failed for a moment. */

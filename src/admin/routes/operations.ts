@@ -1,9 +1,11 @@
 import { Type } from 'typebox'
 import { VipswapError } from '../../core/errors.ts'
-import type { OperationView } from '../../contracts/api.ts'
+import type { OperationView } from '../../contracts/api/operation.ts'
 import type { OperationStatus } from '../../model/states.ts'
 import { WaitQuery, accept } from '../accept.ts'
+import { tagged } from '../precondition.ts'
 import { CountText, endOf, type AdminApp, type AdminContext } from '../context.ts'
+import * as calls from '../calls/operations.ts'
 
 const STATUSES = [
   'InProgress',
@@ -23,32 +25,44 @@ const DEFAULT_LIMIT = 100
 export function operationRoutes(app: AdminApp, context: AdminContext): void {
   const { api } = context
 
-  app.get('/v1/operations', { schema: { querystring: ListQuery } }, ({ query }) => {
-    const { limit, ...filter } = query
-    return { operations: api.operations({ ...filter, limit: limit === undefined ? DEFAULT_LIMIT : Number(limit) }) }
-  })
+  app.get(
+    '/v1/operations',
+    { schema: { querystring: ListQuery }, config: { call: calls.LIST_OPERATIONS } },
+    ({ query }) => {
+      const { limit, ...filter } = query
+      return { operations: api.operations({ ...filter, limit: limit === undefined ? DEFAULT_LIMIT : Number(limit) }) }
+    },
+  )
   // With `wait`, a long poll: answers when the operation ended or the seconds are over.
   app.get(
     '/v1/operations/:id',
-    { schema: { params: OperationParams, querystring: WaitQuery } },
-    async ({ params, query }, reply): Promise<OperationView> => {
-      const operation = find(params.id)
-      if (query.wait === undefined || operation.status !== 'InProgress') return operation
-      return api.waitOperation(params.id, Number(query.wait) * 1000, endOf(reply.raw, context.closing))
+    { schema: { params: OperationParams, querystring: WaitQuery }, config: { call: calls.GET_OPERATION } },
+    async (request, reply) => {
+      const { params, query } = request
+      const now = find(params.id)
+      const view =
+        query.wait === undefined || now.status !== 'InProgress'
+          ? now
+          : await api.waitOperation(params.id, Number(query.wait) * 1000, endOf(reply.raw, context.closing))
+      return tagged(request, reply, { kind: 'operation', view })
     },
   )
   app.post(
     '/v1/operations/:id/force',
-    { schema: { params: OperationParams, querystring: WaitQuery } },
+    { schema: { params: OperationParams, querystring: WaitQuery }, config: { call: calls.FORCE } },
     async (request, reply) => accept(context, { kind: 'force', operation: find(request.params.id).id }, request, reply),
   )
-  app.get('/v1/operations/:id/receipt', { schema: { params: OperationParams } }, ({ params }) => {
-    const receipt = api.receipt(params.id)
-    if (receipt !== null) return receipt
-    const { status } = find(params.id)
-    const why = status === 'InProgress' ? 'is still running; its receipt comes with its end' : 'left no receipt'
-    throw new VipswapError('not_found', `operation ${params.id} ${why}`)
-  })
+  app.get(
+    '/v1/operations/:id/receipt',
+    { schema: { params: OperationParams }, config: { call: calls.GET_RECEIPT } },
+    ({ params }) => {
+      const receipt = api.receipt(params.id)
+      if (receipt !== null) return receipt
+      const { status } = find(params.id)
+      const why = status === 'InProgress' ? 'is still running; its receipt comes with its end' : 'left no receipt'
+      throw new VipswapError('not_found', `operation ${params.id} ${why}`)
+    },
+  )
 
   function find(id: string): OperationView {
     const operation = api.operation(id)

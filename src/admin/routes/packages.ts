@@ -1,6 +1,7 @@
 import { PassThrough, Transform, pipeline, type Readable } from 'node:stream'
 import { VipswapError } from '../../core/errors.ts'
 import type { AdminApp, AdminContext } from '../context.ts'
+import { ADD_PACKAGE } from '../calls/rest.ts'
 
 const KINDS = { 'application/gzip': 'gzip', 'application/zip': 'zip' } as const
 type MediaType = keyof typeof KINDS
@@ -12,7 +13,7 @@ export async function packageRoutes(app: AdminApp, { api, maxPackageBytes }: Adm
     done(null),
   )
 
-  app.post('/v1/packages', async (request, reply) => {
+  app.post('/v1/packages', { config: { call: ADD_PACKAGE } }, async (request, reply) => {
     const kind = KINDS[mediaType(request.headers['content-type'])]
     if (Number(request.headers['content-length'] ?? 0) > maxPackageBytes) {
       // Not read to its end: the connection cannot be used again.

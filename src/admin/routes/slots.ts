@@ -10,73 +10,106 @@ import {
   UpgradeBody,
   WalkBody,
   type ConfigurationText,
-} from '../../contracts/api.ts'
+} from '../../contracts/api/bodies.ts'
 import type { Certificate } from '../../model/certificate.ts'
 import { NAME_PATTERN, type Slot } from '../../model/common.ts'
 import type { Configuration } from '../../model/definition.ts'
 import { WaitQuery, accept } from '../accept.ts'
 import { readConfiguration } from '../configuration.ts'
+import { awaited } from '../long-poll.ts'
+import { tagged } from '../precondition.ts'
 import { readOptionalPolicy } from '../policy.ts'
 import { SlotParams, findDeployment, type AdminApp, type AdminContext } from '../context.ts'
+import * as calls from '../calls/deployments.ts'
 
 const PATH = '/v1/services/:service/slots/:slot'
 
 export function slotRoutes(app: AdminApp, context: AdminContext): void {
   const { api } = context
-  const mutation = { params: SlotParams, querystring: WaitQuery }
+  const waiting = { params: SlotParams, querystring: WaitQuery }
 
-  app.get(PATH, { schema: { params: SlotParams } }, ({ params }) => findDeployment(api, params.service, params.slot))
-  app.post(PATH, { schema: { ...mutation, body: CreateBody } }, async (request, reply) => {
+  app.get(PATH, { schema: waiting, config: { call: calls.GET_SLOT } }, async (request, reply) => {
     const { service, slot } = request.params
-    if (!new RegExp(NAME_PATTERN).test(service)) {
-      throw new VipswapError(
-        'invalid_request',
-        `"${service}" cannot name a service; write a letter, then letters, digits, _ or -`,
-      )
-    }
-    const { replace = false, configuration, ...body } = request.body
-    const { certificates, ...read } = readOptional(configuration)
-    return accept(context, { kind: 'create', service, slot, replace, ...body, ...read }, request, reply, certificates)
+    const find = () => ({ kind: 'deployment', view: findDeployment(api, service, slot) }) as const
+    return tagged(request, reply, await awaited(context, request, reply, find))
   })
-  app.delete(PATH, { schema: mutation }, async (request, reply) =>
+  app.post(
+    PATH,
+    { schema: { ...waiting, body: CreateBody }, config: { call: calls.CREATE } },
+    async (request, reply) => {
+      const { service, slot } = request.params
+      if (!new RegExp(NAME_PATTERN).test(service)) {
+        throw new VipswapError(
+          'invalid_request',
+          `"${service}" cannot name a service; write a letter, then letters, digits, _ or -`,
+        )
+      }
+      const { replace = false, configuration, ...body } = request.body
+      const { certificates, ...read } = readOptional(configuration)
+      return accept(context, { kind: 'create', service, slot, replace, ...body, ...read }, request, reply, certificates)
+    },
+  )
+  app.delete(PATH, { schema: waiting, config: { call: calls.DELETE } }, async (request, reply) =>
     accept(context, { kind: 'delete', ...request.params }, request, reply),
   )
-  app.post(`${PATH}/upgrade`, { schema: { ...mutation, body: UpgradeBody } }, async (request, reply) => {
-    const { command, certificates } = upgradeCommand(request.params, request.body)
-    return accept(context, command, request, reply, certificates)
-  })
-  app.patch(`${PATH}/upgrade`, { schema: { ...mutation, body: ChangeUpgradeBody } }, async (request, reply) => {
-    const { mode, policy } = request.body
-    if (mode === undefined && policy === undefined)
-      throw new VipswapError('invalid_request', 'body: mode and policy are missing; there is nothing to change')
-    const change = { ...(mode === undefined ? {} : { mode }), ...readOptionalPolicy(policy) }
-    return accept(context, { kind: 'changeUpgrade', ...request.params, ...change }, request, reply)
-  })
-  app.post(`${PATH}/walk`, { schema: { ...mutation, body: WalkBody } }, async (request, reply) =>
-    accept(context, { kind: 'walk', ...request.params, ...request.body }, request, reply),
+  app.post(
+    `${PATH}/upgrade`,
+    { schema: { ...waiting, body: UpgradeBody }, config: { call: calls.UPGRADE } },
+    async (request, reply) => {
+      const { command, certificates } = upgradeCommand(request.params, request.body)
+      return accept(context, command, request, reply, certificates)
+    },
   )
-  app.post(`${PATH}/rollback`, { schema: { ...mutation, body: RollbackBody } }, async (request, reply) =>
-    accept(context, { kind: 'rollback', ...request.params, ...request.body }, request, reply),
+  app.patch(
+    `${PATH}/upgrade`,
+    { schema: { ...waiting, body: ChangeUpgradeBody }, config: { call: calls.CHANGE_UPGRADE } },
+    async (request, reply) => {
+      const { mode, policy } = request.body
+      if (mode === undefined && policy === undefined)
+        throw new VipswapError('invalid_request', 'body: mode and policy are missing; there is nothing to change')
+      const change = { ...(mode === undefined ? {} : { mode }), ...readOptionalPolicy(policy) }
+      return accept(context, { kind: 'changeUpgrade', ...request.params, ...change }, request, reply)
+    },
   )
-  app.post(`${PATH}/configuration`, { schema: { ...mutation, body: ConfigurationBody } }, async (request, reply) => {
-    const { configuration: sent, ...body } = request.body
-    const { configuration, certificates } = readConfiguration(sent)
-    const command = { kind: 'configure', ...request.params, ...body, configuration } as const
-    return accept(context, command, request, reply, certificates)
-  })
-  app.post(`${PATH}/status`, { schema: { ...mutation, body: StatusBody } }, async (request, reply) =>
-    accept(context, { kind: 'status', ...request.params, ...request.body }, request, reply),
+  app.post(
+    `${PATH}/walk`,
+    { schema: { ...waiting, body: WalkBody }, config: { call: calls.WALK } },
+    async (request, reply) => accept(context, { kind: 'walk', ...request.params, ...request.body }, request, reply),
   )
-  app.post(`${PATH}/plan`, { schema: { params: SlotParams, body: PlanBody } }, async request => {
-    const { swap, upgrade } = request.body
-    if (swap !== undefined && upgrade !== undefined) {
-      throw new VipswapError('invalid_request', 'body: give swap or upgrade, not both')
-    }
-    const where = request.params
-    if (upgrade === undefined) return api.plan({ kind: 'swap', service: where.service, ...swap })
-    const { command, certificates } = upgradeCommand(where, upgrade)
-    return api.plan(command, certificates)
-  })
+  app.post(
+    `${PATH}/rollback`,
+    { schema: { ...waiting, body: RollbackBody }, config: { call: calls.ROLLBACK } },
+    async (request, reply) => accept(context, { kind: 'rollback', ...request.params, ...request.body }, request, reply),
+  )
+  app.post(
+    `${PATH}/configuration`,
+    { schema: { ...waiting, body: ConfigurationBody }, config: { call: calls.CONFIGURE } },
+    async (request, reply) => {
+      const { configuration: sent, ...body } = request.body
+      const { configuration, certificates } = readConfiguration(sent)
+      const command = { kind: 'configure', ...request.params, ...body, configuration } as const
+      return accept(context, command, request, reply, certificates)
+    },
+  )
+  app.post(
+    `${PATH}/status`,
+    { schema: { ...waiting, body: StatusBody }, config: { call: calls.SET_STATUS } },
+    async (request, reply) => accept(context, { kind: 'status', ...request.params, ...request.body }, request, reply),
+  )
+  app.post(
+    `${PATH}/plan`,
+    { schema: { params: SlotParams, body: PlanBody }, config: { call: calls.PLAN } },
+    async request => {
+      const { swap, upgrade } = request.body
+      if (swap !== undefined && upgrade !== undefined) {
+        throw new VipswapError('invalid_request', 'body: give swap or upgrade, not both')
+      }
+      const where = request.params
+      if (upgrade === undefined) return api.plan({ kind: 'swap', service: where.service, ...swap })
+      const { command, certificates } = upgradeCommand(where, upgrade)
+      return api.plan(command, certificates)
+    },
+  )
 }
 
 function upgradeCommand(

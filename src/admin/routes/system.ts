@@ -1,4 +1,5 @@
 import type { AdminApp, AdminContext } from '../context.ts'
+import { COLLECT, HEALTHZ, METRICS, READYZ } from '../calls/rest.ts'
 
 const POINTER = `vipswap controller
 
@@ -14,13 +15,13 @@ The command line does the same: vipswap status, vipswap --help
 /** How the controller itself is. Asked often, so its log stays quiet about it. */
 export function systemRoutes(app: AdminApp, { api }: AdminContext): void {
   app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(POINTER))
-  app.get('/healthz', () => ({ ok: true }))
-  app.get('/readyz', (_request, reply) => {
+  app.get('/healthz', { config: { call: HEALTHZ } }, () => ({ ok: true }))
+  app.get('/readyz', { config: { call: READYZ } }, (_request, reply) => {
     const state = api.ready()
     return reply.code(state.ready ? 200 : 503).send(state)
   })
-  app.get('/metrics', async (_request, reply) =>
+  app.get('/metrics', { config: { call: METRICS } }, async (_request, reply) =>
     reply.type('text/plain; version=0.0.4; charset=utf-8').send(await api.metrics()),
   )
-  app.post('/v1/gc', () => api.gc())
+  app.post('/v1/gc', { config: { call: COLLECT } }, () => api.gc())
 }

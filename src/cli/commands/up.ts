@@ -25,7 +25,10 @@ export function upVerb(program: Command, { terminal, setExitCode }: VerbContext)
     .option('--nodes <number>', 'how many agents', nodeCount, 2)
     .option('--data <dir>', 'where everything is kept; what is there is resumed', './.vipswap')
     .option('--config <file>', "the fabric's own configuration (vipswap.yaml); flags go before it")
-    .option('--token-file <file>', 'bearer token of the admin API; needed unless it listens on loopback only')
+    .option(
+      '--token-file <file>',
+      'bearer tokens of the admin API, a line each: TOKEN or NAME TOKEN; needed unless it listens on loopback only',
+    )
   command.action(async () => {
     const flags = command.optsWithGlobals<Flags>()
     const [path] = command.args

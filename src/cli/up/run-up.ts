@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createClient, type Client } from '../../client/client.ts'
 import type { Address } from '../../core/address.ts'
 import { VipswapError, errorMessage, systemCode } from '../../core/errors.ts'
+import { readTokens } from '../../core/token-file.ts'
 import { EXIT } from '../exit-codes.ts'
 import { builtPrograms, type Programs } from '../programs.ts'
 import type { Terminal } from '../terminal.ts'
@@ -131,10 +132,12 @@ function checkBuilt(programs: Programs): void {
   }
 }
 
+/** The first token of a file: any of them lets its own calls in. */
 function readToken(file: string): string {
   try {
-    return readFileSync(file, 'utf8').trim()
+    return readTokens(readFileSync(file, 'utf8'))[0]?.token ?? ''
   } catch (error) {
+    if (error instanceof VipswapError) throw error
     throw new VipswapError('usage', `--token-file ${file} cannot be read (${systemCode(error) ?? 'unknown'})`)
   }
 }

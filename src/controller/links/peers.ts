@@ -1,4 +1,5 @@
 import type { AgentHello, FromAgent, FromProxy, ProxyHello } from '../../contracts/link.ts'
+import type { AgentReadings } from '../../contracts/agent-metrics.ts'
 import type { Assignment } from '../../contracts/assignment.ts'
 import type { PlaneReadings } from '../../contracts/plane-metrics.ts'
 import type { RoutingTable } from '../../contracts/routing.ts'
@@ -21,6 +22,7 @@ interface AgentPeer {
   hello: AgentHello
   connection: Connection
   push: LatestPush<Assignment>
+  readings: AgentReadings
 }
 
 type LogSink = { onText: (text: string) => void; onEnd: (error: string | null) => void }
@@ -69,6 +71,11 @@ export class Peers {
   /** What each connected proxy measured last. */
   get readings(): { proxy: string; readings: PlaneReadings }[] {
     return Array.from(this.#proxies.values(), ({ hello, readings }) => ({ proxy: hello.id, readings }))
+  }
+
+  /** What each connected agent measured last. */
+  get agentReadings(): { node: string; readings: AgentReadings }[] {
+    return Array.from(this.#agents.values(), ({ hello, readings }) => ({ node: hello.id, readings }))
   }
 
   #proxyJoined(hello: ProxyHello, connection: Connection): ReturnType<LinkHandlers['onHello']> {
@@ -139,6 +146,7 @@ export class Peers {
       hello,
       connection,
       push: new LatestPush(assignment => connection.send({ type: 'assignment', assignment })),
+      readings: {},
     }
     this.#agents.set(node, peer)
     this.#log.info({ node }, 'agent connected')
@@ -168,6 +176,9 @@ export class Peers {
         this.#reconciler.enqueue({ kind: 'agent-observed', node, revision, instances, packages, packageErrors })
         break
       }
+      case 'metrics':
+        peer.readings = message.readings
+        break
       case 'refused':
         this.#log.warn({ node, applied: message.applied }, 'an agent refused an older assignment')
         peer.push.refused()
@@ -227,13 +238,14 @@ function sameRevision(a: { term: number; n: number } | null, b: { term: number; 
   return a !== null && a.term === b.term && a.n === b.n
 }
 
-/** What tells two tables apart for a proxy: all but the revision and how much is left of a drain. */
+/** What tells two tables apart for a proxy: all but the revision, who works, and how much is left of a drain. */
 function contentOfTable(table: RoutingTable): string {
-  return JSON.stringify({ ...table, revision: null }, (name, value: unknown) =>
+  return JSON.stringify({ ...table, revision: null, operations: null }, (name, value: unknown) =>
     name === 'drainMs' ? undefined : value,
   )
 }
 
 function contentOfAssignment(assignment: Assignment): string {
-  return JSON.stringify({ ...assignment, revision: null })
+  const instances = assignment.instances.map(instance => ({ ...instance, operation: undefined }))
+  return JSON.stringify({ ...assignment, revision: null, instances })
 }

@@ -1,4 +1,5 @@
-import type { OperationView, ReceiptView } from '../../contracts/api.ts'
+import type { OperationView } from '../../contracts/api/operation.ts'
+import type { ReceiptView } from '../../contracts/api/receipt.ts'
 import type { BrokenCause } from '../../contracts/ledger.ts'
 import { own } from '../../core/own.ts'
 import { missingAcknowledgements } from '../../fabric/acknowledgements.ts'
@@ -19,6 +20,7 @@ export function viewOperation(state: FabricState, operation: OperationRecord): O
     ...(operation.slot === null ? {} : { slot: operation.slot }),
     ...(deployment === undefined ? {} : { deployment }),
     status: operation.status,
+    by: operation.by,
     startedAt: iso(operation.startedAt),
     ...(operation.endedAt === null ? {} : { endedAt: iso(operation.endedAt) }),
     progress: progressOf(state, operation),
@@ -153,6 +155,7 @@ export function viewReceipt(state: FabricState, operation: OperationRecord): Rec
   }
   return {
     operation: viewOperation(state, operation),
+    by: operation.by,
     from: operation.from,
     to: operation.to,
     complete: receipt.complete,

@@ -269,7 +269,7 @@ t.test('what is wrong in a request is named, with what to write', async t => {
         code: 'endpoint_mismatch',
         blockers,
         detail: 'the slots differ',
-        type: 'urn:vipswap:error:endpoint_mismatch',
+        type: '/api/errors#endpoint_mismatch',
       },
     })
     api.metrics = () => Promise.reject(new Error('boom'))
@@ -432,7 +432,7 @@ t.test('packages', async t => {
 
 t.test('the timeline', async t => {
   const { api, admin } = await listening(t, { heartbeatMs: 20 })
-  for (const word of ['a', 'b', 'c']) api.emit(word, word === 'b' ? 'other' : 'guestbook')
+  for (const word of ['a', 'b', 'c']) api.note(word, word === 'b' ? 'other' : 'guestbook')
   await t.test('begins after Last-Event-ID, goes on with what comes, and is left cleanly', async t => {
     const end = new AbortController()
     const answer = await fetch(`${admin.url}/v1/events`, { headers: { 'last-event-id': '1' }, signal: end.signal })
@@ -443,7 +443,7 @@ t.test('the timeline', async t => {
     await until('history', async () => (await more()).includes('id: 3\n'))
     t.notMatch(text, /id: 1\n/)
     t.match(text, /id: 2\nevent: note\ndata: \{"seq":2,.*"message":"b"/)
-    api.emit('d')
+    api.note('d')
     await until('the new one', async () => (await more()).includes('id: 4\n'))
     await until('a heartbeat', async () => (await more()).includes('\n: \n\n'))
     end.abort()

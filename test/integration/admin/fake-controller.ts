@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import type {
-  DeploymentView,
-  HealthView,
-  EventView,
-  OperationView,
-  ReceiptView,
-  ServiceView,
-} from '../../../src/contracts/api.ts'
-import type { PlanView } from '../../../src/contracts/plan.ts'
+import type { DeploymentView } from '../../../src/contracts/api/deployment.ts'
+import type { HealthView } from '../../../src/contracts/api/health.ts'
+import type { EventView } from '../../../src/contracts/api/event.ts'
+import type { OperationView } from '../../../src/contracts/api/operation.ts'
+import type { ReceiptView } from '../../../src/contracts/api/receipt.ts'
+import type { ServiceView } from '../../../src/contracts/api/service.ts'
+import type { PlanView } from '../../../src/contracts/api/plan.ts'
 import type { Command } from '../../../src/contracts/command.ts'
-import type { ControllerApi } from '../../../src/controller/controller-api.ts'
+import type { ControllerApi, SubmitOptions } from '../../../src/controller/controller-api.ts'
 import { VipswapError } from '../../../src/core/errors.ts'
 import type { Certificate } from '../../../src/model/certificate.ts'
 import type { HealthReported } from '../../../src/fabric/input.ts'
@@ -33,7 +31,7 @@ const ACTIONS = {
 /** A whole controller in memory that decides little: operations run until a test ends them. Records every command. */
 export class FakeController implements ControllerApi {
   readonly reports: HealthReported[] = []
-  readonly commands: { command: Command; idempotencyKey?: string }[] = []
+  readonly commands: { command: Command; idempotencyKey?: string; by?: string }[] = []
   /** Of the newest command. */
   certificates: readonly Certificate[] = []
   readonly planned: Command[] = []
@@ -79,11 +77,34 @@ export class FakeController implements ControllerApi {
     })
   }
 
-  emit(message: string, service?: string): EventView {
+  /** Who waits for anything now. */
+  get waiters(): number {
+    return this.#waiting.size
+  }
+
+  removeService(name: string): void {
+    this.#services.delete(name)
+    for (const wake of this.#waiting) wake()
+  }
+
+  /** Another version in a slot, as after an upgrade; wakes who waits. */
+  change(service: string, which: Slot, change: Partial<DeploymentView>): void {
+    const view = this.#services.get(service)
+    const before = view?.slots[which]
+    if (view === undefined || before == null) throw new Error(`nothing in ${which} of ${service}`)
+    this.#services.set(service, { ...view, slots: { ...view.slots, [which]: { ...before, ...change } } })
+    for (const wake of this.#waiting) wake()
+  }
+
+  note(message: string, service?: string): EventView {
+    return this.emit('note', service, message)
+  }
+
+  emit(kind: string, service: string | undefined, message: string): EventView {
     const event = {
       seq: this.#events.length + 1,
       at: AT,
-      kind: 'note',
+      kind,
       message,
       ...(service === undefined ? {} : { service }),
     }
@@ -141,6 +162,7 @@ export class FakeController implements ControllerApi {
     const totals = { arrived: 10, answered: 10, refused: 0, clientGone: 0, held: 1, heldMaxMs: 3, replayed: 0, open: 0 }
     return {
       operation,
+      by: operation.by,
       from: { production: '1.0.0' },
       to: { production: '1.5.0' },
       complete: true,
@@ -167,13 +189,15 @@ export class FakeController implements ControllerApi {
     return { created, digest, name: 'guestbook', version: '1.0.0', warnings: [] }
   }
 
-  async submit(
-    command: Command,
-    { idempotencyKey, certificates = [] }: { idempotencyKey?: string; certificates?: readonly Certificate[] },
-  ) {
+  async submit(command: Command, { idempotencyKey, certificates = [], by, check }: SubmitOptions) {
     this.certificates = certificates
-    this.commands.push({ command, ...(idempotencyKey === undefined ? {} : { idempotencyKey }) })
     const before = idempotencyKey === undefined ? undefined : this.#keys.get(idempotencyKey)
+    if (before === undefined) check?.(this)
+    this.commands.push({
+      command,
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      ...(by === undefined ? {} : { by }),
+    })
     if (before !== undefined) return { operationId: before }
     const { refusal } = this
     this.refusal = null
@@ -190,6 +214,7 @@ export class FakeController implements ControllerApi {
       service: 'service' in command ? command.service : '',
       ...('slot' in command ? { slot: command.slot } : {}),
       status: 'InProgress',
+      by: by ?? null,
       startedAt: AT,
       progress: { step: 'preparing', percent: 10, message: 'waits for the test' },
     })
@@ -221,6 +246,18 @@ export class FakeController implements ControllerApi {
         signal?.addEventListener('abort', wake, { once: true })
       })
     }
+  }
+
+  changed: ControllerApi['changed'] = async signal => {
+    if (signal.aborted) return
+    await new Promise<void>(resolve => {
+      const wake = (): void => {
+        this.#waiting.delete(wake)
+        resolve()
+      }
+      this.#waiting.add(wake)
+      signal.addEventListener('abort', wake, { once: true })
+    })
   }
 
   events: ControllerApi['events'] = after => ({

@@ -198,8 +198,8 @@ t.test('results go to standard output, all else to standard error', async t => {
       const { stdout } = await run(...argv, '--json', '--quiet')
       t.match(JSON.parse(stdout), { schema }, argv.join(' '))
     }
-    api.emit('one')
-    api.emit('two')
+    api.note('one')
+    api.note('two')
     const lines = (await run('events', '--json')).stdout.trim().split('\n')
     t.match(
       lines.map(line => JSON.parse(line) as unknown),
@@ -314,7 +314,7 @@ t.test('exit statuses', async t => {
       ['status', '-w'],
     ]) {
       const { terminal, ended } = begin(argv)
-      api.emit('something')
+      api.note('something')
       await until('it prints', () => terminal.stdout !== '')
       terminal.interrupt()
       t.equal(await ended, 130, argv.join(' '))

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createControllerMetrics } from '../../../src/controller/metrics/metrics.ts'
+import { metricsOver } from '../../support/metrics.ts'
 import { PLANE_METRICS } from '../../../src/contracts/plane-metrics.ts'
 import { DEFAULT_LIMITS, DEFAULT_OPTIONS, DEFAULT_POLICY } from '../../../src/contracts/routing.ts'
 import { emptyState, type FabricState } from '../../../src/fabric/state.ts'
@@ -44,12 +44,10 @@ function stateOf(...rows: LedgerRow[]): FabricState {
 }
 
 async function scrape({ plane }: TestPlane): Promise<Map<string, Family>> {
-  const registry = createControllerMetrics(
-    () => stateOf(...plane.ledger.snapshot()),
-    () => [
-      { proxy: 'proxy-0', readings: new ProxyMetrics().total([{ worker: 0, readings: plane.metrics.read() }], {}) },
-    ],
-  )
+  const readings = new ProxyMetrics().total([{ worker: 0, readings: plane.metrics.read() }], {})
+  const { registry } = metricsOver(() => stateOf(...plane.ledger.snapshot()), {
+    planes: [{ proxy: 'proxy-0', readings }],
+  })
   return parsePrometheus(await registry.metrics())
 }
 
@@ -111,9 +109,8 @@ void t.test('a histogram has each duration under its bound', async t => {
     duration: durations,
     firstByte: durations,
   } as const
-  const registry = createControllerMetrics(
-    () => stateOf({ ...row, answers }, { ...row, deployment: 'd2', answers }, { ...foldedRow(row.vip), arrived: 9 }),
-    () => [],
+  const { registry } = metricsOver(() =>
+    stateOf({ ...row, answers }, { ...row, deployment: 'd2', answers }, { ...foldedRow(row.vip), arrived: 9 }),
   )
   const families = parsePrometheus(await registry.metrics())
   const below = (le: string): number =>

@@ -5,7 +5,8 @@ import t, { type Test } from 'tap'
 import { startAdmin } from '../../../src/admin/server.ts'
 import { createClient } from '../../../src/client/client.ts'
 import { readServerSentEvents } from '../../../src/client/server-sent-events.ts'
-import type { EventView, OperationView } from '../../../src/contracts/api.ts'
+import type { EventView } from '../../../src/contracts/api/event.ts'
+import type { OperationView } from '../../../src/contracts/api/operation.ts'
 import { VipswapError } from '../../../src/core/errors.ts'
 import { silentLogger } from '../../../src/core/logger.ts'
 import { FakeController } from '../../integration/admin/fake-controller.ts'
@@ -173,18 +174,18 @@ t.test('following an operation', async t => {
 
 t.test('the timeline comes once and in order, over restarts', async t => {
   const { api, client, goAway, comeBack } = await fabric(t)
-  api.emit('a')
-  api.emit('b')
+  api.note('a')
+  api.note('b')
   const seen: EventView[] = []
   const end = new AbortController()
   const reading = (async () => {
     for await (const event of client.events({ follow: true, after: 1, signal: end.signal })) seen.push(event)
   })()
   await until('history', () => seen.length === 1)
-  api.emit('c')
+  api.note('c')
   await until('the new one', () => seen.length === 2)
   await goAway()
-  api.emit('d')
+  api.note('d')
   await comeBack()
   await until('what was missed', () => seen.length === 3)
   end.abort()

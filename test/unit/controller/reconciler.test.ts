@@ -98,7 +98,7 @@ t.test('a journal that cannot be written rejects what waits and accepts nothing 
 t.test('a refused command says why and writes nothing', async t => {
   const { store, commits } = gatedStore()
   const reconciler = reconcilerOn(t, store)
-  await t.rejects(reconciler.submit({ kind: 'swap', service: 'shop' }, null), {
+  await t.rejects(reconciler.submit({ kind: 'swap', service: 'shop' }), {
     code: 'service_not_found',
     status: 404,
   })
@@ -114,8 +114,8 @@ t.test('a command the core stumbles over fails alone: nothing is written, and th
   })
   // What no reader of requests lets through; it stands for a fault of ours.
   const nonsense = { kind: 'walk?' } as unknown as Command
-  await t.rejects(reconciler.submit(nonsense, null), /walk\?/)
-  await t.rejects(reconciler.submit({ kind: 'swap', service: 'shop' }, null), { code: 'service_not_found' })
+  await t.rejects(reconciler.submit(nonsense), /walk\?/)
+  await t.rejects(reconciler.submit({ kind: 'swap', service: 'shop' }), { code: 'service_not_found' })
   t.same(commits, [])
   t.notOk(broken)
 })

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { endingOf } from '../../../proxy/access-log/endings.ts'
-import { createControllerMetrics } from '../../../src/controller/metrics/metrics.ts'
+import { metricsOver } from '../../support/metrics.ts'
 import { DEFAULT_LIMITS, DEFAULT_POLICY } from '../../../src/contracts/routing.ts'
 import { emptyState } from '../../../src/fabric/state.ts'
 import { BROKEN_CAUSES } from '../../../src/model/ledger-row.ts'
@@ -19,10 +19,7 @@ t.test('docs/metrics.md lists exactly the metrics there are, with their types an
     nodeTimeoutMs: 300_000,
     portRange: { from: 1, to: 2 },
   }
-  const registry = createControllerMetrics(
-    () => emptyState('f', settings),
-    () => [],
-  )
+  const { registry } = metricsOver(() => emptyState('f', settings))
   // The labels are known to each metric, and to nobody who only sees its type.
   const metrics = registry.getMetricsAsArray() as unknown as { name: string; labelNames: string[] }[]
   const types = new Map(
@@ -31,7 +28,7 @@ t.test('docs/metrics.md lists exactly the metrics there are, with their types an
   const actual = metrics.map(({ name, labelNames }) => [
     name,
     types.get(name),
-    labelNames.filter(label => label !== 'le').join(', '),
+    labelNames.filter(label => label !== 'le').join(', ') || 'none',
   ])
   const rows = [...DOCS.matchAll(/^\| `(vipswap_\w+)` \| (\w+) \| ([^|]+) \|/gm)].map(([, ...row]) => row)
   t.strictSame(rows, actual)

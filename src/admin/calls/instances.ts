@@ -1,0 +1,55 @@
+import { Type } from 'typebox'
+import type { ErrorCode } from '../../core/errors.ts'
+import { command, type Call } from './call.ts'
+
+const SUMMARIES = {
+  reboot: 'Stop and start the process of an instance, out of rotation.',
+  reimage: 'Reboot an instance on fresh files.',
+  drain: 'Take an instance out of rotation; its process runs on.',
+  undrain: 'Take an instance back into rotation.',
+} as const
+
+const PROBLEMS = [
+  'service_not_found',
+  'deployment_not_found',
+  'instance_not_found',
+  'slot_empty',
+  'operation_in_progress',
+  'upgrade_in_progress',
+  'not_running',
+  'nothing_to_do',
+  'change_not_allowed',
+] as const satisfies ErrorCode[]
+
+export function instanceCommand(kind: keyof typeof SUMMARIES): Call {
+  return command({ id: kind, tag: 'instances', summary: SUMMARIES[kind], problems: PROBLEMS })
+}
+
+export const LOGS: Call = {
+  id: 'readLog',
+  tag: 'instances',
+  summary: 'What an instance writes.',
+  description: 'The last `tail` bytes (default 64 KiB), then with `follow=1` what comes.',
+  answers: {
+    200: { description: 'Text as it was written.', schema: Type.String(), type: 'text/plain; charset=utf-8' },
+  },
+  problems: ['service_not_found', 'deployment_not_found', 'instance_not_found', 'unreachable'],
+  example: 'listening on 20001\n',
+}
+
+export const PROXY: Call = {
+  id: 'askInstance',
+  tag: 'instances',
+  summary: 'Ask one chosen instance, whatever its slot, health and place in rotation.',
+  description:
+    "Any method, body and path; a WebSocket by the usual upgrade. The answer is the instance's own, within this prefix: " +
+    '`Location` and the paths of cookies lead back here, and pages are sandboxed.',
+  answers: {
+    200: { description: "The instance's own answer, with its own status.", schema: Type.Unknown(), type: '*/*' },
+  },
+  problems: ['service_not_found', 'deployment_not_found', 'instance_not_found', 'unreachable'],
+  bodyTypes: ['*/*'],
+  example: 'anything',
+}
+
+export const PROXY_ROOT: Call = { ...PROXY, id: 'askInstanceRoot' }

@@ -1,0 +1,84 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { formatAddress } from '../core/address.ts'
+
+/** Which endpoint of the instance is meant; absent: its first. */
+export const ENDPOINT_HEADER = 'x-vipswap-endpoint'
+
+/** Meant for one connection (RFC 9110 section 7.6.1), or for this server alone. */
+const NOT_FORWARDED = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'expect',
+  'authorization',
+  ENDPOINT_HEADER,
+])
+/** What an instance answers is not ours: a page of it may not use the admin API as this origin. */
+const SANDBOX = 'sandbox allow-forms allow-modals allow-popups allow-scripts'
+
+/** Where a request goes: an instance, and the path at it. `prefix` is what stands before that path here. */
+export interface Target {
+  readonly host: string
+  readonly port: number
+  readonly path: string
+  readonly prefix: string
+}
+
+/** What an instance is sent. It is told by which name and under which prefix it was called, to make links from. */
+export function forwardedHeaders(request: IncomingMessage, target: Target): Record<string, string | string[]> {
+  return {
+    ...endToEnd(request.headers),
+    host: formatAddress(target),
+    'x-forwarded-host': request.headers.host ?? '',
+    'x-forwarded-proto': 'http',
+    'x-forwarded-for': request.socket.remoteAddress ?? '',
+    'x-forwarded-prefix': target.prefix,
+  }
+}
+
+/** What the caller gets of an instance's fields: those that name a place at the instance name it as it is reached here. */
+export function answeredHeaders(headers: IncomingHttpHeaders, target: Target): Record<string, string | string[]> {
+  const kept = endToEnd(headers)
+  for (const name of ['location', 'content-location']) {
+    const place = kept[name]
+    if (typeof place === 'string') kept[name] = underPrefix(place, target)
+  }
+  const cookies = kept['set-cookie']
+  if (cookies !== undefined)
+    kept['set-cookie'] = [cookies].flat().map(cookie => cookieUnderPrefix(cookie, target.prefix))
+  return { ...kept, 'content-security-policy': SANDBOX }
+}
+
+/** A reference of the instance's; one that leads elsewhere stays as it is. */
+function underPrefix(reference: string, target: Target): string {
+  const base = `http://${formatAddress(target)}`
+  if (!URL.canParse(reference, base + target.path)) return reference
+  const url = new URL(reference, base + target.path)
+  return url.origin === base ? target.prefix + url.pathname + url.search + url.hash : reference
+}
+
+/** Nothing of an instance is sent to another one, nor to the API. */
+function cookieUnderPrefix(cookie: string, prefix: string): string {
+  const [pair = '', ...attributes] = cookie.split(';').map(part => part.trim())
+  const path = attributes.find(each => /^path=\//i.test(each))?.slice('path='.length) ?? '/'
+  const others = attributes.filter(each => !/^(path|domain)(=|$)/i.test(each))
+  return [pair, `Path=${prefix}${path}`, ...others].join('; ')
+}
+
+function endToEnd(headers: IncomingHttpHeaders): Record<string, string | string[]> {
+  const named = String(headers.connection ?? '')
+    .split(',')
+    .map(name => name.trim().toLowerCase())
+  const kept: Record<string, string | string[]> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined && !NOT_FORWARDED.has(name) && !named.includes(name)) kept[name] = value
+  }
+  return kept
+}

@@ -1,0 +1,17 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who calls: `local`, or the name of the token. */
+    by: string
+  }
+}
+
+const USABLE = /^[\w.:/+=-]{1,128}$/
+
+/** The caller's `X-Request-ID` where it is fit for a log line, else a new one. Every answer and log line of a call has it. */
+export function requestIdOf(request: IncomingMessage): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && USABLE.test(given) ? given : randomUUID()
+}

@@ -1,0 +1,44 @@
+import { readdirSync } from 'node:fs'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+
+const RESOLUTION_MS = 20
+
+/** How a process does. */
+export interface ProcessReadings {
+  /** User and system time since it began. */
+  readonly cpuSeconds: number
+  readonly memoryBytes: number
+  readonly descriptors: number
+  /** How late it came to its work since the last reading: 99th percentile. */
+  readonly lagSeconds: number
+}
+
+/** Measures this process from now on; each reading begins the lag anew. */
+export function startProcessReadings(): () => ProcessReadings {
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+  delay.enable()
+  return () => {
+    // It measures the time between two beats, the beat's own length included. NaN before the first.
+    const lateMs = delay.percentile(99) / 1e6 - RESOLUTION_MS
+    delay.reset()
+    const { user, system } = process.cpuUsage()
+    return {
+      cpuSeconds: (user + system) / 1e6,
+      memoryBytes: process.memoryUsage.rss(),
+      descriptors: openDescriptors(),
+      lagSeconds: lateMs > 0 ? Math.round(lateMs * 1000) / 1e6 : 0,
+    }
+  }
+}
+
+/** 0 on systems that do not tell. */
+function openDescriptors(): number {
+  for (const folder of ['/proc/self/fd', '/dev/fd']) {
+    try {
+      return readdirSync(folder).length
+    } catch {
+      // Not on this system.
+    }
+  }
+  return 0
+}
