@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { VipswapError } from '../core/errors.ts'
+import { isPortalPath } from './routes/portal.ts'
 
 export interface AccessOptions {
   /** The address listened on. */
@@ -57,13 +58,17 @@ export function createGuard(options: AccessOptions): (request: IncomingMessage) 
     const path = (request.url ?? '').replace(/\?.*$/s, '')
     const upgrade = request.headers.upgrade !== undefined
     if (upgrade || path.includes('/proxy') || !READING.has(request.method ?? '')) checkOrigin(request, host)
-    if (wanted === null || (OPEN_PATHS.has(path) && READING.has(request.method ?? ''))) return
+    if (wanted === null || (isOpen(path) && READING.has(request.method ?? ''))) return
     const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (given === undefined)
       throw new VipswapError('unauthorized', 'a token is needed: --token, or authorization: Bearer')
     if (!timingSafeEqual(digest(given), wanted))
       throw new VipswapError('unauthorized', 'the token is not the right one')
   }
+}
+
+function isOpen(path: string): boolean {
+  return OPEN_PATHS.has(path) || isPortalPath(path)
 }
 
 function checkOrigin(request: IncomingMessage, host: string): void {

@@ -16,6 +16,7 @@ import type { PolicyName, UpgradePolicy } from '../model/upgrade-policy.ts'
 import { Duration } from '../model/common.ts'
 import type { Platform } from '../model/definition.ts'
 import type { BrokenCause, LedgerRow } from './ledger.ts'
+import type { UpgradeClockView } from './upgrade-clock.ts'
 
 // Request bodies of the admin API (/v1), as schemas: checked at the edge, and the source of the types.
 
@@ -174,6 +175,8 @@ export interface VipView {
   readonly port: number | null
   /** `http://127.0.0.1:8080` */
   readonly url: string | null
+  /** Of the slot: it stays when deployments move. */
+  readonly hostName: string
   readonly error: string | null
 }
 
@@ -182,6 +185,8 @@ export interface ServiceView {
   readonly slots: { readonly production: DeploymentView | null; readonly staging: DeploymentView | null }
   readonly vips: readonly VipView[]
   readonly operation: OperationView | null
+  /** A swap in two phases that waits to be committed or cancelled. */
+  readonly prepared: { readonly operation: string } | null
 }
 
 export interface InstanceView {
@@ -257,6 +262,8 @@ export interface UpgradeStatusView {
   readonly waitingFor: string | null
   /** Domains whose health check passed (monitored). */
   readonly verified: readonly number[]
+  /** Of the monitored mode. */
+  readonly clocks: readonly UpgradeClockView[]
   readonly failure?: {
     readonly reason: FailureReason
     readonly message: string

@@ -1,4 +1,5 @@
 import type { AdminApp, AdminContext } from '../context.ts'
+import { portalRoutes, wantsPage } from './portal.ts'
 
 const POINTER = `vipswap controller
 
@@ -13,7 +14,12 @@ The command line does the same: vipswap status, vipswap --help
 
 /** How the controller itself is. Asked often, so its log stays quiet about it. */
 export function systemRoutes(app: AdminApp, { api }: AdminContext): void {
-  app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(POINTER))
+  const sendPage = portalRoutes(app)
+  app.get('/', (request, reply) => {
+    reply.header('vary', 'accept')
+    if (sendPage !== null && wantsPage(request)) return sendPage(reply)
+    return reply.type('text/plain; charset=utf-8').send(POINTER)
+  })
   app.get('/healthz', () => ({ ok: true }))
   app.get('/readyz', (_request, reply) => {
     const state = api.ready()

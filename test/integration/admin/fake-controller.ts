@@ -73,9 +73,11 @@ export class FakeController implements ControllerApi {
         host: '127.0.0.1',
         port: 8080 + index,
         url: `http://127.0.0.1:${8080 + index}`,
+        hostName: which === 'production' ? `${name}.localhost` : `staging.${name}.localhost`,
         error: null,
       })),
       operation: null,
+      prepared: null,
     })
   }
 

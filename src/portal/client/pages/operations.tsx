@@ -1,0 +1,94 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { OperationView } from '../../../contracts/api.ts'
+import { duration } from '../core/format.ts'
+import { useNow } from '../core/now.ts'
+import { useQuery } from '../core/query.ts'
+import { hrefs } from '../core/router.ts'
+import { Age, Bar, Callout, Empty, State } from '../ui/parts.tsx'
+import { lookOfOperation } from '../ui/states.ts'
+
+/** Everything that was done and is being done, newest first. */
+export function OperationsPage(): JSX.Element {
+  const [service, setService] = useState('')
+  const { data, error } = useQuery<{ operations: readonly OperationView[] }>('/v1/operations?limit=200')
+  const operations = data?.operations ?? []
+  const services = [...new Set(operations.map(each => each.service).filter(name => name !== ''))].toSorted()
+  return (
+    <>
+      <div class="page-head">
+        <h1>Operations</h1>
+        <label class="filter">
+          Service
+          <select value={service} onChange={event => setService(event.currentTarget.value)}>
+            <option value="">all</option>
+            {services.map(name => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        </label>
+      </div>
+      {data === null && error !== null ? <Callout tone="bad">{error.message}</Callout> : null}
+      {data !== null && operations.length === 0 ? <Empty>Nothing was done yet.</Empty> : null}
+      <OperationTable operations={operations.filter(each => service === '' || each.service === service)} />
+    </>
+  )
+}
+
+export function OperationTable({ operations }: { operations: readonly OperationView[] }): JSX.Element | null {
+  const now = useNow()
+  if (operations.length === 0) return null
+  return (
+    <div class="table-box" tabIndex={0} role="region" aria-label="operations">
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col">Operation</th>
+            <th scope="col">State</th>
+            <th scope="col">Of</th>
+            <th scope="col">What</th>
+            <th scope="col" class="number">
+              Took
+            </th>
+            <th scope="col" class="number">
+              Ago
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {operations.map(operation => (
+            <tr key={operation.id}>
+              <th scope="row">
+                <a href={hrefs.operation(operation.id)}>
+                  {operation.kind} <span class="quiet mono">{operation.id}</span>
+                </a>
+              </th>
+              <td>
+                <State look={lookOfOperation(operation.status)} />
+              </td>
+              <td class="nowrap">
+                {operation.service}
+                {operation.slot === undefined ? null : <span class="quiet"> {operation.slot}</span>}
+              </td>
+              <td class="message">
+                {operation.status === 'InProgress' ? (
+                  <Bar share={operation.progress.percent / 100} label={`progress of ${operation.id}`} />
+                ) : null}
+                {operation.error?.message ?? operation.progress.message}
+              </td>
+              <td class="number nowrap">
+                {duration(
+                  (operation.endedAt === undefined ? now : Date.parse(operation.endedAt)) -
+                    Date.parse(operation.startedAt),
+                )}
+              </td>
+              <td class="number nowrap">
+                <Age at={operation.startedAt} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}

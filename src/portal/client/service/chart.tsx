@@ -1,0 +1,157 @@
+import type { JSX } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
+import uPlot from 'uplot'
+import { shownTheme } from '../core/theme.ts'
+import { useStore } from '../core/store.ts'
+
+export interface Line {
+  readonly label: string
+  /** A CSS variable of the page, `--tone-0`. */
+  readonly color: string
+  readonly values: readonly (number | null)[]
+  readonly dashed?: boolean
+  readonly filled?: boolean
+}
+
+export interface Mark {
+  /** Seconds since 1970. */
+  readonly at: number
+  readonly text: string
+}
+
+interface Props {
+  readonly title: string
+  /** Seconds since 1970, one for each value. */
+  readonly times: readonly number[]
+  readonly lines: readonly Line[]
+  readonly marks: readonly Mark[]
+  readonly format: (value: number) => string
+}
+
+const HEIGHT = 148
+const SPAN_S = 300
+
+/** One chart over the last five minutes; its legend has the latest values, so that nothing is told by the drawing alone. */
+export function Chart({ title, times, lines, marks, format }: Props): JSX.Element {
+  const box = useRef<HTMLDivElement>(null)
+  const plot = useRef<uPlot | null>(null)
+  const shown = useRef<Pick<Props, 'marks' | 'format'>>({ marks, format })
+  shown.current = { marks, format }
+  const colors = useStore(shownTheme)
+  const shape = lines
+    .map(({ label, color, dashed, filled }) => `${label} ${color} ${String(dashed)} ${String(filled)}`)
+    .join('\n')
+
+  useEffect(() => {
+    const parent = box.current
+    if (parent === null) return undefined
+    const chart = new uPlot(optionsOf(parent, lines, shown), dataOf(times, lines), parent)
+    plot.current = chart
+    const watcher = new ResizeObserver(() => chart.setSize({ width: parent.clientWidth, height: HEIGHT }))
+    watcher.observe(parent)
+    return () => {
+      watcher.disconnect()
+      chart.destroy()
+      plot.current = null
+    }
+    // Values alone do not build it anew.
+  }, [shape, colors])
+
+  useEffect(() => {
+    plot.current?.setData(dataOf(times, lines))
+  }, [times, lines])
+
+  return (
+    <figure class="chart">
+      <figcaption>
+        <span class="chart-title">{title}</span>
+        <span class="legend">
+          {lines.map(({ label, color, dashed, values }) => {
+            const last = values.at(-1)
+            return (
+              <span key={label} class={dashed === true ? 'key key-dashed' : 'key'} style={{ '--key': `var(${color})` }}>
+                {label} <b>{last == null ? '–' : format(last)}</b>
+              </span>
+            )
+          })}
+        </span>
+      </figcaption>
+      <div ref={box} class="plot" aria-hidden="true" />
+    </figure>
+  )
+}
+
+function dataOf(times: readonly number[], lines: readonly Line[]): uPlot.AlignedData {
+  return [[...times], ...lines.map(({ values }) => [...values])]
+}
+
+function optionsOf(
+  parent: HTMLElement,
+  lines: readonly Line[],
+  shown: { readonly current: Pick<Props, 'marks' | 'format'> },
+): uPlot.Options {
+  const style = getComputedStyle(parent)
+  const color = (name: string): string => style.getPropertyValue(name).trim()
+  const font = `11px ${style.fontFamily}`
+  const axis = { stroke: color('--quiet'), font, ticks: { show: false }, grid: { stroke: color('--line'), width: 1 } }
+  return {
+    width: parent.clientWidth,
+    height: HEIGHT,
+    padding: [14, 4, 0, 0],
+    legend: { show: false },
+    cursor: { sync: { key: 'traffic' }, drag: { x: false, y: false }, points: { size: 6 } },
+    scales: {
+      x: { time: true, range: (_plot, _min, max) => [(max || Date.now() / 1000) - SPAN_S, max || Date.now() / 1000] },
+      // Never a flat line in the middle of nowhere.
+      y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.15 : 1] },
+    },
+    axes: [
+      { ...axis, grid: { show: false }, size: 22, space: 70, values: (_plot, ticks) => ticks.map(timeOf) },
+      { ...axis, size: 52, space: 34, values: (_plot, ticks) => ticks.map(tick => shown.current.format(tick)) },
+    ],
+    series: [
+      {},
+      ...lines.map(line => ({
+        label: line.label,
+        stroke: color(line.color),
+        width: 1.5,
+        points: { show: false },
+        spanGaps: false,
+        ...(line.dashed === true ? { dash: [4, 3] } : {}),
+        ...(line.filled === true ? { fill: `color-mix(in srgb, ${color(line.color)} 14%, transparent)` } : {}),
+      })),
+    ],
+    hooks: { draw: [plot => drawMarks(plot, shown.current.marks, color('--ink-soft'), font)] },
+  }
+}
+
+/** A dashed line at each moment, with its word where there is room beside the one before. */
+function drawMarks(plot: uPlot, marks: readonly Mark[], color: string, font: string): void {
+  const { ctx, bbox } = plot
+  const ratio = devicePixelRatio
+  let free = -Infinity
+  ctx.save()
+  ctx.strokeStyle = color
+  ctx.fillStyle = color
+  ctx.font = font.replace('11px', `${10 * ratio}px`)
+  ctx.lineWidth = ratio
+  ctx.setLineDash([2 * ratio, 3 * ratio])
+  for (const { at, text } of marks) {
+    const x = Math.round(plot.valToPos(at, 'x', true)) + 0.5
+    if (x < bbox.left || x > bbox.left + bbox.width) continue
+    ctx.beginPath()
+    ctx.moveTo(x, bbox.top)
+    ctx.lineTo(x, bbox.top + bbox.height)
+    ctx.stroke()
+    const width = ctx.measureText(text).width
+    const left = Math.min(x - width / 2, bbox.left + bbox.width - width)
+    if (left < free) continue
+    ctx.fillText(text, left, bbox.top - 4 * ratio)
+    free = left + width + 6 * ratio
+  }
+  ctx.restore()
+}
+
+function timeOf(seconds: number): string {
+  return new Date(seconds * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
+}
