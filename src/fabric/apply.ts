@@ -23,6 +23,7 @@ import { acceptForce, acceptInstanceDrain, acceptNodeDrain, advanceNodeDrain } f
 import { Draft } from './draft.ts'
 import type { Input } from './input.ts'
 import { advanceRole } from './instances.ts'
+import { setMark } from './marks.ts'
 import { advanceNodes, silenceAll } from './nodes.ts'
 import * as observe from './observe.ts'
 import { endOperation } from './operations.ts'
@@ -201,6 +202,9 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-re
       break
     case 'agent-reached':
       observe.agentReached(draft, input.node, input.revision)
+      break
+    case 'traffic-marked':
+      setMark(draft, input)
       break
     case 'tick':
       break

@@ -7,6 +7,7 @@ import type {
   FabricRecord,
   FabricState,
   HealthRecord,
+  MarkRecord,
   NodeRecord,
   Observed,
   OperationRecord,
@@ -93,6 +94,7 @@ export class Draft {
   readonly proxies: TableDraft<ProxyRecord>
   readonly requests: TableDraft<RequestRecord>
   readonly health: TableDraft<HealthRecord>
+  readonly marks: TableDraft<MarkRecord>
   readonly fabric: FabricRecord
   readonly events: FabricEvent[] = []
   observed: Observed
@@ -112,6 +114,7 @@ export class Draft {
     this.proxies = new TableDraft(base.proxies)
     this.requests = new TableDraft(base.requests)
     this.health = new TableDraft(base.health)
+    this.marks = new TableDraft(base.marks)
     this.observed = base.observed
   }
 
@@ -149,6 +152,7 @@ export class Draft {
       proxies: this.proxies.finish(),
       requests: this.requests.finish(),
       health: this.health.finish(),
+      marks: this.marks.finish(),
     }
     const changed =
       !same(this.fabric, base.fabric) ||

@@ -35,6 +35,8 @@ export interface FabricState {
   readonly requests: Table<RequestRecord>
   /** Reports from outside, by what they are about: `deployment` or `deployment/instance`. */
   readonly health: Table<HealthRecord>
+  /** Moments to count traffic from, by name. */
+  readonly marks: Table<MarkRecord>
   readonly observed: Observed
 }
 
@@ -343,6 +345,18 @@ export interface RequestRecord {
   at: number
 }
 
+/** The counts of a service at one moment. */
+export interface MarkRecord {
+  id: string
+  service: string
+  label: string | null
+  /** Left by a reading, for the next one to go on from. */
+  read: boolean
+  at: Moment
+  /** By proxy incarnation; null: it had told none yet. */
+  counts: Record<string, LedgerRow[] | null>
+}
+
 /** What others say of the health of one deployment or instance. */
 export interface HealthRecord {
   deployment: string
@@ -428,6 +442,7 @@ export function emptyState(id: string, settings: FabricSettings): FabricState {
     proxies: {},
     requests: {},
     health: {},
+    marks: {},
     observed: NOTHING_OBSERVED,
   }
 }

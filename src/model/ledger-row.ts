@@ -1,4 +1,5 @@
 import { addBuckets, subtractBuckets, type SparseBuckets } from '../core/histogram.ts'
+import type { Slot } from './common.ts'
 
 /** Why a request that reached the proxy was not answered whole by an instance. */
 export const BROKEN_CAUSES = [
@@ -113,6 +114,12 @@ export function earlierVips(service: string): string {
 /** The service that a VIP belongs to. */
 export function serviceOf(vip: string): string {
   return vip.slice(0, vip.indexOf('/'))
+}
+
+/** The slot, role and endpoint that a VIP's key names; an internal one has no slot. */
+export function placeOf(vip: string): { slot: Slot | null; role: string; endpoint: string } {
+  const [, first, role = '', endpoint = ''] = vip.split('/')
+  return { slot: first === 'production' || first === 'staging' ? first : null, role, endpoint }
 }
 
 /** Names a row among those of one proxy. */

@@ -9,6 +9,7 @@ import type {
   ServiceView,
 } from '../../../src/contracts/api.ts'
 import type { PlanView } from '../../../src/contracts/plan.ts'
+import type { MarkView, TrafficTotals, TrafficView } from '../../../src/contracts/traffic.ts'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { ControllerApi } from '../../../src/controller/controller-api.ts'
 import { VipswapError } from '../../../src/core/errors.ts'
@@ -49,6 +50,7 @@ export class FakeController implements ControllerApi {
   addresses = new Map<string, { host: string; port: number }>()
   logPieces: string[] = ['one\n', 'two\n']
   logError: VipswapError | null = null
+  readonly marked: MarkView[] = []
 
   readonly #services = new Map<string, ServiceView>()
   readonly #operations = new Map<string, OperationView>()
@@ -132,6 +134,25 @@ export class FakeController implements ControllerApi {
     },
   ]
   ready: ControllerApi['ready'] = () => this.isReady
+  traffic: ControllerApi['traffic'] = async (service, since) => {
+    if (since !== null && !this.marked.some(({ mark }) => mark === since))
+      throw new VipswapError('mark_not_found', `no mark ${since}`)
+    return { ...TRAFFIC, service, mark: since }
+  }
+  mark: ControllerApi['mark'] = async (_service, label) => {
+    const mark = { mark: `m-${this.marked.length + 1}`, at: AT, label }
+    this.marked.push(mark)
+    return mark
+  }
+  marks: ControllerApi['marks'] = () => this.marked
+  trafficSeries: ControllerApi['trafficSeries'] = (service, seconds, after) => ({
+    service,
+    stepMs: 1000,
+    points: [1, 2, 3]
+      .map(seq => ({ at: AT, seq, rows: [] }))
+      .slice(-seconds)
+      .filter(({ seq }) => seq > after),
+  })
   metrics: ControllerApi['metrics'] = async () => 'vipswap_up 1\n'
   gc: ControllerApi['gc'] = async () => ({ removed: ['ab'.repeat(32)] })
 
@@ -249,6 +270,48 @@ export class FakeController implements ControllerApi {
 
   instanceAddress: ControllerApi['instanceAddress'] = (service, slot, instance, endpoint = 'http') =>
     this.addresses.get(`${service}/${slot}/${instance}/${endpoint}`) ?? null
+}
+
+const COUNTS: TrafficTotals = {
+  arrived: 100,
+  answered: 97,
+  refused: 0,
+  clientGone: 1,
+  held: 5,
+  heldMaxMs: 120,
+  replayed: 1,
+  open: 1,
+  broken: 1,
+  brokenBy: { timeout: 1 },
+  statuses: { '1xx': 0, '2xx': 97, '3xx': 0, '4xx': 0, '5xx': 0 },
+  own: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 1 },
+  bytesIn: 0,
+  bytesOut: 9700,
+  requestsPerSecond: 9.9,
+  duration: { count: 97, meanMs: 2, p50Ms: 1.5, p90Ms: 3, p99Ms: 12, p999Ms: 15 },
+  firstByte: null,
+}
+const TRAFFIC: TrafficView = {
+  service: 'guestbook',
+  since: AT,
+  until: AT,
+  seconds: 10,
+  mark: null,
+  next: 'm-next',
+  complete: true,
+  note: null,
+  rows: [
+    {
+      vip: 'guestbook/production/web/http',
+      slot: 'production',
+      role: 'web',
+      endpoint: 'http',
+      deployment: 'd1',
+      version: '1.0.0',
+      ...COUNTS,
+    },
+  ],
+  totals: COUNTS,
 }
 
 const HEALTH: HealthView = {

@@ -227,6 +227,26 @@ t.test('results go to standard output, all else to standard error', async t => {
   })
 })
 
+t.test('traffic: a window, marks to begin one, and which there are', async t => {
+  const { run, api } = await fabric(t)
+  const whole = await run('traffic')
+  t.match(whole, {
+    code: 0,
+    stdout: /production web\/http d1 +1\.0\.0 +100 +97 +0 +1 +1 +1 +5 +1 +1 +9\.9 +1\.50 ms +12 ms/,
+  })
+  t.match(whole.stdout, /^total/m)
+  t.match(whole.stdout, /held at most 120ms\nbroken by timeout 1/)
+  t.match(whole.stderr, 'vipswap traffic --since m-next')
+  t.match(await run('traffic', '--mark', 'before the sale'), { code: 0, stdout: 'm-1\n' })
+  t.match(await run('traffic', '--mark'), { code: 0, stdout: 'm-2\n' })
+  t.match(api.marked, [{ label: 'before the sale' }, { label: null }])
+  t.match(await run('traffic', '--marks'), { code: 0, stdout: /m-1 .* before the sale\nm-2 / })
+  const json = await run('traffic', '--since', 'm-1', '--json')
+  t.match(JSON.parse(json.stdout), { schema: 'vipswap.traffic/1', mark: 'm-1', totals: { arrived: 100 } })
+  t.match(await run('traffic', '--since', 'm-9'), { code: 1, stderr: /mark_not_found/ })
+  t.match(await run('traffic', '--since', 'm-1', '--marks'), { code: 2, stderr: /one of --since/ })
+})
+
 t.test('which service is meant', async t => {
   const { run, api } = await fabric(t, { service: false })
   t.match(await run('swap'), { code: 1, stderr: /vipswap deploy PACKAGE.*\[service_not_found\]/ })
