@@ -1,29 +1,27 @@
 import type { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { VipswapError } from '../core/errors.ts'
+import type { Accepted, OperationView } from '../contracts/api/operation.ts'
 import type {
-  Accepted,
   ChangeUpgradeBody,
   ConfigurationBody,
   CreateBody,
-  DeploymentView,
-  EventView,
-  GcAnswer,
   HealthBody,
-  HealthView,
-  NodeView,
-  OperationView,
-  PackageAnswer,
   PlanBody,
-  ReceiptView,
   RollbackBody,
-  ServiceView,
   StatusBody,
   SwapBody,
   UpgradeBody,
   WalkBody,
-} from '../contracts/api.ts'
-import type { PlanView } from '../contracts/plan.ts'
+} from '../contracts/api/bodies.ts'
+import type { DeploymentView } from '../contracts/api/deployment.ts'
+import type { EventView } from '../contracts/api/event.ts'
+import type { GcAnswer, PackageAnswer } from '../contracts/api/package.ts'
+import type { HealthView } from '../contracts/api/health.ts'
+import type { NodeView } from '../contracts/api/node.ts'
+import type { ReceiptView } from '../contracts/api/receipt.ts'
+import type { ServiceView } from '../contracts/api/service.ts'
+import type { PlanView } from '../contracts/api/plan.ts'
 import type { MarkBody, MarkView, TrafficSeries, TrafficView } from '../contracts/traffic.ts'
 import type { Slot } from '../model/common.ts'
 import type { OperationStatus } from '../model/states.ts'

@@ -1,13 +1,9 @@
-import { Type, type Static, type TSchema } from 'typebox'
-import { BROKEN_CAUSES } from '../model/ledger-row.ts'
+import { Type, type Static } from 'typebox'
+import { BrokenCounts } from './api/ledger.ts'
+import { closed, Count, Nullable, Text, Time, type View } from './api/shape.ts'
+import { SlotName } from './api/slot.ts'
 
 // What the ledger counted over a window of time, as the admin API tells it.
-
-const closed = { additionalProperties: false }
-const OrNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])
-const Count = (description: string) => Type.Integer({ minimum: 0, description })
-const Slot = Type.Union([Type.Literal('production'), Type.Literal('staging')])
-const At = Type.String({ description: 'ISO 8601' })
 
 export const Latency = Type.Object(
   {
@@ -18,13 +14,16 @@ export const Latency = Type.Object(
     p99Ms: Type.Number(),
     p999Ms: Type.Number(),
   },
-  closed,
+  { title: 'Latency' },
 )
 
-const Statuses = Type.Object(
-  { '1xx': Type.Integer(), '2xx': Type.Integer(), '3xx': Type.Integer(), '4xx': Type.Integer(), '5xx': Type.Integer() },
-  closed,
-)
+const Statuses = Type.Object({
+  '1xx': Type.Integer(),
+  '2xx': Type.Integer(),
+  '3xx': Type.Integer(),
+  '4xx': Type.Integer(),
+  '5xx': Type.Integer(),
+})
 
 const counts = {
   arrived: Count('Where it was first given an instance; held ones in the row without a deployment.'),
@@ -38,45 +37,43 @@ const counts = {
   replayed: Count('Sent to another instance.'),
   open: Type.Integer({ description: 'Neither answered nor broken at the end; told once for each VIP.' }),
   broken: Count('Not answered whole by an instance.'),
-  brokenBy: Type.Partial(Type.Object(Object.fromEntries(BROKEN_CAUSES.map(cause => [cause, Type.Integer()])))),
+  brokenBy: BrokenCounts,
   statuses: Statuses,
   own: Statuses,
   bytesIn: Count('Of bodies and tunnels, from clients.'),
   bytesOut: Count('Of bodies and tunnels, to clients.'),
   requestsPerSecond: Type.Number({ description: 'Requests that ended, over the length of the window.' }),
-  duration: OrNull(Latency),
-  firstByte: OrNull(Latency),
+  duration: Nullable(Latency),
+  firstByte: Nullable(Latency),
 }
 
 export const TrafficRow = Type.Object(
   {
-    vip: Type.String({ description: "A listener's key." }),
-    slot: OrNull(Slot),
-    role: Type.String(),
-    endpoint: Type.String(),
-    deployment: OrNull(
-      Type.String({ description: 'null: no instance was chosen; *: earlier ones, no longer told apart.' }),
-    ),
-    version: OrNull(Type.String()),
+    vip: Text("A listener's key."),
+    slot: Nullable(SlotName),
+    role: Text(),
+    endpoint: Text(),
+    deployment: Nullable(Text('null: no instance was chosen; *: earlier ones, no longer told apart.')),
+    version: Nullable(Text()),
     ...counts,
   },
-  closed,
+  { title: 'TrafficRow' },
 )
 
 export const TrafficView = Type.Object(
   {
-    service: Type.String(),
-    since: At,
-    until: At,
+    service: Text(),
+    since: Time(),
+    until: Time(),
     seconds: Type.Number(),
-    mark: OrNull(Type.String({ description: 'Where the window begins; null: where the counts do.' })),
-    next: Type.String({ description: 'The mark of `until`: as `since` it begins the window that follows.' }),
+    mark: Nullable(Text('Where the window begins; null: where the counts do.')),
+    next: Text('The mark of `until`: as `since` it begins the window that follows.'),
     complete: Type.Boolean(),
-    note: OrNull(Type.String({ description: 'Why it is not complete.' })),
+    note: Nullable(Text('Why it is not complete.')),
     rows: Type.Array(TrafficRow),
-    totals: Type.Object(counts, closed),
+    totals: Type.Object(counts),
   },
-  closed,
+  { title: 'TrafficView' },
 )
 
 export const MarkBody = Type.Object(
@@ -84,46 +81,47 @@ export const MarkBody = Type.Object(
   closed,
 )
 
-export const MarkView = Type.Object({ mark: Type.String(), at: At, label: OrNull(Type.String()) }, closed)
+export const MarkView = Type.Object({ mark: Text(), at: Time(), label: Nullable(Text()) }, { title: 'MarkView' })
 
 export const TrafficPoint = Type.Object(
   {
-    at: Type.String({ description: 'The end of its second; ISO 8601.' }),
+    at: Time('The end of its second.'),
     seq: Type.Integer({ description: 'Grows, also over a restart of the controller.' }),
     rows: Type.Array(
-      Type.Object(
-        {
-          slot: OrNull(Slot),
-          deployment: OrNull(Type.String()),
-          version: OrNull(Type.String()),
-          requests: Count('Ended in this second.'),
-          errors: Count('5xx of instances, and what was broken or answered 5xx by the proxy.'),
-          held: Type.Integer(),
-          open: Type.Integer({ description: 'At the end of the second.' }),
-          replayed: Type.Integer(),
-          p50Ms: OrNull(Type.Number()),
-          p99Ms: OrNull(Type.Number()),
-        },
-        closed,
-      ),
+      Type.Object({
+        slot: Nullable(SlotName),
+        deployment: Nullable(Text()),
+        version: Nullable(Text()),
+        requests: Count('Ended in this second.'),
+        errors: Count('5xx of instances, and what was broken or answered 5xx by the proxy.'),
+        held: Type.Integer(),
+        open: Type.Integer({ description: 'At the end of the second.' }),
+        replayed: Type.Integer(),
+        p50Ms: Nullable(Type.Number()),
+        p99Ms: Nullable(Type.Number()),
+      }),
     ),
   },
-  closed,
+  { title: 'TrafficPoint' },
 )
 
 export const TrafficSeries = Type.Object(
-  { service: Type.String(), stepMs: Type.Literal(1000), points: Type.Array(TrafficPoint) },
-  closed,
+  {
+    service: Text(),
+    stepMs: Type.Literal(1000),
+    points: Type.Array(TrafficPoint),
+  },
+  { title: 'TrafficSeries' },
 )
 
-export type Latency = Static<typeof Latency>
-export type TrafficRow = Static<typeof TrafficRow>
+export type Latency = View<typeof Latency>
+export type TrafficRow = View<typeof TrafficRow>
 export type TrafficTotals = TrafficView['totals']
-export type TrafficView = Static<typeof TrafficView>
+export type TrafficView = View<typeof TrafficView>
 export type MarkBody = Static<typeof MarkBody>
-export type MarkView = Static<typeof MarkView>
-export type TrafficPoint = Static<typeof TrafficPoint>
-export type TrafficSeries = Static<typeof TrafficSeries>
+export type MarkView = View<typeof MarkView>
+export type TrafficPoint = View<typeof TrafficPoint>
+export type TrafficSeries = View<typeof TrafficSeries>
 
 /** How many one-second points are kept. */
 export const MAX_POINTS = 900

@@ -1,17 +1,13 @@
 import type { Readable } from 'node:stream'
-import type {
-  Accepted,
-  DeploymentView,
-  EventView,
-  GcAnswer,
-  HealthView,
-  NodeView,
-  OperationView,
-  PackageAnswer,
-  ReceiptView,
-  ServiceView,
-} from '../contracts/api.ts'
-import type { PlanView } from '../contracts/plan.ts'
+import type { Accepted, OperationView } from '../contracts/api/operation.ts'
+import type { DeploymentView } from '../contracts/api/deployment.ts'
+import type { EventView } from '../contracts/api/event.ts'
+import type { GcAnswer, PackageAnswer } from '../contracts/api/package.ts'
+import type { HealthView } from '../contracts/api/health.ts'
+import type { NodeView } from '../contracts/api/node.ts'
+import type { ReceiptView } from '../contracts/api/receipt.ts'
+import type { ServiceView } from '../contracts/api/service.ts'
+import type { PlanView } from '../contracts/api/plan.ts'
 import type { MarkView, TrafficSeries, TrafficView } from '../contracts/traffic.ts'
 import type { Command } from '../contracts/command.ts'
 import type { HealthReported } from '../fabric/input.ts'

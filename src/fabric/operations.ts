@@ -1,4 +1,4 @@
-import type { OperationKind } from '../contracts/api.ts'
+import type { OperationKind } from '../contracts/api/operation.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Slot } from '../model/common.ts'
 import type { OperationStatus } from '../model/states.ts'

@@ -1,5 +1,5 @@
 import type { InstanceObservation } from '../contracts/assignment.ts'
-import type { OperationKind } from '../contracts/api.ts'
+import type { OperationKind } from '../contracts/api/operation.ts'
 import type { LedgerRow } from '../contracts/ledger.ts'
 import type { ListenerStatus, NodeFacts, ProxyStatus } from '../contracts/link.ts'
 import type { Revision } from '../contracts/revision.ts'

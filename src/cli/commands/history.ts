@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { EventView } from '../../contracts/api.ts'
+import type { EventView } from '../../contracts/api/event.ts'
 import { conclude, finish, watch as follow } from '../finish.ts'
 import { EXIT } from '../exit-codes.ts'
 import { operationLine, operationTable, receiptText } from '../print/operation.ts'

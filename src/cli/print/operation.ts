@@ -1,4 +1,5 @@
-import type { OperationView, ReceiptView } from '../../contracts/api.ts'
+import type { OperationView } from '../../contracts/api/operation.ts'
+import type { ReceiptView } from '../../contracts/api/receipt.ts'
 import { formatDuration } from '../../core/duration.ts'
 import { table } from './table.ts'
 

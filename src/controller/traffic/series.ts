@@ -7,6 +7,7 @@ import { quantileOf } from './latency.ts'
 import { endedOf } from './window.ts'
 
 type PointRows = TrafficPoint['rows']
+type PointRow = PointRows[number]
 type Proxies = FabricState['observed']['proxies']
 
 interface Second {
@@ -61,23 +62,23 @@ function rowsBetween(start: Proxies, end: Proxies): Map<string, PointRows> {
     if (sum === undefined) sums.set(key, { service, slot, row, open: row.open })
     else Object.assign(sum, { row: addRows(sum.row, row), open: sum.open + row.open })
   }
-  const rows = new Map<string, PointRows>()
+  const rows = new Map<string, PointRow[]>()
   for (const sum of sums.values()) {
-    const list = rows.get(sum.service) ?? []
-    list.push(pointRow(sum))
-    rows.set(sum.service, list)
+    const list = rows.get(sum.service)
+    if (list === undefined) rows.set(sum.service, [pointRow(sum)])
+    else list.push(pointRow(sum))
   }
   return rows
 }
 
 interface Sum {
   service: string
-  slot: PointRows[number]['slot']
+  slot: PointRow['slot']
   row: LedgerRow
   open: number
 }
 
-function pointRow({ slot, row, open }: Sum): PointRows[number] {
+function pointRow({ slot, row, open }: Sum): PointRow {
   const { statuses, own, duration } = row.answers ?? NO_ANSWERS
   return {
     slot,

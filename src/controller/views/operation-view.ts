@@ -1,4 +1,5 @@
-import type { OperationView, ReceiptView } from '../../contracts/api.ts'
+import type { OperationView } from '../../contracts/api/operation.ts'
+import type { ReceiptView } from '../../contracts/api/receipt.ts'
 import type { BrokenCause } from '../../contracts/ledger.ts'
 import { own } from '../../core/own.ts'
 import { missingAcknowledgements } from '../../fabric/acknowledgements.ts'

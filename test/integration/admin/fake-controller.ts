@@ -1,14 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import type {
-  DeploymentView,
-  HealthView,
-  EventView,
-  OperationView,
-  ReceiptView,
-  ServiceView,
-} from '../../../src/contracts/api.ts'
-import type { PlanView } from '../../../src/contracts/plan.ts'
+import type { DeploymentView } from '../../../src/contracts/api/deployment.ts'
+import type { HealthView } from '../../../src/contracts/api/health.ts'
+import type { EventView } from '../../../src/contracts/api/event.ts'
+import type { OperationView } from '../../../src/contracts/api/operation.ts'
+import type { ReceiptView } from '../../../src/contracts/api/receipt.ts'
+import type { ServiceView } from '../../../src/contracts/api/service.ts'
+import type { PlanView } from '../../../src/contracts/api/plan.ts'
 import type { MarkView, TrafficTotals, TrafficView } from '../../../src/contracts/traffic.ts'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { ControllerApi } from '../../../src/controller/controller-api.ts'
