@@ -15,6 +15,7 @@ const TABLES = {
   requests: 'request',
   health: 'health',
   marks: 'mark',
+  aftermaths: 'aftermath',
 } as const satisfies Partial<Record<keyof FabricState, string>>
 
 type TableName = keyof typeof TABLES

@@ -4,6 +4,7 @@ import type { Moment } from '../core/clock.ts'
 import type { Certificate } from '../model/certificate.ts'
 import { allAcknowledged } from './acknowledgements.ts'
 import { rebase } from './anchor.ts'
+import { advanceAfter } from './around.ts'
 import { acceptReport, pruneReports } from './health/report.ts'
 import { pruneCertificates } from './certificates.ts'
 import {
@@ -227,6 +228,7 @@ function advance(draft: Draft): void {
     else if (operation.kind === 'drain') advanceNodeDrain(draft, operation)
     else advanceChange(draft, operation)
   }
+  advanceAfter(draft)
   adoptFaces(draft)
   pruneCertificates(draft)
   pruneReports(draft)

@@ -2,6 +2,7 @@ import type { Moment } from '../core/clock.ts'
 import type { Revision } from '../contracts/revision.ts'
 import { own } from '../core/own.ts'
 import type {
+  AftermathRecord,
   DeploymentRecord,
   FabricEvent,
   FabricRecord,
@@ -95,6 +96,7 @@ export class Draft {
   readonly requests: TableDraft<RequestRecord>
   readonly health: TableDraft<HealthRecord>
   readonly marks: TableDraft<MarkRecord>
+  readonly aftermaths: TableDraft<AftermathRecord>
   readonly fabric: FabricRecord
   readonly events: FabricEvent[] = []
   observed: Observed
@@ -115,6 +117,7 @@ export class Draft {
     this.requests = new TableDraft(base.requests)
     this.health = new TableDraft(base.health)
     this.marks = new TableDraft(base.marks)
+    this.aftermaths = new TableDraft(base.aftermaths)
     this.observed = base.observed
   }
 
@@ -153,6 +156,7 @@ export class Draft {
       requests: this.requests.finish(),
       health: this.health.finish(),
       marks: this.marks.finish(),
+      aftermaths: this.aftermaths.finish(),
     }
     const changed =
       !same(this.fabric, base.fabric) ||

@@ -44,11 +44,17 @@ function cells(row: TrafficTotals): string[] {
   ]
 }
 
-function msText(latency: Latency | null, quantile: 'p50Ms' | 'p99Ms' | 'p999Ms'): string {
+/** A quantile; empty where nothing was measured. */
+export function msText(latency: Latency | null, quantile: 'p50Ms' | 'p99Ms' | 'p999Ms'): string {
   return latency === null ? '' : `${latency[quantile].toFixed(latency[quantile] < 10 ? 2 : 0)} ms`
 }
 
 /** `production web/http d1` */
-function placeText({ slot, role, endpoint, deployment }: TrafficRow): string {
+export function placeText({
+  slot,
+  role,
+  endpoint,
+  deployment,
+}: Pick<TrafficRow, 'slot' | 'role' | 'endpoint' | 'deployment'>): string {
   return `${slot ?? 'internal'} ${role}/${endpoint}${deployment === null ? '' : ` ${deployment}`}`
 }

@@ -3,7 +3,7 @@ import type { LedgerRow } from '../../contracts/ledger.ts'
 import type { FabricState } from '../../fabric/state.ts'
 import { trafficBetween, type Counts } from '../../fabric/receipts.ts'
 import { addRows, brokenOf, NO_ANSWERS, placeOf, serviceOf } from '../../model/ledger-row.ts'
-import { quantileOf } from './latency.ts'
+import { quantileOf } from '../../model/latency.ts'
 import { endedOf } from './window.ts'
 
 type PointRows = TrafficPoint['rows']

@@ -3,7 +3,7 @@ import type { LedgerRow } from '../../contracts/ledger.ts'
 import type { Moment } from '../../core/clock.ts'
 import { trafficBetween, type Counts } from '../../fabric/receipts.ts'
 import { addRows, brokenOf, emptyRow, NO_ANSWERS, placeOf, type StatusClasses } from '../../model/ledger-row.ts'
-import { latencyOf } from './latency.ts'
+import { latencyOf } from '../../model/latency.ts'
 
 type Counted = LedgerRow & { readonly open: number }
 

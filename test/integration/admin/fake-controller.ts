@@ -7,13 +7,15 @@ import type { OperationView } from '../../../src/contracts/api/operation.ts'
 import type { ReceiptView } from '../../../src/contracts/api/receipt.ts'
 import type { ServiceView } from '../../../src/contracts/api/service.ts'
 import type { PlanView } from '../../../src/contracts/api/plan.ts'
-import type { MarkView, TrafficTotals, TrafficView } from '../../../src/contracts/traffic.ts'
+import type { Latency, MarkView, TrafficTotals, TrafficView } from '../../../src/contracts/traffic.ts'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { ControllerApi } from '../../../src/controller/controller-api.ts'
 import { VipswapError } from '../../../src/core/errors.ts'
 import type { Certificate } from '../../../src/model/certificate.ts'
 import type { HealthReported } from '../../../src/fabric/input.ts'
 import type { Slot } from '../../../src/model/common.ts'
+import { bucketOf } from '../../../src/core/histogram.ts'
+import { emptyRow, NO_ANSWERS } from '../../../src/model/ledger-row.ts'
 import { DEFAULT_UPGRADE_POLICY } from '../../../src/model/upgrade-policy.ts'
 
 const AT = '2026-01-02T03:04:05.000Z'
@@ -165,9 +167,37 @@ export class FakeController implements ControllerApi {
       complete: true,
       note: null,
       remarks: [],
-      traffic: [],
+      traffic: [
+        { ...emptyRow('guestbook/production/web/http', 'd1', '1.0.0'), arrived: 6, answered: 6, held: 1, open: 0 },
+        {
+          ...emptyRow('guestbook/production/web/http', 'd2', '1.5.0'),
+          arrived: 4,
+          answered: 4,
+          answers: {
+            ...NO_ANSWERS,
+            statuses: [0, 4, 0, 0, 0],
+            duration: { sumUs: 4000, buckets: [bucketOf(1), 4] },
+          },
+          open: 0,
+        },
+      ],
       totals: { ...totals, broken: 0, brokenBy: {} },
-      domains: [],
+      latency: {
+        before: { '1.0.0': latency(2) },
+        during: { '1.0.0': latency(3), '1.5.0': latency(1) },
+        after: { '1.5.0': latency(1.5) },
+      },
+      drained: { connections: 7, tunnels: 2 },
+      domains: [
+        {
+          domain: 0,
+          startedAt: AT,
+          arrivedAt: '2026-01-02T03:04:06.500Z',
+          endedAt: '2026-01-02T03:04:16.500Z',
+          instances: 2,
+        },
+        { domain: 1, startedAt: '2026-01-02T03:04:16.500Z', arrivedAt: null, endedAt: null, instances: 1 },
+      ],
       switchMs: 4.2,
     }
   }
@@ -270,6 +300,14 @@ export class FakeController implements ControllerApi {
     this.addresses.get(`${service}/${slot}/${instance}/${endpoint}`) ?? null
 }
 
+const latency = (ms: number): Latency => ({
+  count: 10,
+  meanMs: ms,
+  p50Ms: ms,
+  p90Ms: 2 * ms,
+  p99Ms: 5 * ms,
+  p999Ms: 10 * ms,
+})
 const COUNTS: TrafficTotals = {
   arrived: 100,
   answered: 97,

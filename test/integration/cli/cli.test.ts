@@ -218,7 +218,11 @@ t.test('results go to standard output, all else to standard error', async t => {
     t.match((await run('nodes')).stdout, /node-0 +online/)
     t.match((await run('operations')).stdout, /op-1 +swap +guestbook/)
     t.match((await run('operations', 'op-1')).stdout, /^swap of guestbook succeeded/)
-    t.match((await run('receipt', 'op-1')).stdout, /requests {2}10 arrived, 10 answered[^]*switched {2}in 4\.2 ms/)
+    const receipt = (await run('receipt', 'op-1')).stdout
+    t.match(receipt, /production web\/http d2 +1\.5\.0 +4 +4 +0 +0 +0 +0 +0 +0 +1\.\d\d ms/)
+    t.match(receipt, /^1\.5\.0 +- +1\.00 ms \/ 5\.00 ms \/ 10 ms +1\.50 ms/m)
+    t.match(receipt, /^0 +2 +\S+Z +1s500ms +10s +11s500ms\n1 +1 +\S+Z +- +- +-$/m)
+    t.match(receipt, /requests {2}10 arrived, 10 answered[^]*switched {2}in 4\.2 ms/)
     t.match((await run('events', '--after', '1')).stdout, /^2026-\S+ +2 note: two\n$/)
     t.equal((await run('logs', 'web_IN_0')).stdout, 'one\ntwo\n')
     t.match((await run('gc')).stdout, /^abab/)

@@ -1,6 +1,15 @@
-import { BUCKETS, countOf, lowerBoundMs, quantileMs, type SparseBuckets } from '../../core/histogram.ts'
-import type { Latency } from '../../contracts/traffic.ts'
-import type { Durations } from '../../model/ledger-row.ts'
+import { BUCKETS, countOf, lowerBoundMs, quantileMs, type SparseBuckets } from '../core/histogram.ts'
+import type { Durations } from './ledger-row.ts'
+
+/** How long requests took, in milliseconds. */
+export interface Latency {
+  readonly count: number
+  readonly meanMs: number
+  readonly p50Ms: number
+  readonly p90Ms: number
+  readonly p99Ms: number
+  readonly p999Ms: number
+}
 
 /** Where the range of the histogram ends: JSON has no word for what lies above. */
 const END_MS = lowerBoundMs(BUCKETS - 1)
