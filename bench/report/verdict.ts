@@ -1,4 +1,4 @@
-import type { ReceiptView } from '../../src/contracts/api.ts'
+import type { ReceiptView } from '../../src/contracts/api/receipt.ts'
 import { checkSwaps } from '../load/checker.ts'
 import type { SwapWindow } from '../load/checker.ts'
 import type { LoadResult } from '../load/load.ts'

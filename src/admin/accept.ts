@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type, type Static } from 'typebox'
 import { VipswapError } from '../core/errors.ts'
-import type { Accepted, OperationView } from '../contracts/api.ts'
+import type { Accepted, OperationView } from '../contracts/api/operation.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Command } from '../contracts/command.ts'
 import { SecondsText, endOf, type AdminContext } from './context.ts'

@@ -1,4 +1,4 @@
-import type { ConfigurationText } from '../contracts/api.ts'
+import type { ConfigurationText } from '../contracts/api/bodies.ts'
 import { VipswapError } from '../core/errors.ts'
 import { expiryWarning, isExpired, MAX_CERTIFICATES, type Certificate } from '../model/certificate.ts'
 import type { Configuration, RoleConfiguration } from '../model/definition.ts'

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { VipswapError, errorMessage, type ErrorCode } from '../core/errors.ts'
-import type { Problem } from '../contracts/api.ts'
+import type { Problem } from '../contracts/api/problem.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 

@@ -19,6 +19,7 @@ import { packageRoutes } from './routes/packages.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { healthRoutes } from './routes/health.ts'
 import { slotRoutes } from './routes/slots.ts'
+import { trafficRoutes } from './routes/traffic.ts'
 import { systemRoutes } from './routes/system.ts'
 import { compileValidator } from './validation.ts'
 
@@ -139,6 +140,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   operationRoutes(app, context)
   eventRoutes(app, context)
   nodeRoutes(app, context)
+  trafficRoutes(app, context)
   instanceRoutes(app, context)
   void app.register(async inner => packageRoutes(inner, context))
   void app.register(async inner => proxy.register(inner))

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { parse } from 'yaml'
 import { VipswapError, errorMessage, systemCode } from '../core/errors.ts'
-import type { ConfigurationText } from '../contracts/api.ts'
+import type { ConfigurationText } from '../contracts/api/bodies.ts'
 import { beside } from '../core/beside.ts'
 import { ConfigurationSchema, type ConfigurationSource } from '../model/service-schema.ts'
 import { Compile } from 'typebox/compile'

@@ -1,4 +1,4 @@
-import type { Accepted, OperationView } from '../contracts/api.ts'
+import type { Accepted, OperationView } from '../contracts/api/operation.ts'
 import { VipswapError } from '../core/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { operationLine } from './print/operation.ts'

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { backoffDelay } from '../core/backoff.ts'
 import { VipswapError } from '../core/errors.ts'
 import { formatDuration } from '../core/duration.ts'
-import type { OperationView } from '../contracts/api.ts'
+import type { OperationView } from '../contracts/api/operation.ts'
 
 export interface FollowOptions {
   /** Called with each view that differs from the one before, the last included. */

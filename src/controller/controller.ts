@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.ts'
 import { VipswapError } from '../core/errors.ts'
 import { own } from '../core/own.ts'
-import type { HealthView, OperationView } from '../contracts/api.ts'
+import type { HealthView } from '../contracts/api/health.ts'
+import type { OperationView } from '../contracts/api/operation.ts'
 import { rehearse } from '../fabric/apply.ts'
 import { instanceKey, type FabricState, type InstanceRecord, type RoleRecord } from '../fabric/state.ts'
 import { rolesOf } from '../fabric/project.ts'
@@ -15,6 +16,7 @@ import { planOf } from './plan.ts'
 import type { Reconciler } from './reconciler.ts'
 import { releasesInUse } from '../fabric/releases.ts'
 import { textQueue } from './text-queue.ts'
+import type { Traffic } from './traffic/traffic.ts'
 import { viewDeployment } from './views/deployment-view.ts'
 import { viewHealth } from './views/health-view.ts'
 import { viewOperation, viewReceipt } from './views/operation-view.ts'
@@ -25,12 +27,13 @@ interface Parts {
   peers: Peers
   packages: PackageStore
   clock: Clock
+  traffic: Traffic
   /** Releases kept besides those in use. */
   keepPackages: number
 }
 
 /** The controller's verbs, over the reconciler and what is connected to it. */
-export function createController({ reconciler, peers, packages, clock, keepPackages }: Parts): ControllerApi {
+export function createController({ reconciler, peers, packages, clock, traffic, keepPackages }: Parts): ControllerApi {
   const metrics = createControllerMetrics(
     () => reconciler.state,
     () => peers.readings,
@@ -106,6 +109,10 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
       const port = ports[endpoint ?? first ?? '']
       return port === undefined ? null : { host, port }
     },
+    traffic: async (service, since) => traffic.view(service, since),
+    mark: async (service, label) => traffic.mark(service, label),
+    marks: service => traffic.marks(service),
+    trafficSeries: (service, seconds, after) => traffic.series(service, seconds, after),
     metrics: () => metrics.metrics(),
     gc: async () => {
       const { deployments, roles } = now()

@@ -1,4 +1,4 @@
-import type { RolePlanView, UpgradePlanView } from '../contracts/plan.ts'
+import type { RolePlanView, UpgradePlanView } from '../contracts/api/plan.ts'
 import type { UpgradeCommand } from '../contracts/command.ts'
 import { own } from '../core/own.ts'
 import { ALLOWED_CHANGES } from '../fabric/allowed-changes.ts'

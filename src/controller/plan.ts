@@ -1,4 +1,4 @@
-import type { PlanView } from '../contracts/plan.ts'
+import type { PlanView } from '../contracts/api/plan.ts'
 import type { Command } from '../contracts/command.ts'
 import type { Moment } from '../core/clock.ts'
 import { certificateNotes, knownTo } from '../fabric/certificates.ts'

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { Type } from 'typebox'
-import type { EventView } from '../../contracts/api.ts'
+import type { EventView } from '../../contracts/api/event.ts'
 import { CountText, FlagText, endOf, isOn, type AdminApp, type AdminContext } from '../context.ts'
 
 const EventsQuery = Type.Object({

@@ -1,6 +1,6 @@
 import { parseDuration } from '../../core/duration.ts'
 import { VipswapError } from '../../core/errors.ts'
-import { HealthBody } from '../../contracts/api.ts'
+import { HealthBody } from '../../contracts/api/bodies.ts'
 import { SlotParams, findDeployment, type AdminApp, type AdminContext } from '../context.ts'
 
 const PATH = '/v1/services/:service/slots/:slot/health'

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { VipswapError } from '../../core/errors.ts'
-import type { OperationView } from '../../contracts/api.ts'
+import type { OperationView } from '../../contracts/api/operation.ts'
 import type { OperationStatus } from '../../model/states.ts'
 import { WaitQuery, accept } from '../accept.ts'
 import { CountText, endOf, type AdminApp, type AdminContext } from '../context.ts'

@@ -1,6 +1,6 @@
 import { ServiceParams, findService, type AdminApp, type AdminContext } from '../context.ts'
 import { WaitQuery, accept } from '../accept.ts'
-import { SwapBody } from '../../contracts/api.ts'
+import { SwapBody } from '../../contracts/api/bodies.ts'
 
 export function serviceRoutes(app: AdminApp, context: AdminContext): void {
   const { api } = context

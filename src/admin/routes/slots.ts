@@ -10,7 +10,7 @@ import {
   UpgradeBody,
   WalkBody,
   type ConfigurationText,
-} from '../../contracts/api.ts'
+} from '../../contracts/api/bodies.ts'
 import type { Certificate } from '../../model/certificate.ts'
 import { NAME_PATTERN, type Slot } from '../../model/common.ts'
 import type { Configuration } from '../../model/definition.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { PackageAnswer } from '../../contracts/api.ts'
+import type { PackageAnswer } from '../../contracts/api/package.ts'
 import { readConfigurationFile } from '../configuration-file.ts'
 import { finish } from '../finish.ts'
 import { openPackage } from '../package-source.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import type { HealthView } from '../../contracts/api.ts'
+import type { HealthView } from '../../contracts/api/health.ts'
 import { formatDuration } from '../../core/duration.ts'
 import { HEALTH_STATES, type HealthState } from '../../model/states.ts'
 import { healthText } from '../print/health.ts'

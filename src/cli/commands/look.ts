@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ServiceView } from '../../contracts/api.ts'
+import type { ServiceView } from '../../contracts/api/service.ts'
 import { EXIT } from '../exit-codes.ts'
 import { serviceText } from '../print/service.ts'
 import type { Session } from '../session.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { PlanView } from '../../contracts/plan.ts'
+import type { PlanView } from '../../contracts/api/plan.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Session } from '../session.ts'
 import { planText } from '../print/plan.ts'

@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander'
 import { VipswapError } from '../../core/errors.ts'
-import type { SwapBody } from '../../contracts/api.ts'
+import type { SwapBody } from '../../contracts/api/bodies.ts'
 import { finish } from '../finish.ts'
 import { act, type VerbContext } from '../verb.ts'
 

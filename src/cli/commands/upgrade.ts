@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { VipswapError } from '../../core/errors.ts'
-import type { UpgradeBody } from '../../contracts/api.ts'
+import type { UpgradeBody } from '../../contracts/api/bodies.ts'
 import type { UpgradeMode } from '../../model/states.ts'
 import { readConfigurationFile } from '../configuration-file.ts'
 import { finish } from '../finish.ts'

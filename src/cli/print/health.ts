@@ -1,4 +1,4 @@
-import type { HealthView } from '../../contracts/api.ts'
+import type { HealthView } from '../../contracts/api/health.ts'
 import { table } from './table.ts'
 
 /** The state of a deployment and its roles, then each reason. */

@@ -1,4 +1,4 @@
-import type { ChangePlanView, PlanView, UpgradePlanView } from '../../contracts/plan.ts'
+import type { ChangePlanView, PlanView, UpgradePlanView } from '../../contracts/api/plan.ts'
 import { table } from './table.ts'
 
 /** What a plan says, for people: what blocks and what to know first, then what would be done. */

@@ -1,4 +1,4 @@
-import type { OperationView } from '../../contracts/api.ts'
+import type { OperationView } from '../../contracts/api/operation.ts'
 import type { Session } from '../session.ts'
 
 const BAR_CELLS = 20

@@ -1,4 +1,5 @@
-import type { DeploymentView, ServiceView, VipView } from '../../contracts/api.ts'
+import type { DeploymentView } from '../../contracts/api/deployment.ts'
+import type { ServiceView, VipView } from '../../contracts/api/service.ts'
 import { SLOTS, type Slot } from '../../model/common.ts'
 import { policyText } from './policy.ts'
 import { table } from './table.ts'

@@ -1,4 +1,4 @@
-import type { UpgradeClockView } from '../../contracts/upgrade-clock.ts'
+import type { UpgradeClockView } from '../../contracts/api/upgrade-clock.ts'
 import type { Moment } from '../../core/clock.ts'
 import { elapsedMs, type Anchor } from '../../fabric/anchor.ts'
 import type { UpgradeRecord } from '../../fabric/state.ts'

@@ -1,4 +1,6 @@
-import type { ActionName, ActionView, DeploymentView, RoleView, UpgradeStatusView } from '../../contracts/api.ts'
+import type { ActionName, ActionView, DeploymentView } from '../../contracts/api/deployment.ts'
+import type { RoleView } from '../../contracts/api/role.ts'
+import type { UpgradeStatusView } from '../../contracts/api/upgrade-status.ts'
 import type { Command } from '../../contracts/command.ts'
 import type { Moment } from '../../core/clock.ts'
 import { rehearse } from '../../fabric/apply.ts'

@@ -1,4 +1,4 @@
-import type { HealthReportView, HealthView } from '../../contracts/api.ts'
+import type { HealthReportView, HealthView } from '../../contracts/api/health.ts'
 import type { Moment } from '../../core/clock.ts'
 import { evaluateHealth } from '../../fabric/health/evaluate.ts'
 import { healthIn, isExpired, healthKey } from '../../fabric/health/report.ts'

@@ -1,5 +1,5 @@
 import type { InstanceObservation } from '../../contracts/assignment.ts'
-import type { InstanceView } from '../../contracts/api.ts'
+import type { InstanceView } from '../../contracts/api/instance.ts'
 import { specOf } from '../../fabric/instances.ts'
 import {
   instanceKey,

@@ -1,4 +1,6 @@
-import type { EventView, NodeView, ServiceView, VipView } from '../../contracts/api.ts'
+import type { EventView } from '../../contracts/api/event.ts'
+import type { NodeView } from '../../contracts/api/node.ts'
+import type { ServiceView, VipView } from '../../contracts/api/service.ts'
 import type { Moment } from '../../core/clock.ts'
 import { faultDomainOf } from '../../fabric/placement.ts'
 import {

@@ -5,7 +5,7 @@ import type {
   InstanceCommand,
   StatusCommand,
 } from '../../contracts/command.ts'
-import type { OperationKind } from '../../contracts/api.ts'
+import type { OperationKind } from '../../contracts/api/operation.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
 import { admit } from '../admit.ts'

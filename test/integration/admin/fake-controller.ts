@@ -1,20 +1,21 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import type {
-  DeploymentView,
-  HealthView,
-  EventView,
-  OperationView,
-  ReceiptView,
-  ServiceView,
-} from '../../../src/contracts/api.ts'
-import type { PlanView } from '../../../src/contracts/plan.ts'
+import type { DeploymentView } from '../../../src/contracts/api/deployment.ts'
+import type { HealthView } from '../../../src/contracts/api/health.ts'
+import type { EventView } from '../../../src/contracts/api/event.ts'
+import type { OperationView } from '../../../src/contracts/api/operation.ts'
+import type { ReceiptView } from '../../../src/contracts/api/receipt.ts'
+import type { ServiceView } from '../../../src/contracts/api/service.ts'
+import type { PlanView } from '../../../src/contracts/api/plan.ts'
+import type { Latency, MarkView, TrafficTotals, TrafficView } from '../../../src/contracts/traffic.ts'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { ControllerApi } from '../../../src/controller/controller-api.ts'
 import { VipswapError } from '../../../src/core/errors.ts'
 import type { Certificate } from '../../../src/model/certificate.ts'
 import type { HealthReported } from '../../../src/fabric/input.ts'
 import type { Slot } from '../../../src/model/common.ts'
+import { bucketOf } from '../../../src/core/histogram.ts'
+import { emptyRow, NO_ANSWERS } from '../../../src/model/ledger-row.ts'
 import { DEFAULT_UPGRADE_POLICY } from '../../../src/model/upgrade-policy.ts'
 
 const AT = '2026-01-02T03:04:05.000Z'
@@ -49,6 +50,7 @@ export class FakeController implements ControllerApi {
   addresses = new Map<string, { host: string; port: number }>()
   logPieces: string[] = ['one\n', 'two\n']
   logError: VipswapError | null = null
+  readonly marked: MarkView[] = []
 
   readonly #services = new Map<string, ServiceView>()
   readonly #operations = new Map<string, OperationView>()
@@ -134,6 +136,25 @@ export class FakeController implements ControllerApi {
     },
   ]
   ready: ControllerApi['ready'] = () => this.isReady
+  traffic: ControllerApi['traffic'] = async (service, since) => {
+    if (since !== null && !this.marked.some(({ mark }) => mark === since))
+      throw new VipswapError('mark_not_found', `no mark ${since}`)
+    return { ...TRAFFIC, service, mark: since }
+  }
+  mark: ControllerApi['mark'] = async (_service, label) => {
+    const mark = { mark: `m-${this.marked.length + 1}`, at: AT, label }
+    this.marked.push(mark)
+    return mark
+  }
+  marks: ControllerApi['marks'] = () => this.marked
+  trafficSeries: ControllerApi['trafficSeries'] = (service, seconds, after) => ({
+    service,
+    stepMs: 1000,
+    points: [1, 2, 3]
+      .map(seq => ({ at: AT, seq, rows: [] }))
+      .slice(-seconds)
+      .filter(({ seq }) => seq > after),
+  })
   metrics: ControllerApi['metrics'] = async () => 'vipswap_up 1\n'
   gc: ControllerApi['gc'] = async () => ({ removed: ['ab'.repeat(32)] })
 
@@ -148,9 +169,37 @@ export class FakeController implements ControllerApi {
       complete: true,
       note: null,
       remarks: [],
-      traffic: [],
+      traffic: [
+        { ...emptyRow('guestbook/production/web/http', 'd1', '1.0.0'), arrived: 6, answered: 6, held: 1, open: 0 },
+        {
+          ...emptyRow('guestbook/production/web/http', 'd2', '1.5.0'),
+          arrived: 4,
+          answered: 4,
+          answers: {
+            ...NO_ANSWERS,
+            statuses: [0, 4, 0, 0, 0],
+            duration: { sumUs: 4000, buckets: [bucketOf(1), 4] },
+          },
+          open: 0,
+        },
+      ],
       totals: { ...totals, broken: 0, brokenBy: {} },
-      domains: [],
+      latency: {
+        before: { '1.0.0': latency(2) },
+        during: { '1.0.0': latency(3), '1.5.0': latency(1) },
+        after: { '1.5.0': latency(1.5) },
+      },
+      drained: { connections: 7, tunnels: 2 },
+      domains: [
+        {
+          domain: 0,
+          startedAt: AT,
+          arrivedAt: '2026-01-02T03:04:06.500Z',
+          endedAt: '2026-01-02T03:04:16.500Z',
+          instances: 2,
+        },
+        { domain: 1, startedAt: '2026-01-02T03:04:16.500Z', arrivedAt: null, endedAt: null, instances: 1 },
+      ],
       switchMs: 4.2,
     }
   }
@@ -251,6 +300,56 @@ export class FakeController implements ControllerApi {
 
   instanceAddress: ControllerApi['instanceAddress'] = (service, slot, instance, endpoint = 'http') =>
     this.addresses.get(`${service}/${slot}/${instance}/${endpoint}`) ?? null
+}
+
+const latency = (ms: number): Latency => ({
+  count: 10,
+  meanMs: ms,
+  p50Ms: ms,
+  p90Ms: 2 * ms,
+  p99Ms: 5 * ms,
+  p999Ms: 10 * ms,
+})
+const COUNTS: TrafficTotals = {
+  arrived: 100,
+  answered: 97,
+  refused: 0,
+  clientGone: 1,
+  held: 5,
+  heldMaxMs: 120,
+  replayed: 1,
+  open: 1,
+  broken: 1,
+  brokenBy: { timeout: 1 },
+  statuses: { '1xx': 0, '2xx': 97, '3xx': 0, '4xx': 0, '5xx': 0 },
+  own: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 1 },
+  bytesIn: 0,
+  bytesOut: 9700,
+  requestsPerSecond: 9.9,
+  duration: { count: 97, meanMs: 2, p50Ms: 1.5, p90Ms: 3, p99Ms: 12, p999Ms: 15 },
+  firstByte: null,
+}
+const TRAFFIC: TrafficView = {
+  service: 'guestbook',
+  since: AT,
+  until: AT,
+  seconds: 10,
+  mark: null,
+  next: 'm-next',
+  complete: true,
+  note: null,
+  rows: [
+    {
+      vip: 'guestbook/production/web/http',
+      slot: 'production',
+      role: 'web',
+      endpoint: 'http',
+      deployment: 'd1',
+      version: '1.0.0',
+      ...COUNTS,
+    },
+  ],
+  totals: COUNTS,
 }
 
 const HEALTH: HealthView = {

@@ -7,7 +7,7 @@ import { quantile, table } from '../../../bench/report/table.ts'
 import { judge } from '../../../bench/report/verdict.ts'
 import type { Evidence } from '../../../bench/report/verdict.ts'
 import { parseWrk } from '../../../bench/system/wrk.ts'
-import type { ReceiptView } from '../../../src/contracts/api.ts'
+import type { ReceiptView } from '../../../src/contracts/api/receipt.ts'
 
 // One swap of A (production) and B (staging): called at 100, done at 110, the next change called at 200.
 const swap: SwapWindow = { callAt: 100, acknowledgedAt: 110, until: 200, was: { production: 'A', staging: 'B' } }
@@ -171,6 +171,8 @@ function receipt(switchMs: number, broken: number): ReceiptView {
     traffic: [],
     totals: { ...totals, broken, brokenBy: {} },
     domains: [],
+    latency: { before: {}, during: {}, after: null },
+    drained: null,
     switchMs,
   }
 }

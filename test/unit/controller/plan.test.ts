@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { PlanView } from '../../../src/contracts/plan.ts'
+import type { PlanView } from '../../../src/contracts/api/plan.ts'
 import type { Command, UpgradeCommand } from '../../../src/contracts/command.ts'
 import { planOf } from '../../../src/controller/plan.ts'
 import { rehearse } from '../../../src/fabric/apply.ts'

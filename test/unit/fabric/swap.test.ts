@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Command } from '../../../src/contracts/command.ts'
-import type { PlanView } from '../../../src/contracts/plan.ts'
+import type { PlanView } from '../../../src/contracts/api/plan.ts'
 import { planOf } from '../../../src/controller/plan.ts'
 import { rehearse } from '../../../src/fabric/apply.ts'
 import type { Slot } from '../../../src/model/common.ts'

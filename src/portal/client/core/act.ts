@@ -1,4 +1,5 @@
-import type { Accepted, OperationView, ReceiptView } from '../../../contracts/api.ts'
+import type { Accepted, OperationView } from '../../../contracts/api/operation.ts'
+import type { ReceiptView } from '../../../contracts/api/receipt.ts'
 import { call, messageOf, type Method } from './api.ts'
 import { count, duration } from './format.ts'
 import { onEvents } from './live.ts'

@@ -1,4 +1,4 @@
-import type { Problem } from '../../../contracts/api.ts'
+import type { Problem } from '../../../contracts/api/problem.ts'
 import { createStore } from './store.ts'
 
 const TOKEN_KEY = 'vipswap.token'

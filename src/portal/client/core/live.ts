@@ -1,4 +1,4 @@
-import type { EventView } from '../../../contracts/api.ts'
+import type { EventView } from '../../../contracts/api/event.ts'
 import { open, token, tokenWanted } from './api.ts'
 import { readServerSentEvents } from './sse.ts'
 import { createStore } from './store.ts'

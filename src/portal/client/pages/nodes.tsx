@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { NodeView } from '../../../contracts/api.ts'
+import type { NodeView } from '../../../contracts/api/node.ts'
 import { act } from '../core/act.ts'
 import { useQuery } from '../core/query.ts'
 import { Button } from '../ui/button.tsx'

@@ -1,5 +1,6 @@
 import type { JSX } from 'preact'
-import type { OperationView, ReceiptView } from '../../../contracts/api.ts'
+import type { OperationView } from '../../../contracts/api/operation.ts'
+import type { ReceiptView } from '../../../contracts/api/receipt.ts'
 import { act } from '../core/act.ts'
 import { clock, count, day, duration } from '../core/format.ts'
 import { useNow } from '../core/now.ts'

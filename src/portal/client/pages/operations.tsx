@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { OperationView } from '../../../contracts/api.ts'
+import type { OperationView } from '../../../contracts/api/operation.ts'
 import { duration } from '../core/format.ts'
 import { useNow } from '../core/now.ts'
 import { useQuery } from '../core/query.ts'

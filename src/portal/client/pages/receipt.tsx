@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact'
-import type { ReceiptView } from '../../../contracts/api.ts'
+import type { ReceiptView } from '../../../contracts/api/receipt.ts'
 import { clock, count, duration } from '../core/format.ts'
 import { Callout } from '../ui/parts.tsx'
 

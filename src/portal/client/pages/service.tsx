@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { OperationView, ServiceView } from '../../../contracts/api.ts'
+import type { OperationView } from '../../../contracts/api/operation.ts'
+import type { ServiceView } from '../../../contracts/api/service.ts'
 import { act } from '../core/act.ts'
 import { timeline } from '../core/live.ts'
 import { useQuery } from '../core/query.ts'

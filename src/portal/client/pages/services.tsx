@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { DeploymentView, ServiceView } from '../../../contracts/api.ts'
+import type { DeploymentView } from '../../../contracts/api/deployment.ts'
+import type { ServiceView } from '../../../contracts/api/service.ts'
 import { useQuery } from '../core/query.ts'
 import { hrefs, type Slot } from '../core/router.ts'
 import { DropZone } from '../service/drop-zone.tsx'

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useRef, useState } from 'preact/hooks'
-import type { EventView } from '../../../contracts/api.ts'
+import type { EventView } from '../../../contracts/api/event.ts'
 import { clock, count } from '../core/format.ts'
 import { timeline } from '../core/live.ts'
 import { hrefs } from '../core/router.ts'

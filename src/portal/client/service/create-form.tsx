@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { PackageAnswer } from '../../../contracts/api.ts'
+import type { PackageAnswer } from '../../../contracts/api/package.ts'
 import { act } from '../core/act.ts'
 import { slotPath } from '../core/api.ts'
 import { go, hrefs, type Slot } from '../core/router.ts'

@@ -1,5 +1,7 @@
 import type { JSX } from 'preact'
-import type { DeploymentView, InstanceView, UpgradeStatusView } from '../../../contracts/api.ts'
+import type { DeploymentView } from '../../../contracts/api/deployment.ts'
+import type { InstanceView } from '../../../contracts/api/instance.ts'
+import type { UpgradeStatusView } from '../../../contracts/api/upgrade-status.ts'
 import { hrefs, type Slot } from '../core/router.ts'
 import { toneOf } from '../core/tones.ts'
 import { Icon } from '../ui/icon.tsx'

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import type { Problem } from '../../../contracts/api.ts'
+import type { Problem } from '../../../contracts/api/problem.ts'
 import type { Fault } from '../../../model/fault.ts'
 import { plural } from '../core/format.ts'
 import { Callout } from '../ui/parts.tsx'

@@ -1,6 +1,7 @@
 import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import type { PackageAnswer, ServiceView } from '../../../contracts/api.ts'
+import type { PackageAnswer } from '../../../contracts/api/package.ts'
+import type { ServiceView } from '../../../contracts/api/service.ts'
 import type { Slot } from '../core/router.ts'
 import { ApiError, messageOf, upload } from '../core/api.ts'
 import { bytes } from '../core/format.ts'

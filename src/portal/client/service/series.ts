@@ -1,35 +1,18 @@
+import type { TrafficPoint, TrafficSeries } from '../../../contracts/traffic.ts'
 import { useEffect, useState } from 'preact/hooks'
 import { ApiError, call } from '../core/api.ts'
 import type { Slot } from '../core/router.ts'
 
-/** One second of `GET …/traffic/series`. */
-export interface SeriesPoint {
-  readonly at: string
-  readonly seq: number
-  readonly rows: readonly SeriesRow[]
-}
-
-export interface SeriesRow {
-  readonly slot: Slot | null
-  readonly deployment: string | null
-  readonly version: string | null
-  readonly requests: number
-  readonly errors: number
-  readonly held: number
-  readonly open: number
-  readonly replayed: number
-  readonly p50Ms: number | null
-  readonly p99Ms: number | null
-}
+export type SeriesRow = TrafficPoint['rows'][number]
 
 const SECONDS = 300
 const POLL_MS = 1000
 
 /** The last five minutes of a service's traffic, oldest first; null where the controller does not tell. */
-export function useSeries(service: string): readonly SeriesPoint[] | null {
-  const [points, setPoints] = useState<readonly SeriesPoint[] | null>([])
+export function useSeries(service: string): readonly TrafficPoint[] | null {
+  const [points, setPoints] = useState<readonly TrafficPoint[] | null>([])
   useEffect(() => {
-    let known: readonly SeriesPoint[] = []
+    let known: readonly TrafficPoint[] = []
     let stopped = false
     let timer: number | undefined
     const look = async (): Promise<void> => {
@@ -38,7 +21,7 @@ export function useSeries(service: string): readonly SeriesPoint[] | null {
           const after = known.at(-1)?.seq
           const more = after === undefined ? '' : `&after=${after}`
           const path = `/v1/services/${encodeURIComponent(service)}/traffic/series?seconds=${SECONDS}${more}`
-          const answer = await call<{ points: readonly SeriesPoint[] }>('GET', path)
+          const answer = await call<TrafficSeries>('GET', path)
           if (stopped) return
           if (answer.points.length > 0 || known.length === 0) {
             known = [...known, ...answer.points].slice(-SECONDS)
@@ -64,7 +47,7 @@ export function useSeries(service: string): readonly SeriesPoint[] | null {
 
 /** Sums of a slot over its last whole seconds. */
 export function latest(
-  points: readonly SeriesPoint[],
+  points: readonly TrafficPoint[],
   slot: Slot,
 ): { rps: number; errors: number; open: number; p99Ms: number | null } {
   const last = points.slice(-3).map(({ rows }) => rows.filter(row => row.slot === slot))

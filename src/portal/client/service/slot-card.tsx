@@ -1,6 +1,9 @@
+import type { TrafficPoint } from '../../../contracts/traffic.ts'
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { DeploymentView, HealthView, ServiceView, VipView } from '../../../contracts/api.ts'
+import type { DeploymentView } from '../../../contracts/api/deployment.ts'
+import type { HealthView } from '../../../contracts/api/health.ts'
+import type { ServiceView, VipView } from '../../../contracts/api/service.ts'
 import { act } from '../core/act.ts'
 import { slotPath } from '../core/api.ts'
 import { duration, plural, rate } from '../core/format.ts'
@@ -14,7 +17,7 @@ import { Age, Copy, State } from '../ui/parts.tsx'
 import { lookOfDeployment, lookOfHealth } from '../ui/states.ts'
 import { DomainGrid } from './domain-grid.tsx'
 import { DropZone } from './drop-zone.tsx'
-import { latest, type SeriesPoint } from './series.ts'
+import { latest } from './series.ts'
 import { UpgradePanel } from './upgrade-panel.tsx'
 
 interface Props {
@@ -22,7 +25,7 @@ interface Props {
   readonly slot: Slot
   /** When the service was asked for, by `performance.now()`. */
   readonly at: number
-  readonly series: readonly SeriesPoint[] | null
+  readonly series: readonly TrafficPoint[] | null
   readonly onFile: (file: File) => void
 }
 
@@ -132,7 +135,7 @@ function Figures({
 }: {
   deployment: DeploymentView
   slot: Slot
-  series: readonly SeriesPoint[] | null
+  series: readonly TrafficPoint[] | null
 }): JSX.Element {
   const ready = deployment.roles.reduce((sum, role) => sum + role.ready, 0)
   const all = deployment.roles.reduce((sum, role) => sum + role.instances, 0)

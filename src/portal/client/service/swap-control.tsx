@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import type { ServiceView } from '../../../contracts/api.ts'
+import type { ServiceView } from '../../../contracts/api/service.ts'
 import { Icon } from '../ui/icon.tsx'
 
 /** The button between the slots. It opens the dialog also where a swap is blocked: there it says by what. */

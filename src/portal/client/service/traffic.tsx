@@ -1,6 +1,7 @@
+import type { TrafficPoint } from '../../../contracts/traffic.ts'
 import type { JSX } from 'preact'
 import { useMemo, useState } from 'preact/hooks'
-import type { EventView } from '../../../contracts/api.ts'
+import type { EventView } from '../../../contracts/api/event.ts'
 import { duration, rate } from '../core/format.ts'
 import { timeline } from '../core/live.ts'
 import type { Slot } from '../core/router.ts'
@@ -8,10 +9,10 @@ import { useStore } from '../core/store.ts'
 import { toneOf } from '../core/tones.ts'
 import { Empty } from '../ui/parts.tsx'
 import { Chart, type Line, type Mark } from './chart.tsx'
-import type { SeriesPoint, SeriesRow } from './series.ts'
+import type { SeriesRow } from './series.ts'
 
 /** What callers see, over the last five minutes. */
-export function Traffic({ service, series }: { service: string; series: readonly SeriesPoint[] | null }): JSX.Element {
+export function Traffic({ service, series }: { service: string; series: readonly TrafficPoint[] | null }): JSX.Element {
   const [slot, setSlot] = useState<Slot>('production')
   const events = useStore(timeline)
   const marks = useMemo(() => marksOf(events, service), [events, service])
@@ -48,7 +49,7 @@ export function Traffic({ service, series }: { service: string; series: readonly
   )
 }
 
-function chartsOf(service: string, slot: Slot, points: readonly SeriesPoint[]) {
+function chartsOf(service: string, slot: Slot, points: readonly TrafficPoint[]) {
   const times = points.map(({ at }) => Date.parse(at) / 1000)
   const rows = points.map(point => point.rows.filter(row => row.slot === slot))
   const versions = [

@@ -1,7 +1,8 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import type { DeploymentView, UpgradeStatusView } from '../../../contracts/api.ts'
-import type { UpgradeClockName, UpgradeClockView } from '../../../contracts/upgrade-clock.ts'
+import type { DeploymentView } from '../../../contracts/api/deployment.ts'
+import type { UpgradeStatusView } from '../../../contracts/api/upgrade-status.ts'
+import type { UpgradeClockView } from '../../../contracts/api/upgrade-clock.ts'
 import type { UpgradeMode } from '../../../model/states.ts'
 import { act } from '../core/act.ts'
 import { slotPath } from '../core/api.ts'
@@ -19,7 +20,7 @@ const CLOCKS = {
   retry: 'unhealthy for',
   domain: 'this domain',
   upgrade: 'the whole upgrade',
-} as const satisfies Record<UpgradeClockName, string>
+} as const satisfies Record<UpgradeClockView['name'], string>
 
 interface Props {
   readonly service: string

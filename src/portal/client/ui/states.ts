@@ -1,4 +1,4 @@
-import type { InstanceView } from '../../../contracts/api.ts'
+import type { InstanceView } from '../../../contracts/api/instance.ts'
 import type { DeploymentStatus, HealthState, InstanceStatus, OperationStatus } from '../../../model/states.ts'
 import type { IconName } from './icon.tsx'
 
