@@ -35,7 +35,14 @@ export function OperationsPage(): JSX.Element {
   )
 }
 
-export function OperationTable({ operations }: { operations: readonly OperationView[] }): JSX.Element | null {
+/** `brief`: of one service, in little room. */
+export function OperationTable({
+  operations,
+  brief = false,
+}: {
+  operations: readonly OperationView[]
+  brief?: boolean
+}): JSX.Element | null {
   const now = useNow()
   if (operations.length === 0) return null
   return (
@@ -45,8 +52,8 @@ export function OperationTable({ operations }: { operations: readonly OperationV
           <tr>
             <th scope="col">Operation</th>
             <th scope="col">State</th>
-            <th scope="col">Of</th>
-            <th scope="col">What</th>
+            <th scope="col">{brief ? 'Slot' : 'Of'}</th>
+            {brief ? null : <th scope="col">What</th>}
             <th scope="col" class="number">
               Took
             </th>
@@ -58,30 +65,20 @@ export function OperationTable({ operations }: { operations: readonly OperationV
         <tbody>
           {operations.map(operation => (
             <tr key={operation.id}>
-              <th scope="row">
+              <th scope="row" class="nowrap">
                 <a href={hrefs.operation(operation.id)}>
                   {operation.kind} <span class="quiet mono">{operation.id}</span>
                 </a>
               </th>
               <td>
-                <State look={lookOfOperation(operation.status)} />
+                <State look={lookOfOperation(operation.status)} {...titleOf(operation)} />
               </td>
               <td class="nowrap">
-                {operation.service}
-                {operation.slot === undefined ? null : <span class="quiet"> {operation.slot}</span>}
+                {brief ? null : `${operation.service} `}
+                <span class="quiet">{operation.slot ?? (brief ? 'both' : '')}</span>
               </td>
-              <td class="message">
-                {operation.status === 'InProgress' ? (
-                  <Bar share={operation.progress.percent / 100} label={`progress of ${operation.id}`} />
-                ) : null}
-                {operation.error?.message ?? operation.progress.message}
-              </td>
-              <td class="number nowrap">
-                {duration(
-                  (operation.endedAt === undefined ? now : Date.parse(operation.endedAt)) -
-                    Date.parse(operation.startedAt),
-                )}
-              </td>
+              {brief ? null : <What operation={operation} />}
+              <td class="number nowrap">{duration(endOf(operation, now) - Date.parse(operation.startedAt))}</td>
               <td class="number nowrap">
                 <Age at={operation.startedAt} />
               </td>
@@ -91,4 +88,21 @@ export function OperationTable({ operations }: { operations: readonly OperationV
       </table>
     </div>
   )
+}
+
+function What({ operation: { id, status, progress, error } }: { operation: OperationView }): JSX.Element {
+  return (
+    <td class="message">
+      {status === 'InProgress' ? <Bar share={progress.percent / 100} label={`progress of ${id}`} /> : null}
+      {error?.message ?? progress.message}
+    </td>
+  )
+}
+
+function titleOf({ error, progress }: OperationView): { title: string } {
+  return { title: error?.message ?? progress.message }
+}
+
+function endOf({ endedAt }: OperationView, now: number): number {
+  return endedAt === undefined ? now : Date.parse(endedAt)
 }

@@ -1,4 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact'
+import type { Latency } from '../../../contracts/traffic.ts'
 import type { ReceiptView } from '../../../contracts/api/receipt.ts'
 import { clock, count, duration } from '../core/format.ts'
 import { Callout } from '../ui/parts.tsx'
@@ -31,6 +32,11 @@ export function Receipt({ receipt }: { receipt: ReceiptView }): JSX.Element {
         <Figure name="replayed" below={`${count(totals.clientGone)} clients left first`}>
           {count(totals.replayed)}
         </Figure>
+        {receipt.drained === null ? null : (
+          <Figure name="drained" below={`and ${count(receipt.drained.tunnels)} tunnels ended`}>
+            {count(receipt.drained.connections)}
+          </Figure>
+        )}
         {switchMs === null ? null : (
           <Figure name="switched in" below="to the last acknowledgement">
             {duration(switchMs)}
@@ -60,6 +66,7 @@ export function Receipt({ receipt }: { receipt: ReceiptView }): JSX.Element {
         </div>
       )}
       <TrafficTable receipt={receipt} />
+      <LatencyTable latency={receipt.latency} />
       {domains.length === 0 ? null : (
         <div class="table-box" tabIndex={0} role="region" aria-label="upgrade domains">
           <table class="table">
@@ -91,6 +98,46 @@ export function Receipt({ receipt }: { receipt: ReceiptView }): JSX.Element {
         </div>
       )}
     </section>
+  )
+}
+
+function LatencyTable({ latency: { before, during, after } }: { latency: ReceiptView['latency'] }): JSX.Element | null {
+  const times = [
+    { name: '10 s before', of: before },
+    { name: 'during', of: during },
+    { name: '10 s after', of: after ?? {} },
+  ]
+  const versions = [...new Set(times.flatMap(({ of }) => Object.keys(of)))].filter(version => version !== '')
+  if (versions.length === 0) return null
+  const said = (found: Latency | null | undefined): string =>
+    found == null ? 'none' : `${duration(found.p50Ms)} / ${duration(found.p99Ms)} / ${duration(found.p999Ms)}`
+  return (
+    <div class="table-box" tabIndex={0} role="region" aria-label="latency before, during and after">
+      <table class="table">
+        <thead>
+          <tr>
+            <th scope="col">Latency p50 / p99 / p99.9</th>
+            {times.map(({ name }) => (
+              <th key={name} scope="col" class="number">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {versions.map(version => (
+            <tr key={version}>
+              <th scope="row">{version}</th>
+              {times.map(({ name, of }) => (
+                <td key={name} class="number nowrap">
+                  {said(of[version])}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   )
 }
 

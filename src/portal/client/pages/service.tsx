@@ -2,7 +2,6 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { OperationView } from '../../../contracts/api/operation.ts'
 import type { ServiceView } from '../../../contracts/api/service.ts'
-import { act } from '../core/act.ts'
 import { timeline } from '../core/live.ts'
 import { useQuery } from '../core/query.ts'
 import { go, hrefs, type InstanceRoute, type Slot } from '../core/router.ts'
@@ -113,16 +112,6 @@ function Running({ operation }: { operation: OperationView | null }): JSX.Elemen
       </a>
       <Bar share={progress.percent / 100} label={`progress of ${kind} ${id}`} />
       <span class="message">{progress.message}</span>
-      {kind === 'swap' ? null : (
-        <button
-          type="button"
-          class="link"
-          onClick={() => void act('Force', 'POST', `/v1/operations/${id}/force`)}
-          title="goes on without the word of silent peers; the receipt then says that the guarantee was waived"
-        >
-          force
-        </button>
-      )}
     </div>
   )
 }
@@ -140,7 +129,7 @@ function LastOperations({ name }: { name: string }): JSX.Element {
       {data === null || data.operations.length === 0 ? (
         <Empty>Nothing was done yet.</Empty>
       ) : (
-        <OperationTable operations={data.operations} />
+        <OperationTable operations={data.operations} brief />
       )}
     </section>
   )

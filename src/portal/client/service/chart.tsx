@@ -6,6 +6,8 @@ import { useStore } from '../core/store.ts'
 
 export interface Line {
   readonly label: string
+  /** In the legend; lines may share one. */
+  readonly key: string
   /** A CSS variable of the page, `--tone-0`. */
   readonly color: string
   readonly values: readonly (number | null)[]
@@ -29,7 +31,7 @@ interface Props {
 }
 
 const HEIGHT = 148
-const SPAN_S = 300
+const LEAST_SPAN_S = 60
 
 /** One chart over the last five minutes; its legend has the latest values, so that nothing is told by the drawing alone. */
 export function Chart({ title, times, lines, marks, format }: Props): JSX.Element {
@@ -66,19 +68,34 @@ export function Chart({ title, times, lines, marks, format }: Props): JSX.Elemen
       <figcaption>
         <span class="chart-title">{title}</span>
         <span class="legend">
-          {lines.map(({ label, color, dashed, values }) => {
-            const last = values.at(-1)
-            return (
-              <span key={label} class={dashed === true ? 'key key-dashed' : 'key'} style={{ '--key': `var(${color})` }}>
-                {label} <b>{last == null ? '–' : format(last)}</b>
-              </span>
-            )
-          })}
+          {keysOf(lines).map(({ key, color, dashed, values }) => (
+            <span key={key} class={dashed ? 'key key-dashed' : 'key'} style={{ '--key': `var(${color})` }}>
+              {key} <b>{values.map(value => (value == null ? '–' : format(value))).join(' / ')}</b>
+            </span>
+          ))}
         </span>
       </figcaption>
       <div ref={box} class="plot" aria-hidden="true" />
     </figure>
   )
+}
+
+/** Lines of one key share an entry, with their latest values; what has none at all just now is left out. */
+function keysOf(lines: readonly Line[]) {
+  const keys = new Map<string, { key: string; color: string; dashed: boolean; values: (number | null | undefined)[] }>()
+  for (const { key, color, dashed = false, values } of lines) {
+    const entry = keys.get(key)
+    if (entry === undefined) keys.set(key, { key, color, dashed, values: [values.at(-1)] })
+    else entry.values.push(values.at(-1))
+  }
+  const all = [...keys.values()]
+  return all.length === 1 ? all : all.filter(({ values }) => values.some(value => value != null))
+}
+
+/** All there is, and at least a minute: a young service should not be a spike at the edge. */
+function rangeOf(min: number | null, max: number | null): [number, number] {
+  const end = max ?? Date.now() / 1000
+  return [Math.min(min ?? end, end - LEAST_SPAN_S), end]
 }
 
 function dataOf(times: readonly number[], lines: readonly Line[]): uPlot.AlignedData {
@@ -101,7 +118,7 @@ function optionsOf(
     legend: { show: false },
     cursor: { sync: { key: 'traffic' }, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {
-      x: { time: true, range: (_plot, _min, max) => [(max || Date.now() / 1000) - SPAN_S, max || Date.now() / 1000] },
+      x: { time: true, range: (_plot, min, max) => rangeOf(min, max) },
       // Never a flat line in the middle of nowhere.
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.15 : 1] },
     },

@@ -39,6 +39,7 @@ export function DomainGrid({
     if (cell === undefined) cells.set(key, [instance])
     else cell.push(instance)
   }
+  const now = new Set(upgradeStatus?.domains.filter(({ state }) => state === 'during').map(({ domain }) => domain))
   const largest = Math.max(0, ...[...cells.values()].map(({ length }) => length))
   const roomy = largest <= ROOMY_CELL && domains.length <= ROOMY_DOMAINS
   return (
@@ -68,10 +69,7 @@ export function DomainGrid({
                 </span>
               </th>
               {domains.map(domain => (
-                <td
-                  key={domain}
-                  data-now={upgradeStatus?.domains.some(each => each.domain === domain && each.state === 'during')}
-                >
+                <td key={domain} data-now={now.has(domain) && cells.has(`${role.name} ${domain}`)}>
                   <div class="cell">
                     {cells.get(`${role.name} ${domain}`)?.map(instance => (
                       <Tile
@@ -101,7 +99,8 @@ function DomainHead({ domain, walked }: { domain: number; walked: Domain | undef
       <span class="nowrap">UD {domain}</span>
       {step === null ? null : (
         <span class="step">
-          <Icon name={step.icon} size={12} /> {step.text}
+          <Icon name={step.icon} size={12} />
+          <span class="step-word">{step.text}</span>
         </span>
       )}
     </th>

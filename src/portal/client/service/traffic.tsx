@@ -40,7 +40,13 @@ export function Traffic({ service, series }: { service: string; series: readonly
             marks={marks}
             format={rate}
           />
-          <Chart title="Latency p50, p99" times={charts.times} lines={charts.latency} marks={marks} format={duration} />
+          <Chart
+            title="Latency p50 / p99"
+            times={charts.times}
+            lines={charts.latency}
+            marks={marks}
+            format={duration}
+          />
           <Chart title="Errors/s" times={charts.times} lines={charts.errors} marks={marks} format={rate} />
           <Chart title="In flight, held" times={charts.times} lines={charts.load} marks={marks} format={rate} />
         </div>
@@ -65,20 +71,36 @@ function chartsOf(service: string, slot: Slot, points: readonly TrafficPoint[]) 
     })
   const requests: Line[] = versions.map(version => ({
     label: version,
+    key: version,
     color: color(version),
-    values: sum(row => (row.version === version ? row.requests : 0)),
+    values: gone(sum(row => (row.version === version ? row.requests : 0))),
     filled: true,
   }))
   const latency: Line[] = versions.flatMap(version => [
-    { label: `${version} p50`, color: color(version), values: worst(version, row => row.p50Ms), dashed: true },
-    { label: `${version} p99`, color: color(version), values: worst(version, row => row.p99Ms) },
+    {
+      key: version,
+      label: `${version} p50`,
+      color: color(version),
+      values: worst(version, row => row.p50Ms),
+      dashed: true,
+    },
+    { key: version, label: `${version} p99`, color: color(version), values: worst(version, row => row.p99Ms) },
   ])
-  const errors: Line[] = [{ label: 'errors', color: '--bad', values: sum(row => row.errors), filled: true }]
+  const errors: Line[] = [
+    { key: 'errors', label: 'errors', color: '--bad', values: sum(row => row.errors), filled: true },
+  ]
   const load: Line[] = [
-    { label: 'in flight', color: '--ink-soft', values: sum(row => row.open) },
-    { label: 'held', color: '--warn', values: sum(row => row.held), dashed: true },
+    { key: 'in flight', label: 'in flight', color: '--ink-soft', values: sum(row => row.open) },
+    { key: 'held', label: 'held', color: '--warn', values: sum(row => row.held), dashed: true },
   ]
   return { times, requests, latency, errors, load }
+}
+
+/** Nothing, rather than 0, before and after the seconds in which a version served. */
+function gone(values: readonly number[]): (number | null)[] {
+  const first = values.findIndex(value => value > 0)
+  const last = values.findLastIndex(value => value > 0)
+  return values.map((value, i) => (i < first - 1 || i > last + 1 ? null : value))
 }
 
 /** Swaps and domains of the service, as moments. */

@@ -36,7 +36,9 @@ export function Dialog({
     >
       <div class="dialog-box">
         <header class="dialog-head">
-          <h2 id={id}>{title}</h2>
+          <h2 id={id} tabIndex={-1} autofocus>
+            {title}
+          </h2>
           <button
             type="button"
             class="icon-button"
