@@ -43,6 +43,8 @@ export class FakeController implements ControllerApi {
   subscribers = 0
   /** The next submit is refused with this. */
   refusal: VipswapError | null = null
+  /** Packages are refused with this. */
+  packageRefusal: VipswapError | null = null
   /** Operations end at once, this way; null leaves them running. */
   ending: OperationView['status'] | null = null
   plans: PlanView = { outcome: 'changes', blockers: [], warnings: [], steps: ['exchange the slots'] }
@@ -96,6 +98,11 @@ export class FakeController implements ControllerApi {
     return event
   }
 
+  /** A service as it was added. */
+  plain(name: string): ServiceView | null {
+    return this.#services.get(name) ?? null
+  }
+
   /** Changes an operation, and wakes who waits for it. */
   update(id: string, change: Partial<OperationView>): void {
     const operation = this.#operations.get(id)
@@ -106,7 +113,7 @@ export class FakeController implements ControllerApi {
   }
 
   services = (): readonly ServiceView[] => [...this.#services.values()]
-  service = (name: string): ServiceView | null => this.#services.get(name) ?? null
+  service = (name: string): ServiceView | null => this.plain(name)
   deployment = (service: string, slot: Slot): DeploymentView | null => this.service(service)?.slots[slot] ?? null
   health: ControllerApi['health'] = (service, slot) => (this.deployment(service, slot) === null ? null : HEALTH)
   reportHealth: ControllerApi['reportHealth'] = async report => {
@@ -205,12 +212,14 @@ export class FakeController implements ControllerApi {
   }
 
   async addPackage(stream: Readable, kind: 'gzip' | 'zip') {
+    const { packageRefusal } = this
     const hash = createHash('sha256')
     let bytes = 0
     for await (const chunk of stream) {
       hash.update(chunk as Buffer)
       bytes += (chunk as Buffer).length
     }
+    if (packageRefusal !== null) throw packageRefusal
     if (bytes === 3) throw new VipswapError('invalid_package', 'this is no package')
     const digest = hash.digest('hex')
     const created = !this.uploads.some(each => each.digest === digest)

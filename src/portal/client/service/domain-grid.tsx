@@ -133,15 +133,15 @@ function Tile({
       data-routing={routing}
       data-status={instance.status}
       href={hrefs.instance(service, slot, id)}
-      aria-label={said}
       title={`${said}\n${detail}`}
     >
+      <span class="hidden">{said}</span>
       <Icon name={look.icon} size={14} />
       {roomy ? (
         <>
-          <span class="tile-id">{id.replace(/^.*_IN_/, '')}</span>
-          <span class="tile-version">{version}</span>
-          <span class="tile-state">{look.tone === 'good' ? '' : look.text}</span>
+          <span class="tile-id" aria-hidden="true">{id.replace(/^.*_IN_/, '')}</span>
+          <span class="tile-version" aria-hidden="true">{version}</span>
+          <span class="tile-state" aria-hidden="true">{look.tone === 'good' ? '' : look.text}</span>
         </>
       ) : null}
     </a>

@@ -11,6 +11,8 @@ import { Empty } from '../ui/parts.tsx'
 import { Chart, type Line, type Mark } from './chart.tsx'
 import type { SeriesRow } from './series.ts'
 
+const SHOWN_MS = 310_000
+
 /** What callers see, over the last five minutes. */
 export function Traffic({ service, series }: { service: string; series: readonly TrafficPoint[] | null }): JSX.Element {
   const [slot, setSlot] = useState<Slot>('production')
@@ -105,11 +107,12 @@ function gone(values: readonly number[]): (number | null)[] {
 
 /** Swaps and domains of the service, as moments. */
 function marksOf(events: readonly EventView[], service: string): Mark[] {
-  const since = Date.now() - 310_000
+  // Times of this form compare as text.
+  const since = new Date(Date.now() - SHOWN_MS).toISOString()
   const marks: Mark[] = []
   for (let i = events.length - 1; i >= 0; i -= 1) {
     const event = events[i]
-    if (event === undefined || Date.parse(event.at) < since) break
+    if (event === undefined || event.at < since) break
     const text = event.service === service ? wordOf(event) : null
     if (text !== null) marks.push({ at: Date.parse(event.at) / 1000, text })
   }

@@ -1,13 +1,13 @@
 import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
-import { giveToken } from '../core/api.ts'
+import { giveToken, tokenWanted } from '../core/api.ts'
 import { Dialog } from '../ui/dialog.tsx'
 
-/** Asks for the bearer token; it is kept for this tab only. */
+/** Asks for the bearer token; it is kept for this tab only. Put away, it comes back with the next refusal. */
 export function TokenDialog({ why }: { why: string }): JSX.Element {
   const [value, setValue] = useState('')
   return (
-    <Dialog title="Token" onClose={() => undefined}>
+    <Dialog title="Who asks?" onClose={() => tokenWanted.set(null)}>
       <form
         onSubmit={event => {
           event.preventDefault()
