@@ -179,7 +179,16 @@ t.test('the page', { skip: noBrowser }, async t => {
       await check('help')
       await page.keyboard.press('Escape')
       api.packageRefusal = new VipswapError('invalid_definition', 'service.yaml:7:11: …', {
-        faults: [{ file: 'service.yaml', line: 7, column: 11, path: 'roles.web', found: 'found 99999', expected: 'write less' }],
+        faults: [
+          {
+            file: 'service.yaml',
+            line: 7,
+            column: 11,
+            path: 'roles.web',
+            found: 'found 99999',
+            expected: 'write less',
+          },
+        ],
       })
       await dropFile(page, '[data-slot="staging"]', 'broken.tar.gz', rawTar([]))
       await page.getByText('service.yaml:7:11').waitFor()
@@ -190,7 +199,14 @@ t.test('the page', { skip: noBrowser }, async t => {
   await t.test('does not scroll sideways at 390 pixels', async t => {
     const { url } = await startFabric(t)
     const { page } = await openPage(browser, url, { viewport: { width: 390, height: 844 } })
-    for (const hash of ['', 'services/large', 'services/large/production/web_IN_1', 'operations', 'timeline', 'nodes']) {
+    for (const hash of [
+      '',
+      'services/large',
+      'services/large/production/web_IN_1',
+      'operations',
+      'timeline',
+      'nodes',
+    ]) {
       await page.goto(`${url}/#/${hash}`)
       await page.locator('h1').waitFor()
       await live(page)

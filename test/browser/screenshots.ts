@@ -103,6 +103,11 @@ async function run(): Promise<void> {
   )
   await sleep(700)
   await shoot('walking')
+  // For the README: the slots and the first charts.
+  for (const { name, page } of pages.filter(({ name }) => name.startsWith('1280'))) {
+    const clip = { x: 0, y: 0, width: 1280, height: 1120 }
+    await page.screenshot({ path: join(folder, `readme-${name.slice(5)}.png`), fullPage: true, clip })
+  }
   await everywhere('#/services/guestbook/production/web_IN_0')
   await sleep(1000)
   await shoot('instance', false)

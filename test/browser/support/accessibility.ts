@@ -8,5 +8,11 @@ export async function seriousFaults(page: Page): Promise<string[]> {
   const { violations } = await page.evaluate<AxeResults>('axe.run()')
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .map(({ id, impact, nodes }) => `${impact ?? ''} ${id}: ${nodes.slice(0, 3).map(({ html }) => html).join(' | ')}`)
+    .map(
+      ({ id, impact, nodes }) =>
+        `${impact ?? ''} ${id}: ${nodes
+          .slice(0, 3)
+          .map(({ html }) => html)
+          .join(' | ')}`,
+    )
 }

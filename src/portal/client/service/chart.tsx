@@ -123,7 +123,7 @@ function optionsOf(
       y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.15 : 1] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 22, space: 70, values: (_plot, ticks) => ticks.map(timeOf) },
+      { ...axis, grid: { show: false }, size: 22, space: 70, values: (_plot, ticks) => timesOf(ticks) },
       { ...axis, size: 52, space: 34, values: (_plot, ticks) => ticks.map(tick => shown.current.format(tick)) },
     ],
     series: [
@@ -169,6 +169,15 @@ function drawMarks(plot: uPlot, marks: readonly Mark[], color: string, font: str
   ctx.restore()
 }
 
-function timeOf(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
+/** With seconds where ticks are closer than minutes. */
+function timesOf(ticks: readonly number[]): string[] {
+  const [first = 0, second = first + 60] = ticks
+  const fine = second - first < 60
+  return ticks.map(tick =>
+    new Date(tick * 1000).toLocaleTimeString('en-GB', {
+      hour: '2-digit',
+      minute: '2-digit',
+      ...(fine ? { second: '2-digit' } : {}),
+    }),
+  )
 }

@@ -139,9 +139,15 @@ function Tile({
       <Icon name={look.icon} size={14} />
       {roomy ? (
         <>
-          <span class="tile-id" aria-hidden="true">{id.replace(/^.*_IN_/, '')}</span>
-          <span class="tile-version" aria-hidden="true">{version}</span>
-          <span class="tile-state" aria-hidden="true">{look.tone === 'good' ? '' : look.text}</span>
+          <span class="tile-id" aria-hidden="true">
+            {id.replace(/^.*_IN_/, '')}
+          </span>
+          <span class="tile-version" aria-hidden="true">
+            {version}
+          </span>
+          <span class="tile-state" aria-hidden="true">
+            {look.tone === 'good' ? '' : look.text}
+          </span>
         </>
       ) : null}
     </a>

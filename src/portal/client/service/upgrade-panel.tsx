@@ -84,7 +84,7 @@ function Clock({ clock, at }: { clock: UpgradeClockView; at: number }): JSX.Elem
     return (
       <div class="clock">
         <dt>{CLOCKS[name]}</dt>
-        <dd class="clock-time">{duration(wholeSeconds(elapsed))}</dd>
+        <dd class="clock-time">{seconds(elapsed)}</dd>
         <dd class="quiet clock-left">no limit</dd>
       </div>
     )
@@ -94,7 +94,7 @@ function Clock({ clock, at }: { clock: UpgradeClockView; at: number }): JSX.Elem
     <div class="clock">
       <dt>{CLOCKS[name]}</dt>
       <dd class="clock-time">
-        {duration(wholeSeconds(Math.min(elapsed, limitMs)))} of {duration(limitMs)}
+        {seconds(Math.min(elapsed, limitMs))} of {duration(limitMs)}
       </dd>
       <dd class="clock-left">
         <Bar
@@ -102,7 +102,7 @@ function Clock({ clock, at }: { clock: UpgradeClockView; at: number }): JSX.Elem
           label={`${CLOCKS[name]}, time passed`}
           tone={name === 'stable' ? 'good' : name === 'wait' ? 'plain' : 'warn'}
         />
-        <span class="nowrap">{duration(wholeSeconds(left))} left</span>
+        <span class="nowrap">{seconds(left)} left</span>
       </dd>
     </div>
   )
@@ -130,7 +130,7 @@ function Steer({ service, slot, deployment: { actions }, status }: Omit<Props, '
         Roll back…
       </Button>
       <label class="filter">
-        Mode
+        <span class="hidden">Mode</span>
         <select
           value={mode}
           disabled={direction === 'back'}
@@ -168,6 +168,7 @@ function plain(text: string): string {
   return text.replaceAll('`', '')
 }
 
-function wholeSeconds(ms: number): number {
-  return Math.floor(ms / 1000) * 1000
+/** A clock that counts in whole seconds. */
+function seconds(ms: number): string {
+  return ms < 1000 ? '0 s' : duration(Math.floor(ms / 1000) * 1000)
 }
