@@ -1,28 +1,16 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
-import t, { type Test } from 'tap'
+import type { Browser } from 'playwright-core'
+import t from 'tap'
 import { projectRoot } from '../../bench/system/packages.ts'
-import { startAdmin } from '../../src/admin/server.ts'
-import { VipswapError } from '../../src/core/errors.ts'
-import { silentLogger } from '../../src/core/logger.ts'
-import { rawTar } from '../support/archives.ts'
 import { until } from '../support/until.ts'
-import { seriousFaults } from './support/accessibility.ts'
 import { noBrowser, openPage, startBrowser } from './support/browser.ts'
-import { LargeFabric } from './support/large-fabric.ts'
-import { dropFile, longestTask, shownAt, usableAt, watchState } from './support/probe.ts'
+import { live, startFabric } from './support/fabric.ts'
+import { longestTask, shownAt, usableAt, watchState } from './support/probe.ts'
 
 // The page against a controller in memory: what needs numbers, faults or crowds that a real one has only by chance.
 
 const ASSETS = join(projectRoot(), 'dist', 'src', 'portal', 'assets')
-
-async function startFabric(t: Test, { instances = 16, token }: { instances?: number; token?: string } = {}) {
-  const api = new LargeFabric(instances)
-  const admin = await startAdmin({ api, port: 0, log: silentLogger(), ...(token === undefined ? {} : { token }) })
-  t.teardown(async () => admin.close())
-  return { api, url: admin.url }
-}
 
 t.test('script and style of the first view are under 300 KB', async t => {
   const bytes = readdirSync(ASSETS)
@@ -143,81 +131,7 @@ t.test('the page', { skip: noBrowser }, async t => {
     await page.locator('.notice', { hasText: 'is being changed' }).waitFor()
     t.strictSame(api.commands, [])
   })
-
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await t.test(`has no serious fault for axe-core, ${colorScheme}`, async t => {
-      const { api, url } = await startFabric(t)
-      api.ending = 'Succeeded'
-      api.change()
-      const { operationId } = await api.submit({ kind: 'swap', service: 'large' }, {})
-      const { page } = await openPage(browser, url, { colorScheme, reducedMotion: 'reduce' })
-      await live(page)
-      const check = async (what: string): Promise<void> => {
-        t.strictSame(await seriousFaults(page), [], what)
-      }
-      await check('services')
-      for (const [hash, shown] of [
-        ['services/large', '.tile'],
-        ['services/large/production/web_IN_1', '.log pre'],
-        ['operations', '.table'],
-        [`operations/${operationId}`, '.receipt'],
-        ['timeline', '.events'],
-        ['nodes', '.table'],
-      ] as const) {
-        await page.goto(`${url}/#/${hash}`)
-        await page.locator(shown).first().waitFor()
-        await check(hash)
-      }
-      await page.goto(`${url}/#/services/large`)
-      await page.locator('.tile').first().waitFor()
-      await page.keyboard.press('s')
-      await page.getByText('Nothing speaks against it').waitFor()
-      await check('swap dialog')
-      await page.keyboard.press('Escape')
-      await page.keyboard.press('?')
-      await page.getByRole('dialog').waitFor()
-      await check('help')
-      await page.keyboard.press('Escape')
-      api.packageRefusal = new VipswapError('invalid_definition', 'service.yaml:7:11: …', {
-        faults: [
-          {
-            file: 'service.yaml',
-            line: 7,
-            column: 11,
-            path: 'roles.web',
-            found: 'found 99999',
-            expected: 'write less',
-          },
-        ],
-      })
-      await dropFile(page, '[data-slot="staging"]', 'broken.tar.gz', rawTar([]))
-      await page.getByText('service.yaml:7:11').waitFor()
-      await check('faults of a package')
-    })
-  }
-
-  await t.test('does not scroll sideways at 390 pixels', async t => {
-    const { url } = await startFabric(t)
-    const { page } = await openPage(browser, url, { viewport: { width: 390, height: 844 } })
-    for (const hash of [
-      '',
-      'services/large',
-      'services/large/production/web_IN_1',
-      'operations',
-      'timeline',
-      'nodes',
-    ]) {
-      await page.goto(`${url}/#/${hash}`)
-      await page.locator('h1').waitFor()
-      await live(page)
-      t.ok(await page.evaluate<boolean>('document.documentElement.scrollWidth <= 390'), hash)
-    }
-  })
 })
-
-async function live(page: Page): Promise<void> {
-  await page.locator('.connection[data-state="live"]').waitFor()
-}
 
 /** From the start of the navigation until instances can be pressed, by the page's own clock. */
 async function timeToUsable(browser: Browser, url: string): Promise<number> {

@@ -88,26 +88,35 @@ async function run(): Promise<void> {
   await shoot('swapped')
   await system.client.upgrade('guestbook', 'production', {
     package: await upload(make('2.0.0')),
-    policy: { healthCheckStableDuration: '8s' },
+    policy: { healthCheckStableDuration: '5s' },
   })
   await until(
     'two domains are done',
     async () => {
       const status = (await system.client.deployment('guestbook', 'production')).upgradeStatus
-      return (
-        status?.verified.length === 2 &&
-        status.clocks.some(({ name, elapsedMs }) => name === 'stable' && elapsedMs > 2000)
-      )
+      return status?.verified.length === 2
     },
     { timeoutMs: 60_000 },
   )
-  await sleep(700)
+  // Taking the pictures takes its time.
+  await system.client.changeUpgrade('guestbook', 'production', { policy: { healthCheckStableDuration: '60s' } })
+  await until(
+    'the third domain is watched',
+    async () => {
+      const status = (await system.client.deployment('guestbook', 'production')).upgradeStatus
+      return status?.clocks.some(({ name, elapsedMs }) => name === 'stable' && elapsedMs > 9000)
+    },
+    { timeoutMs: 60_000 },
+  )
   await shoot('walking')
   // For the README: the slots and the first charts.
   for (const { name, page } of pages.filter(({ name }) => name.startsWith('1280'))) {
     const clip = { x: 0, y: 0, width: 1280, height: 1120 }
     await page.screenshot({ path: join(folder, `readme-${name.slice(5)}.png`), fullPage: true, clip })
   }
+  await system.client.rollback('guestbook', 'production')
+  await sleep(1500)
+  await shoot('rollback')
   await everywhere('#/services/guestbook/production/web_IN_0')
   await sleep(1000)
   await shoot('instance', false)
@@ -123,10 +132,6 @@ async function run(): Promise<void> {
     await sleep(300)
     await shoot(page, false)
   }
-  await system.client.rollback('guestbook', 'production')
-  await everywhere('#/services/guestbook')
-  await sleep(1500)
-  await shoot('rollback')
 
   async function upload(path: string): Promise<string> {
     const archive = execFileSync('tar', ['-C', path, '-cz', '.'])

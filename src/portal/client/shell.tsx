@@ -13,9 +13,9 @@ import { ServicesPage } from './pages/services.tsx'
 import { TimelinePage } from './pages/timeline.tsx'
 import { AwayBar, ConnectionChip } from './shell/connection.tsx'
 import { Help } from './shell/help.tsx'
-import { Notices } from './shell/notices.tsx'
 import { TokenDialog } from './shell/token-dialog.tsx'
 import { Icon, type IconName } from './ui/icon.tsx'
+import { Notices } from './ui/notices.tsx'
 
 const NAVIGATION = [
   { page: 'services', text: 'Services', href: hrefs.services },
@@ -80,7 +80,7 @@ export function Shell(): JSX.Element {
       <main id="main" tabIndex={-1}>
         <Page at={at} />
       </main>
-      <Notices />
+      <Notices within={null} />
       {help ? <Help onClose={() => setHelp(false)} /> : null}
       {wanted === null ? null : <TokenDialog why={wanted} />}
     </>

@@ -30,7 +30,7 @@ export class LargeFabric extends FakeController {
   override services = (): readonly ServiceView[] => [this.service('large')].filter(service => service !== null)
   override deployment = (name: string, slot: Slot): DeploymentView | null => this.service(name)?.slots[slot] ?? null
 
-  override trafficSeries: ControllerApi['trafficSeries'] = (service, seconds, after = 0) => {
+  override trafficSeries: ControllerApi['trafficSeries'] = (service, seconds, after) => {
     const now = Math.floor(Date.now() / 1000)
     const points = Array.from({ length: seconds }, (_, i) => now - seconds + i + 1)
       .filter(second => second > after)

@@ -77,7 +77,6 @@ async function readOnce(onOpen: () => void): Promise<void> {
 function receive(text: string): void {
   // The admin's own events.
   const event = JSON.parse(text) as EventView
-  // A controller that starts anew with an empty journal counts from 1 again.
   last = event.seq
   if (pending.length === 0) setTimeout(flush, FLUSH_MS)
   pending.push(event)

@@ -114,7 +114,7 @@ function optionsOf(
   return {
     width: parent.clientWidth,
     height: HEIGHT,
-    padding: [14, 4, 0, 0],
+    padding: [14, 26, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: 'traffic' }, drag: { x: false, y: false }, points: { size: 6 } },
     scales: {

@@ -29,8 +29,7 @@ export function useSeries(service: string): readonly TrafficPoint[] | null {
           }
         } catch (error) {
           if (stopped) return
-          // A controller that starts anew counts from the beginning.
-          known = []
+          // Away for a while: what is known stays, and its numbers go on over a restart.
           if (error instanceof ApiError && error.problem?.status === 404) setPoints(null)
         }
       }

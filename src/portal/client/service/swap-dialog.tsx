@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import type { DeploymentView } from '../../../contracts/api/deployment.ts'
 import type { ServiceView } from '../../../contracts/api/service.ts'
+import type { EventView } from '../../../contracts/api/event.ts'
 import type { PlanView } from '../../../contracts/api/plan.ts'
 import { act } from '../core/act.ts'
 import { call, messageOf, slotPath } from '../core/api.ts'
@@ -11,6 +12,9 @@ import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Callout, Version } from '../ui/parts.tsx'
 
+/** A burst of events is followed by one check. */
+const RECHECK_MS = 150
+
 type Phase = 'prepare' | 'commit' | 'cancel'
 
 /** What each address serves after a swap, what speaks against it, and the swap. */
@@ -19,23 +23,24 @@ export function SwapDialog({ service, onClose }: { service: ServiceView; onClose
   const [plan, setPlan] = useState<PlanView | null>(null)
   const [failed, setFailed] = useState<string | null>(null)
   // What is in the way may go, or come, while one reads.
-  const changes = useStore(timeline).length
+  const changes = lastOf(useStore(timeline), name)
   useEffect(() => {
     let stale = false
-    call<PlanView>('POST', `${slotPath(name, 'production')}/plan`, {
-      swap: prepared === null ? {} : { phase: 'commit' },
-    }).then(
-      answer => {
+    const check = async (): Promise<void> => {
+      try {
+        const swap = prepared === null ? {} : { phase: 'commit' }
+        const answer = await call<PlanView>('POST', `${slotPath(name, 'production')}/plan`, { swap })
         if (stale) return
         setPlan(answer)
         setFailed(null)
-      },
-      (error: unknown) => {
+      } catch (error) {
         if (!stale) setFailed(messageOf(error))
-      },
-    )
+      }
+    }
+    const timer = setTimeout(() => void check(), plan === null ? 0 : RECHECK_MS)
     return () => {
       stale = true
+      clearTimeout(timer)
     }
   }, [name, prepared === null, changes, slots.production?.id, slots.staging?.id])
 
@@ -109,6 +114,11 @@ export function SwapDialog({ service, onClose }: { service: ServiceView; onClose
       )}
     </Dialog>
   )
+}
+
+/** The number of the last event of a service. */
+function lastOf(events: readonly EventView[], service: string): number {
+  return events.findLast(event => event.service === service)?.seq ?? 0
 }
 
 function After({ service: { name, vips, slots } }: { service: ServiceView }): JSX.Element {

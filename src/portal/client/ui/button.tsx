@@ -29,7 +29,8 @@ export function Button({
 }: Props): JSX.Element {
   const id = useId()
   const away = useStore(connection).state === 'away' && !local
-  const why = away ? 'the controller does not answer now' : busy ? 'on its way' : (reason ?? null)
+  // Backquotes are for the terminal.
+  const why = away ? 'the controller does not answer now' : busy ? 'on its way' : (reason?.replaceAll('`', '') ?? null)
   return (
     <span class={`button-box ${rest.class ?? ''}`}>
       <button

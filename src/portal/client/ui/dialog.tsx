@@ -1,6 +1,8 @@
 import type { ComponentChildren, JSX } from 'preact'
 import { useEffect, useId, useRef } from 'preact/hooks'
+import { openDialogs } from './dialogs.ts'
 import { Icon } from './icon.tsx'
+import { Notices } from './notices.tsx'
 
 /** A modal dialog; the browser's own, so that focus, Escape and the rest of the page behave. */
 export function Dialog({
@@ -19,7 +21,9 @@ export function Dialog({
   useEffect(() => {
     const before = document.activeElement
     dialog.current?.showModal()
+    openDialogs.set([...openDialogs.get(), id])
     return () => {
+      openDialogs.set(openDialogs.get().filter(each => each !== id))
       if (before instanceof HTMLElement) before.focus()
     }
   }, [])
@@ -51,6 +55,7 @@ export function Dialog({
         </header>
         {children}
       </div>
+      <Notices within={id} />
     </dialog>
   )
 }

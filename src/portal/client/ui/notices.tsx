@@ -1,14 +1,16 @@
 import type { JSX } from 'preact'
 import { dismiss, notices } from '../core/notices.ts'
 import { useStore } from '../core/store.ts'
-import { Icon } from '../ui/icon.tsx'
+import { openDialogs } from './dialogs.ts'
+import { Icon } from './icon.tsx'
 
 const ICONS = { good: 'check', bad: 'cross', plain: 'dash' } as const
 const TONES = { good: 'good', bad: 'bad', plain: 'quiet' } as const
 
-/** Outcomes: shown in a corner and read out. */
-export function Notices(): JSX.Element {
+/** Outcomes: shown in a corner and read out. `within`: the dialog this is in, if any. */
+export function Notices({ within }: { within: string | null }): JSX.Element | null {
   const shown = useStore(notices)
+  if ((useStore(openDialogs).at(-1) ?? null) !== within) return null
   return (
     <div class="notices" aria-live="polite" role="log" aria-label="outcomes">
       {shown.map(({ id, kind, text, href }) => (
