@@ -5,7 +5,8 @@ import type { Page } from 'playwright-core'
 import { startSystem, smallPackage } from '../system/support/system.ts'
 import { startSteadyLoad } from '../system/support/steady-load.ts'
 import { until } from '../support/until.ts'
-import { launchBrowser } from './support/browser.ts'
+import { launchBrowser, openPage } from './support/browser.ts'
+import { dropFile } from './support/probe.ts'
 
 // Writes pictures of the portal, in both themes and at both widths, into a folder for a person to look at:
 // node dist/test/browser/screenshots.js [FOLDER]. The system behind it is a real one under load.
@@ -58,9 +59,8 @@ async function run(): Promise<void> {
   const pages: { name: string; page: Page }[] = []
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const width of [1280, 390]) {
-      const context = await browser.newContext({ viewport: { width, height: width === 390 ? 844 : 900 }, colorScheme })
-      const page = await context.newPage()
-      await page.goto(`${system.admin}/#/services/guestbook`)
+      const viewport = { width, height: width === 390 ? 844 : 900 }
+      const { page } = await openPage(browser, `${system.admin}/#/services/guestbook`, { viewport, colorScheme })
       pages.push({ name: `${width}-${colorScheme}`, page })
     }
   }
@@ -86,8 +86,25 @@ async function run(): Promise<void> {
   await sleep(6000)
   for (const { page } of pages.slice(1)) await page.keyboard.press('Escape')
   await shoot('swapped')
+  const next = make('2.0.0')
+  const broken = make('2.0.1')
+  writeFileSync(
+    join(broken, 'service.yaml'),
+    'name: guestbook\nversion: 2.0.1\nroles:\n  web:\n    command: 7\n    instances: many\n',
+  )
+  for (const [what, archive, shown] of [
+    ['plan', pack(next), '.moves'],
+    ['faults', pack(broken), '.faults'],
+  ] as const) {
+    for (const { page } of pages) {
+      await dropFile(page, '[data-slot="production"]', 'guestbook.tar.gz', archive)
+      await page.locator(shown).waitFor()
+    }
+    await shoot(what, false)
+    for (const { page } of pages) await page.keyboard.press('Escape')
+  }
   await system.client.upgrade('guestbook', 'production', {
-    package: await upload(make('2.0.0')),
+    package: (await system.client.uploadPackage(pack(next), 'gzip')).digest,
     policy: { healthCheckStableDuration: '5s' },
   })
   await until(
@@ -132,11 +149,10 @@ async function run(): Promise<void> {
     await sleep(300)
     await shoot(page, false)
   }
+}
 
-  async function upload(path: string): Promise<string> {
-    const archive = execFileSync('tar', ['-C', path, '-cz', '.'])
-    return (await system.client.uploadPackage(archive, 'gzip')).digest
-  }
+function pack(folder: string): Buffer {
+  return execFileSync('tar', ['-C', folder, '-cz', '.'])
 }
 
 /** Charts need time to have something to show; nothing is checked here. */
