@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { VipswapError } from '../core/errors.ts'
 import { readTokens } from '../core/token-file.ts'
+import { isPortalPath } from './routes/portal.ts'
 
 export interface AccessOptions {
   /** The address listened on. */
@@ -63,7 +64,7 @@ export function createGuard(options: AccessOptions): (request: IncomingMessage) 
     const path = (request.url ?? '').replace(/\?.*$/s, '')
     const upgrade = request.headers.upgrade !== undefined
     if (upgrade || path.includes('/proxy') || !READING.has(request.method ?? '')) checkOrigin(request, host)
-    if (tokens.length === 0 || (OPEN_PATHS.has(path) && READING.has(request.method ?? ''))) return LOCAL
+    if (tokens.length === 0 || (isOpen(path) && READING.has(request.method ?? ''))) return LOCAL
     const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
     if (given === undefined)
       throw new VipswapError('unauthorized', 'a token is needed: --token, or authorization: Bearer')
@@ -73,6 +74,10 @@ export function createGuard(options: AccessOptions): (request: IncomingMessage) 
     if (known === undefined) throw new VipswapError('unauthorized', 'the token is not the right one')
     return known.name
   }
+}
+
+function isOpen(path: string): boolean {
+  return OPEN_PATHS.has(path) || isPortalPath(path)
 }
 
 function checkOrigin(request: IncomingMessage, host: string): void {

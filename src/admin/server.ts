@@ -21,6 +21,7 @@ import { packageRoutes } from './routes/packages.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { healthRoutes } from './routes/health.ts'
 import { slotRoutes } from './routes/slots.ts'
+import { trafficRoutes } from './routes/traffic.ts'
 import { systemRoutes } from './routes/system.ts'
 import { requestIdOf } from './request-id.ts'
 import { compileValidator } from './validation.ts'
@@ -148,6 +149,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   operationRoutes(app, context)
   eventRoutes(app, context)
   nodeRoutes(app, context)
+  trafficRoutes(app, context)
   instanceRoutes(app, context)
   void app.register(async inner => packageRoutes(inner, context))
   void app.register(async inner => proxy.register(inner))

@@ -13,6 +13,7 @@ import { packageVerbs } from './commands/packages.ts'
 import { planVerbs } from './commands/plan.ts'
 import { processVerbs, runProcess } from './commands/processes.ts'
 import { swapVerb } from './commands/swap.ts'
+import { trafficVerb } from './commands/traffic.ts'
 import { upVerb } from './commands/up.ts'
 import { upgradeVerbs } from './commands/upgrade.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
@@ -66,6 +67,7 @@ function createProgram(context: VerbContext): Command {
   lookVerbs(program, context)
   healthVerbs(program, context)
   historyVerbs(program, context)
+  trafficVerb(program, context)
   packageVerbs(program, context)
   return program
 }

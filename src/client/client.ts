@@ -22,6 +22,7 @@ import type { NodeView } from '../contracts/api/node.ts'
 import type { ReceiptView } from '../contracts/api/receipt.ts'
 import type { ServiceView } from '../contracts/api/service.ts'
 import type { PlanView } from '../contracts/api/plan.ts'
+import type { MarkBody, MarkView, TrafficSeries, TrafficView } from '../contracts/traffic.ts'
 import type { Slot } from '../model/common.ts'
 import type { OperationStatus } from '../model/states.ts'
 import { followOperation, type FollowOptions } from './follow.ts'
@@ -169,6 +170,14 @@ export function createClient(options: ClientOptions) {
       (await get<{ operations: readonly OperationView[] }>(`/v1/operations${query(filter)}`)).operations,
     operation,
     receipt: async (id: string) => get<ReceiptView>(`/v1/operations/${encode(id)}/receipt`),
+    /** What was counted since a mark, or since the counts begin. */
+    traffic: async (service: string, since?: string) => get<TrafficView>(`${trafficPath(service)}${query({ since })}`),
+    mark: async (service: string, body: MarkBody = {}) => send<MarkView>('POST', `${trafficPath(service)}/marks`, body),
+    marks: async (service: string) =>
+      (await get<{ marks: readonly MarkView[] }>(`${trafficPath(service)}/marks`)).marks,
+    /** The last seconds, one point each; of those only the ones after number `after`. */
+    trafficSeries: async (service: string, window: { seconds?: number; after?: number } = {}) =>
+      get<TrafficSeries>(`${trafficPath(service)}/series${query(window)}`),
     /** Waits for the end of an operation; see `followOperation`. */
     follow: async (id: string, how: FollowOptions = {}) =>
       followOperation(id, async (waitSeconds, signal) => operation(id, { waitSeconds, signal }), how),
@@ -214,6 +223,10 @@ function slotPath(service: string, slot: Slot): string {
 
 function instancePath(service: string, slot: Slot, instance: string): string {
   return `${slotPath(service, slot)}/instances/${encode(instance)}`
+}
+
+function trafficPath(service: string): string {
+  return `/v1/services/${encode(service)}/traffic`
 }
 
 function query(values: Readonly<Record<string, string | number | undefined>>): string {

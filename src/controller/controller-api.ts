@@ -7,6 +7,7 @@ import type { NodeView } from '../contracts/api/node.ts'
 import type { ReceiptView } from '../contracts/api/receipt.ts'
 import type { ServiceView } from '../contracts/api/service.ts'
 import type { PlanView } from '../contracts/api/plan.ts'
+import type { MarkView, TrafficSeries, TrafficView } from '../contracts/traffic.ts'
 import type { Command } from '../contracts/command.ts'
 import type { Reader } from './reader.ts'
 import type { HealthReported } from '../fabric/input.ts'
@@ -73,6 +74,14 @@ export interface ControllerApi extends Reader {
     instance: string,
     endpoint?: string,
   ): { readonly host: string; readonly port: number } | null
+
+  /** What was counted since a mark (its name or label), or, null, since the counts begin; leaves a mark to go on from. */
+  traffic(service: string, since: string | null): Promise<TrafficView>
+  /** Names this moment, durably. At most 50 are kept for each service. */
+  mark(service: string, label: string | null): Promise<MarkView>
+  marks(service: string): readonly MarkView[]
+  /** The last `seconds` one-second points, of those only the ones after number `after`. */
+  trafficSeries(service: string, seconds: number, after: number): TrafficSeries
 
   /** Prometheus text. */
   metrics(): Promise<string>

@@ -17,6 +17,7 @@ import { readerOf, type Reader } from './reader.ts'
 import type { Reconciler } from './reconciler.ts'
 import { releasesInUse } from '../fabric/releases.ts'
 import { textQueue } from './text-queue.ts'
+import type { Traffic } from './traffic/traffic.ts'
 import { viewHealth } from './views/health-view.ts'
 import { viewOperation, viewReceipt } from './views/operation-view.ts'
 import { viewEvent, viewNode, viewService } from './views/service-view.ts'
@@ -26,12 +27,13 @@ interface Parts {
   peers: Peers
   packages: PackageStore
   clock: Clock
+  traffic: Traffic
   /** Releases kept besides those in use. */
   keepPackages: number
 }
 
 /** The controller's verbs, over the reconciler and what is connected to it. */
-export function createController({ reconciler, peers, packages, clock, keepPackages }: Parts): ControllerApi {
+export function createController({ reconciler, peers, packages, clock, traffic, keepPackages }: Parts): ControllerApi {
   const metrics = createControllerMetrics({
     state: () => reconciler.state,
     planes: () => peers.readings,
@@ -111,6 +113,10 @@ export function createController({ reconciler, peers, packages, clock, keepPacka
       const port = ports[endpoint ?? first ?? '']
       return port === undefined ? null : { host, port }
     },
+    traffic: async (service, since) => traffic.view(service, since),
+    mark: async (service, label) => traffic.mark(service, label),
+    marks: service => traffic.marks(service),
+    trafficSeries: (service, seconds, after) => traffic.series(service, seconds, after),
     metrics: () => metrics.metrics(),
     gc: async () => {
       const { deployments, roles } = now()

@@ -14,6 +14,8 @@ const TABLES = {
   proxies: 'proxy',
   requests: 'request',
   health: 'health',
+  marks: 'mark',
+  aftermaths: 'aftermath',
 } as const satisfies Partial<Record<keyof FabricState, string>>
 
 type TableName = keyof typeof TABLES

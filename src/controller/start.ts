@@ -14,6 +14,7 @@ import { startLinkServer } from './links/link-server.ts'
 import { Peers } from './links/peers.ts'
 import { Reconciler } from './reconciler.ts'
 import { startRetention } from './retention.ts'
+import { startTraffic } from './traffic/traffic.ts'
 
 export interface ControllerOptions {
   /** Where the journal and the packages are kept. */
@@ -61,7 +62,8 @@ export async function startController(options: ControllerOptions): Promise<Runni
     const links = await startLinkServer(join(runDirectory, 'controller.sock'), handlers, log)
     const { term, n } = reconciler.state.fabric.revision
     log.info({ term, revision: n, services: Object.keys(reconciler.state.services) }, 'controller started')
-    const api = createController({ reconciler, peers, packages, clock, keepPackages: keep })
+    const traffic = startTraffic(reconciler, clock)
+    const api = createController({ reconciler, peers, packages, clock, traffic, keepPackages: keep })
     const stopRetention = startRetention(reconciler, () => api.gc(), log)
     return {
       api,
@@ -69,6 +71,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
       isAlone: () => peers.connected.proxies === 0 && peers.connected.agents === 0,
       close: async () => {
         stopRetention()
+        traffic.close()
         await links.close()
         reconciler.close()
         await store.close()

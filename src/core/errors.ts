@@ -22,6 +22,7 @@ export const ERRORS = {
   operation_not_found: { status: 404 },
   package_not_found: { status: 404 },
   node_not_found: { status: 404 },
+  mark_not_found: { status: 404 },
   not_found: { status: 404 },
   // Something in the way now.
   slot_occupied: { status: 409 },

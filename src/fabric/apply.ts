@@ -4,6 +4,7 @@ import type { Moment } from '../core/clock.ts'
 import type { Certificate } from '../model/certificate.ts'
 import { allAcknowledged } from './acknowledgements.ts'
 import { rebase } from './anchor.ts'
+import { advanceAfter } from './around.ts'
 import { acceptReport, pruneReports } from './health/report.ts'
 import { pruneCertificates } from './certificates.ts'
 import {
@@ -23,6 +24,7 @@ import { acceptForce, acceptInstanceDrain, acceptNodeDrain, advanceNodeDrain } f
 import { Draft } from './draft.ts'
 import type { Input } from './input.ts'
 import { advanceRole } from './instances.ts'
+import { setMark } from './marks.ts'
 import { advanceNodes, silenceAll } from './nodes.ts'
 import * as observe from './observe.ts'
 import { endOperation } from './operations.ts'
@@ -203,6 +205,9 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-re
     case 'agent-reached':
       observe.agentReached(draft, input.node, input.revision)
       break
+    case 'traffic-marked':
+      setMark(draft, input)
+      break
     case 'tick':
       break
     default:
@@ -224,6 +229,7 @@ function advance(draft: Draft): void {
     else if (operation.kind === 'drain') advanceNodeDrain(draft, operation)
     else advanceChange(draft, operation)
   }
+  advanceAfter(draft)
   adoptFaces(draft)
   pruneCertificates(draft)
   pruneReports(draft)

@@ -2,11 +2,13 @@ import type { Moment } from '../core/clock.ts'
 import type { Revision } from '../contracts/revision.ts'
 import { own } from '../core/own.ts'
 import type {
+  AftermathRecord,
   DeploymentRecord,
   FabricEvent,
   FabricRecord,
   FabricState,
   HealthRecord,
+  MarkRecord,
   NodeRecord,
   Observed,
   OperationRecord,
@@ -95,6 +97,8 @@ export class Draft {
   readonly proxies: TableDraft<ProxyRecord>
   readonly requests: TableDraft<RequestRecord>
   readonly health: TableDraft<HealthRecord>
+  readonly marks: TableDraft<MarkRecord>
+  readonly aftermaths: TableDraft<AftermathRecord>
   readonly fabric: FabricRecord
   readonly events: FabricEvent[] = []
   observed: Observed
@@ -114,6 +118,8 @@ export class Draft {
     this.proxies = new TableDraft(base.proxies)
     this.requests = new TableDraft(base.requests)
     this.health = new TableDraft(base.health)
+    this.marks = new TableDraft(base.marks)
+    this.aftermaths = new TableDraft(base.aftermaths)
     this.observed = base.observed
   }
 
@@ -151,6 +157,8 @@ export class Draft {
       proxies: this.proxies.finish(),
       requests: this.requests.finish(),
       health: this.health.finish(),
+      marks: this.marks.finish(),
+      aftermaths: this.aftermaths.finish(),
     }
     const changed =
       !same(this.fabric, base.fabric) ||

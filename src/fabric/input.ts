@@ -56,6 +56,14 @@ export type Input =
   | { readonly kind: 'proxy-reached'; readonly incarnation: string; readonly revision: Revision }
   | { readonly kind: 'agent-reached'; readonly node: string; readonly revision: Revision }
   | HealthReported
+  /** Someone wants to count a service's traffic from now on. `read`: a reading ends here, and the next may begin. */
+  | {
+      readonly kind: 'traffic-marked'
+      readonly id: string
+      readonly service: string
+      readonly label: string | null
+      readonly read: boolean
+    }
   | { readonly kind: 'tick' }
 
 /** Someone outside says how a deployment or an instance is. It may be refused, as a command. */

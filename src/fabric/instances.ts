@@ -12,6 +12,7 @@ import {
   placeReturning,
   upgradeDomainOf,
 } from './placement.ts'
+import { noteDrained } from './around.ts'
 import { hasChangedStorage, noteStorage, overfullOf } from './storage.ts'
 import {
   instanceKey,
@@ -77,6 +78,7 @@ function enter(draft: Draft, instance: ProcessRecord, stage: Stage): void {
   instance.stage = stage
   instance.since = draft.revision
   instance.anchor = startAnchor(draft.now)
+  instance.counted = undefined
 }
 
 /** What is to follow once an instance is down. */
@@ -321,7 +323,12 @@ function publishUpstream(draft: Draft, role: RoleRecord, instance: ProcessRecord
 
 function drained(draft: Draft, role: RoleRecord, instance: ProcessRecord, forced: boolean): boolean {
   if (!allAcknowledged(draft, instance.since, forced)) return false
-  if (inFlightSince(draft, targetKey(role.deployment, instance), instance.since, forced) === 0) return true
+  const inFlight = inFlightSince(draft, targetKey(role.deployment, instance), instance.since, forced)
+  if (inFlight !== null && instance.counted === undefined) {
+    instance.counted = true
+    noteDrained(draft, role.deployment, inFlight)
+  }
+  if (inFlight === 0) return true
   const { drainTimeoutMs } = specOf(role, instance.spec).definition
   return elapsedMs(instance.anchor, draft.now) >= drainTimeoutMs + DRAIN_GRACE_MS
 }

@@ -1,6 +1,7 @@
 import type { ListenerStatus, ProxyStatus } from '../contracts/link.ts'
 import { hasReached, type Revision } from '../contracts/revision.ts'
 import { startAnchor } from './anchor.ts'
+import { keepEarlier } from './around.ts'
 import type { Draft } from './draft.ts'
 import type { Input } from './input.ts'
 import { adoptDomains } from './placement.ts'
@@ -80,6 +81,7 @@ export function proxyAcknowledged(
 }
 
 export function proxyStatus(draft: Draft, incarnation: string, status: ProxyStatus): void {
+  keepEarlier(draft)
   setProxy(draft, incarnation, { status })
   completeBaselines(draft, incarnation)
 }

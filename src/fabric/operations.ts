@@ -2,6 +2,7 @@ import type { OperationKind } from '../contracts/api/operation.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Slot } from '../model/common.ts'
 import type { OperationStatus } from '../model/states.ts'
+import { durationsBefore, watchAfter } from './around.ts'
 import type { Draft } from './draft.ts'
 import { baselineOf, closeReceipt } from './receipts.ts'
 import type { OperationRecord } from './state.ts'
@@ -38,6 +39,7 @@ export function beginOperation(draft: Draft, { message, ...beginning }: Beginnin
     baseline: baselineOf(draft, beginning.service),
     receipt: null,
     remarks: [],
+    before: durationsBefore(draft, beginning.service),
   })
   draft.event('operation-started', message, {
     service: operation.service,
@@ -62,6 +64,7 @@ export function endOperation(
   operation.step = 'ended'
   operation.previousListeners = null
   closeReceipt(draft, operation)
+  watchAfter(draft, operation)
   draft.event(
     'operation-ended',
     error === null ? `${operation.kind} ${status}` : `${operation.kind} ${status}: ${error.message}`,

@@ -6,6 +6,7 @@ import type { Slot } from '../model/common.ts'
 import type { EndpointDefinition } from '../model/definition.ts'
 import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'
+import { afterDueInMs } from './around.ts'
 import { speechOf } from './detect-changes.ts'
 import { dueInMs, specOf } from './instances.ts'
 import { nodeDueInMs } from './nodes.ts'
@@ -340,6 +341,7 @@ export function projectWakeIn(state: FabricState, now: Moment): number | null {
   for (const deployment of Object.values(state.deployments)) {
     consider(upgradeDueInMs(deployment, now))
   }
+  for (const aftermath of Object.values(state.aftermaths)) consider(afterDueInMs(aftermath, now))
   for (const record of Object.values(state.health)) consider(reportDueInMs(record, now))
   return due
 }

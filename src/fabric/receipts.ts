@@ -18,11 +18,15 @@ export function waivedWords({ waived = [] }: Readonly<OperationRecord>): string 
   return waived.length === 0 ? 'the capacity floor' : waived.join(', ')
 }
 
-type Counts = Record<string, LedgerRow[] | null>
+/** By proxy incarnation; null: it has told none yet. */
+export type Counts = Record<string, readonly LedgerRow[] | null>
 
 /** The newest ledger rows of one service per proxy incarnation; null for one that has not told any yet. */
-export function baselineOf(draft: { proxies: { keys(): string[] }; observed: Observed }, service: string): Counts {
-  const counts: Counts = {}
+export function baselineOf(
+  draft: { proxies: { keys(): string[] }; observed: Observed },
+  service: string,
+): Record<string, LedgerRow[] | null> {
+  const counts: Record<string, LedgerRow[] | null> = {}
   for (const incarnation of draft.proxies.keys()) {
     const ledger = draft.observed.proxies[incarnation]?.status?.ledger
     counts[incarnation] = ledger === undefined ? null : ledger.rows.filter(row => row.vip.startsWith(`${service}/`))
@@ -85,7 +89,7 @@ export function receiptSoFar(
  * Sums over incarnations of end − start, a row per VIP, deployment and version; rows without traffic are left out.
  * Requests still open are told once a VIP: one that was held arrives in another row than it ends in.
  */
-function trafficBetween(start: Readonly<Counts>, end: Readonly<Counts>): (LedgerRow & { open: number })[] {
+export function trafficBetween(start: Readonly<Counts>, end: Readonly<Counts>): (LedgerRow & { open: number })[] {
   const parts: LedgerRow[][] = []
   const open = new Map<string, number>()
   for (const [incarnation, rows] of Object.entries(end)) {

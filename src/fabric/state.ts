@@ -1,6 +1,7 @@
 import type { InstanceObservation } from '../contracts/assignment.ts'
 import type { OperationKind } from '../contracts/api/operation.ts'
 import type { LedgerRow } from '../contracts/ledger.ts'
+import type { Durations } from '../model/ledger-row.ts'
 import type { ListenerStatus, NodeFacts, ProxyStatus } from '../contracts/link.ts'
 import type { Revision } from '../contracts/revision.ts'
 import type { DataPlaneLimits, ListenerOptions, ListenerTls } from '../contracts/routing.ts'
@@ -35,6 +36,10 @@ export interface FabricState {
   readonly requests: Table<RequestRecord>
   /** Reports from outside, by what they are about: `deployment` or `deployment/instance`. */
   readonly health: Table<HealthRecord>
+  /** Moments to count traffic from, by name. */
+  readonly marks: Table<MarkRecord>
+  /** What came after an operation, by its id. */
+  readonly aftermaths: Table<AftermathRecord>
   readonly observed: Observed
 }
 
@@ -187,6 +192,8 @@ export interface ProcessRecord {
   drained?: true | undefined
   /** Local storages that were last seen above their size. */
   overfull?: readonly string[] | undefined
+  /** On its way down: what was in flight on it is in its operation's receipt. */
+  counted?: true | undefined
 }
 
 /** What the routing table says of an instance: journaled, so that a restart changes nothing by itself. */
@@ -232,7 +239,7 @@ export interface UpgradeRecord {
   /** The operation that a finished domain ends: a walk in the manual modes. */
   walk: string | null
   clocks: UpgradeClocks
-  walked: { domain: number; startedAt: number; endedAt: number | null; instances: number }[]
+  walked: WalkedDomain[]
   /** Domains whose health check passed. */
   verified: number[]
   /** Why it failed, or was turned around. */
@@ -241,6 +248,16 @@ export interface UpgradeRecord {
   stuck: string[]
   /** What was in Error when it began, where the policy asks for that: keys of evaluations. */
   baseline: string[]
+}
+
+/** One domain of a walk; moments of the wall clock. */
+export interface WalkedDomain {
+  domain: number
+  startedAt: number
+  /** All of it was there: from then on its health was looked at. */
+  arrivedAt?: number | undefined
+  endedAt: number | null
+  instances: number
 }
 
 export interface UpgradeClocks {
@@ -304,6 +321,10 @@ export interface OperationRecord {
   /** Ledger rows per proxy incarnation when it was accepted; null: it had told none yet. */
   baseline: Record<string, LedgerRow[] | null>
   receipt: ReceiptRecord | null
+  /** How long requests took in the seconds before it, by version. */
+  before?: Record<string, Durations> | undefined
+  /** Requests and tunnels on instances when it took them out of rotation; absent: it took none. */
+  drained?: number | undefined
   /** What its receipt says besides figures. */
   remarks: string[]
   /** Of kind drain, undrain: the node, where it is one. */
@@ -316,8 +337,18 @@ export interface ReceiptRecord {
   complete: boolean
   note: string | null
   traffic: (LedgerRow & { open: number })[]
-  domains: { domain: number; startedAt: number; endedAt: number | null; instances: number }[]
+  domains: WalkedDomain[]
   switchMs: number | null
+}
+
+/** The seconds after the end of an operation. */
+export interface AftermathRecord {
+  operation: string
+  service: string
+  /** Since its end, with the counts of that moment; null once they are over. */
+  watch: { since: Anchor; counts: Record<string, LedgerRow[] | null> } | null
+  /** How long requests took, by version; null until they are over, and for ever where nobody could look then. */
+  durations: Record<string, Durations> | null
 }
 
 export interface NodeRecord {
@@ -343,6 +374,18 @@ export interface RequestRecord {
   request: string
   operation: string
   at: number
+}
+
+/** The counts of a service at one moment. */
+export interface MarkRecord {
+  id: string
+  service: string
+  label: string | null
+  /** Left by a reading, for the next one to go on from. */
+  read: boolean
+  at: Moment
+  /** By proxy incarnation; null: it had told none yet. */
+  counts: Record<string, LedgerRow[] | null>
 }
 
 /** What others say of the health of one deployment or instance. */
@@ -371,6 +414,14 @@ export interface HealthReport {
 export interface Observed {
   readonly nodes: Readonly<Record<string, ObservedNode>>
   readonly proxies: Readonly<Record<string, ObservedProxy>>
+  /** What proxies had told in the last seconds, about one a second, oldest first. */
+  readonly earlier?: readonly Earlier[]
+}
+
+/** `mono` compares with moments of this controller's life only. */
+export interface Earlier {
+  readonly mono: number
+  readonly proxies: Observed['proxies']
 }
 
 export interface ObservedNode {
@@ -430,6 +481,8 @@ export function emptyState(id: string, settings: FabricSettings): FabricState {
     proxies: {},
     requests: {},
     health: {},
+    marks: {},
+    aftermaths: {},
     observed: NOTHING_OBSERVED,
   }
 }

@@ -1,4 +1,6 @@
 import { addBuckets, subtractBuckets, type SparseBuckets } from '../core/histogram.ts'
+import { own } from '../core/own.ts'
+import type { Slot } from './common.ts'
 
 /** Why a request that reached the proxy was not answered whole by an instance. */
 export const BROKEN_CAUSES = [
@@ -115,6 +117,12 @@ export function serviceOf(vip: string): string {
   return vip.slice(0, vip.indexOf('/'))
 }
 
+/** The slot, role and endpoint that a VIP's key names; an internal one has no slot. */
+export function placeOf(vip: string): { slot: Slot | null; role: string; endpoint: string } {
+  const [, first, role = '', endpoint = ''] = vip.split('/')
+  return { slot: first === 'production' || first === 'staging' ? first : null, role, endpoint }
+}
+
 /** Names a row among those of one proxy. */
 export function rowKey(row: Pick<LedgerRow, 'vip' | 'deployment' | 'version'>): string {
   return `${row.vip}\n${row.deployment}\n${row.version}`
@@ -196,6 +204,17 @@ function combineAnswers(a: AnswerCounts, b: AnswerCounts, sign: 1 | -1): AnswerC
 
 function combineClasses(a: StatusClasses, b: StatusClasses, sign: 1 | -1): StatusClasses {
   return [a[0] + sign * b[0], a[1] + sign * b[1], a[2] + sign * b[2], a[3] + sign * b[3], a[4] + sign * b[4]]
+}
+
+/** Durations of answered requests by version, of all rows that have one. */
+export function durationsByVersion(rows: Iterable<LedgerRow>): Record<string, Durations> {
+  const sums: Record<string, Durations> = {}
+  for (const { version, answers } of rows) {
+    if (version === '' || answers === undefined || answers.duration.buckets.length === 0) continue
+    const sum = own(sums, version)
+    sums[version] = sum === undefined ? answers.duration : combineDurations(sum, answers.duration, 1)
+  }
+  return sums
 }
 
 function combineDurations(a: Durations, b: Durations, sign: 1 | -1): Durations {

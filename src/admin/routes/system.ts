@@ -1,5 +1,6 @@
 import type { AdminApp, AdminContext } from '../context.ts'
 import { COLLECT, HEALTHZ, METRICS, READYZ } from '../calls/rest.ts'
+import { portalRoutes, wantsPage } from './portal.ts'
 
 const POINTER = `vipswap controller
 
@@ -14,7 +15,12 @@ The command line does the same: vipswap status, vipswap --help
 
 /** How the controller itself is. Asked often, so its log stays quiet about it. */
 export function systemRoutes(app: AdminApp, { api }: AdminContext): void {
-  app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(POINTER))
+  const sendPage = portalRoutes(app)
+  app.get('/', (request, reply) => {
+    reply.header('vary', 'accept')
+    if (sendPage !== null && wantsPage(request)) return sendPage(reply)
+    return reply.type('text/plain; charset=utf-8').send(POINTER)
+  })
   app.get('/healthz', { config: { call: HEALTHZ } }, () => ({ ok: true }))
   app.get('/readyz', { config: { call: READYZ } }, (_request, reply) => {
     const state = api.ready()

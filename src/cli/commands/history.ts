@@ -2,7 +2,8 @@ import type { Command } from 'commander'
 import type { EventView } from '../../contracts/api/event.ts'
 import { conclude, finish, watch as follow } from '../finish.ts'
 import { EXIT } from '../exit-codes.ts'
-import { operationLine, operationTable, receiptText } from '../print/operation.ts'
+import { operationLine, operationTable } from '../print/operation.ts'
+import { receiptText } from '../print/receipt.ts'
 import { act, count, type VerbContext } from '../verb.ts'
 
 /** `operations`, `force`, `receipt`, `events`, `logs`. */

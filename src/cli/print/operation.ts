@@ -1,5 +1,4 @@
 import type { OperationView } from '../../contracts/api/operation.ts'
-import type { ReceiptView } from '../../contracts/api/receipt.ts'
 import { formatDuration } from '../../core/duration.ts'
 import { table } from './table.ts'
 
@@ -35,30 +34,4 @@ export function operationTable(operations: readonly OperationView[]): string {
       each.error?.message ?? each.progress.message,
     ]),
   )
-}
-
-export function receiptText(receipt: ReceiptView): string {
-  const { totals } = receipt
-  const causes = Object.entries(totals.brokenBy).map(([cause, count]) => `${cause} ${count}`)
-  const lines = [
-    operationLine(receipt.operation),
-    `from      ${pairs(receipt.from)}`,
-    `to        ${pairs(receipt.to)}`,
-    `requests  ${totals.arrived} arrived, ${totals.answered} answered, ${totals.refused} refused, ${totals.clientGone} left, ${totals.open} open`,
-    `held      ${totals.held}, longest ${formatDuration(totals.heldMaxMs)}; replayed ${totals.replayed}`,
-    `broken    ${totals.broken}${causes.length === 0 ? '' : ` (${causes.join(', ')})`}`,
-  ]
-  if (receipt.switchMs !== null) lines.push(`switched  in ${receipt.switchMs.toFixed(1)} ms`)
-  for (const each of receipt.domains) {
-    lines.push(`domain ${each.domain}  ${each.instances} instances, ${each.startedAt} to ${each.endedAt ?? '-'}`)
-  }
-  for (const remark of receipt.remarks) lines.push(`remark    ${remark}`)
-  if (!receipt.complete) lines.push(`incomplete: ${receipt.note ?? 'no reason given'}`)
-  return lines.join('\n')
-}
-
-function pairs(values: Readonly<Record<string, string | null>>): string {
-  return Object.entries(values)
-    .map(([key, value]) => `${key}=${value ?? 'empty'}`)
-    .join(' ')
 }

@@ -1,9 +1,12 @@
 import { Type } from 'typebox'
 import { BrokenCounts, LedgerRowView } from './ledger.ts'
 import { OperationView } from './operation.ts'
+import { Latency } from '../traffic.ts'
 import { Count, Nullable, Text, Time, type View } from './shape.ts'
 
 const Named = Type.Record(Type.String(), Nullable(Type.String()))
+
+const ByVersion = Type.Record(Type.String(), Nullable(Latency))
 
 /** Kept with each ended operation. Times are ISO 8601, durations milliseconds. */
 export const ReceiptView = Type.Object(
@@ -34,7 +37,30 @@ export const ReceiptView = Type.Object(
       brokenBy: BrokenCounts,
     }),
     domains: Type.Array(
-      Type.Object({ domain: Count(), startedAt: Time(), endedAt: Nullable(Time()), instances: Count() }),
+      Type.Object({
+        domain: Count(),
+        startedAt: Time('Its instances begin to go down.'),
+        arrivedAt: Nullable(Time(), 'All of them are there: from now on their health is looked at.'),
+        endedAt: Nullable(Time(), 'The gate let the walk go on.'),
+        instances: Count(),
+      }),
+    ),
+    latency: Type.Object(
+      {
+        before: ByVersion,
+        during: ByVersion,
+        after: Nullable(ByVersion, 'null until 10 s after the end, and where nobody could look then.'),
+      },
+      {
+        description: 'Of answered requests by version: in the 10 s before it, while it ran, in the 10 s after its end.',
+      },
+    ),
+    drained: Nullable(
+      Type.Object({
+        connections: Count('Requests and tunnels that were on instances when it took them out of rotation.'),
+        tunnels: Count('Tunnels that ended while it ran.'),
+      }),
+      'null where no instance was taken out of rotation.',
     ),
     switchMs: Nullable(
       Type.Number(),

@@ -13,6 +13,7 @@ export const VipView = Type.Object(
     host: Text(),
     port: Nullable(Type.Integer(), 'null until the proxy has bound it.'),
     url: Nullable(Type.String(), 'For example http://127.0.0.1:8080.'),
+    hostName: Text('Of the slot: it stays when deployments move.'),
     error: Nullable(Type.String(), 'Why it could not be bound.'),
   },
   { title: 'VipView' },
@@ -25,6 +26,10 @@ export const ServiceView = Type.Object(
     slots: Type.Object({ production: Nullable(DeploymentView), staging: Nullable(DeploymentView) }),
     vips: Type.Array(VipView),
     operation: Nullable(OperationView, 'The one that runs.'),
+    prepared: Nullable(
+      Type.Object({ operation: Text() }),
+      'A swap in two phases that waits to be committed or cancelled.',
+    ),
   },
   { title: 'ServiceView' },
 )

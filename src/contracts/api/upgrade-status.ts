@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { FAILURE_REASONS, UPGRADE_MODES } from '../../model/states.ts'
+import { UpgradeClockView } from './upgrade-clock.ts'
 import { Count, Nullable, OneOf, Text, Time, type View } from './shape.ts'
 
 export const UpgradeStatusView = Type.Object(
@@ -21,6 +22,7 @@ export const UpgradeStatusView = Type.Object(
     operationId: Text(),
     waitingFor: Nullable(Type.String(), 'What the walk waits for, in words.'),
     verified: Type.Array(Count(), { description: 'Domains whose health check passed (monitored).' }),
+    clocks: Type.Array(UpgradeClockView, { description: 'Of the monitored mode, on the way forward.' }),
     failure: Type.Optional(
       Type.Object({ reason: OneOf(FAILURE_REASONS), message: Text(), at: Time(), domain: Nullable(Count()) }),
     ),

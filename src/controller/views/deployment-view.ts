@@ -21,6 +21,7 @@ import { domainsAt } from '../../fabric/upgrade/walk.ts'
 import type { Slot } from '../../model/common.ts'
 import type { UpgradePolicy } from '../../model/upgrade-policy.ts'
 import type { DeploymentStatus } from '../../model/states.ts'
+import { viewClocks } from './clocks-view.ts'
 import { viewInstance } from './instance-view.ts'
 
 /** The deployment in a slot as the admin API shows it. */
@@ -49,7 +50,7 @@ export function viewDeployment(
     ...(blocked === null ? {} : { rollbackBlockedBy: blocked.message }),
     ...(deployment.upgrade === null
       ? {}
-      : { upgradeStatus: viewUpgrade(state, deployment, deployment.upgrade, roles) }),
+      : { upgradeStatus: viewUpgrade(state, deployment, deployment.upgrade, roles, now) }),
     policy: deployment.policy,
     actions: actionsOf(state, deployment, slot, now),
     roles: roles.map(role => viewRole(state, deployment, role, now)),
@@ -116,6 +117,7 @@ function viewUpgrade(
   { policy }: DeploymentRecord,
   upgrade: UpgradeRecord,
   roles: readonly RoleRecord[],
+  now: Moment,
 ): UpgradeStatusView {
   const type = upgrade.mode === 'simultaneous' ? 'Simultaneous' : upgrade.mode.endsWith('manual') ? 'Manual' : 'Auto'
   const during = upgrade.phase === 'walking' || upgrade.phase === 'verifying' || upgrade.phase === 'halted'
@@ -148,6 +150,7 @@ function viewUpgrade(
     operationId: upgrade.operation,
     waitingFor,
     verified: upgrade.verified,
+    clocks: viewClocks(upgrade, policy, now),
     ...(upgrade.failure === null
       ? {}
       : { failure: { ...upgrade.failure, at: new Date(upgrade.failure.at).toISOString() } }),

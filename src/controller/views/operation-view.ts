@@ -8,7 +8,8 @@ import { rolesOf } from '../../fabric/project.ts'
 import { receiptSoFar } from '../../fabric/receipts.ts'
 import { leaves } from '../../fabric/upgrade/roles.ts'
 import { processesOf, type FabricState, type OperationRecord, type UpgradeRecord } from '../../fabric/state.ts'
-import { brokenOf } from '../../model/ledger-row.ts'
+import { latencyOf } from '../../model/latency.ts'
+import { brokenOf, durationsByVersion, type Durations, type LedgerRow } from '../../model/ledger-row.ts'
 
 /** An operation with its progress in words and percent. */
 export function viewOperation(state: FabricState, operation: OperationRecord): OperationView {
@@ -174,12 +175,32 @@ export function viewReceipt(state: FabricState, operation: OperationRecord): Rec
       broken: sum(brokenOf),
       brokenBy,
     },
-    domains: receipt.domains.map(({ domain, startedAt, endedAt, instances }) => ({
+    domains: receipt.domains.map(({ domain, startedAt, arrivedAt, endedAt, instances }) => ({
       domain,
       startedAt: iso(startedAt),
+      arrivedAt: arrivedAt === undefined ? null : iso(arrivedAt),
       endedAt: endedAt === null ? null : iso(endedAt),
       instances,
     })),
+    latency: latencyAround(operation, receipt.traffic, own(state.aftermaths, operation.id)?.durations ?? null),
+    drained:
+      operation.drained === undefined
+        ? null
+        : { connections: operation.drained, tunnels: sum(({ answers }) => answers?.statuses[0] ?? 0) },
     switchMs: receipt.switchMs,
+  }
+}
+
+function latencyAround(
+  { before }: OperationRecord,
+  traffic: readonly LedgerRow[],
+  after: Readonly<Record<string, Durations>> | null,
+): ReceiptView['latency'] {
+  const view = (durations: Readonly<Record<string, Durations>>) =>
+    Object.fromEntries(Object.entries(durations).map(([version, each]) => [version, latencyOf(each)]))
+  return {
+    before: view(before ?? {}),
+    during: view(durationsByVersion(traffic)),
+    after: after === null ? null : view(after),
   }
 }

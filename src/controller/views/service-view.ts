@@ -27,12 +27,13 @@ export function viewService(state: FabricState, service: ServiceRecord, now: Mom
   return {
     name: service.name,
     slots: { production: inSlot('production'), staging: inSlot('staging') },
-    vips: service.listeners.flatMap(listener => viewVip(state, listener)),
+    vips: service.listeners.flatMap(listener => viewVip(state, service, listener)),
     operation: running === undefined ? null : viewOperation(state, running),
+    prepared: service.prepared === null ? null : { operation: service.prepared.operation },
   }
 }
 
-function viewVip(state: FabricState, listener: ListenerRecord): VipView[] {
+function viewVip(state: FabricState, service: ServiceRecord, listener: ListenerRecord): VipView[] {
   if (listener.slot === null) return []
   const reports = Object.values(state.observed.proxies).flatMap(proxy =>
     proxy.listeners.filter(seen => seen.key === listener.key),
@@ -49,6 +50,7 @@ function viewVip(state: FabricState, listener: ListenerRecord): VipView[] {
       host: listener.host,
       port,
       url: port === null ? null : `${listener.protocol}://${host}:${port}`,
+      hostName: service.hostNames[listener.slot],
       error,
     },
   ]

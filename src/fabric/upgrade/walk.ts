@@ -239,8 +239,11 @@ function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
       return !takesStragglers(upgrade) || instance.nextSpec !== spec
     }),
   )
-  if (arrived) upgrade.phase = 'verifying'
-  return arrived
+  if (!arrived) return false
+  upgrade.phase = 'verifying'
+  for (const walked of upgrade.walked)
+    if (domains.includes(walked.domain) && walked.endedAt === null) walked.arrivedAt = draft.now.wall
+  return true
 }
 
 /**

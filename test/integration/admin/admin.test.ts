@@ -624,6 +624,23 @@ t.test('the road to one instance', async t => {
   })
 })
 
+t.test('traffic', async t => {
+  const { ask } = inProcess(t)
+  const path = '/v1/services/guestbook/traffic'
+  t.match(await ask('GET', path), { status: 200, json: { service: 'guestbook', mark: null, next: 'm-next' } })
+  t.match(await ask('POST', `${path}/marks`, { label: 'before' }), {
+    status: 201,
+    json: { mark: 'm-1', label: 'before' },
+  })
+  t.match(await ask('POST', `${path}/marks`), { status: 201, json: { mark: 'm-2', label: null } })
+  t.match(await ask('GET', `${path}?since=m-1`), { status: 200, json: { mark: 'm-1' } })
+  t.match(await ask('GET', `${path}?since=m-9`), { status: 404, json: { code: 'mark_not_found' } })
+  t.match((await ask('GET', `${path}/marks`)).json, { marks: [{ mark: 'm-1' }, { mark: 'm-2' }] })
+  t.match((await ask('GET', `${path}/series?seconds=2&after=2`)).json, { stepMs: 1000, points: [{ seq: 3 }] })
+  t.match(await ask('GET', `${path}/series?seconds=soon`), { status: 400, json: { code: 'invalid_request' } })
+  t.match(await ask('GET', '/v1/services/nope/traffic/series'), { status: 404, json: { code: 'service_not_found' } })
+})
+
 t.test('health and policies', async t => {
   const { api, ask } = inProcess(t)
   t.match(await ask('GET', `${SLOT}/health`), { status: 200, json: { state: 'Warning', roles: [{ name: 'web' }] } })

@@ -7,12 +7,15 @@ import type { OperationView } from '../../../src/contracts/api/operation.ts'
 import type { ReceiptView } from '../../../src/contracts/api/receipt.ts'
 import type { ServiceView } from '../../../src/contracts/api/service.ts'
 import type { PlanView } from '../../../src/contracts/api/plan.ts'
+import type { Latency, MarkView, TrafficTotals, TrafficView } from '../../../src/contracts/traffic.ts'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { ControllerApi, SubmitOptions } from '../../../src/controller/controller-api.ts'
 import { VipswapError } from '../../../src/core/errors.ts'
 import type { Certificate } from '../../../src/model/certificate.ts'
 import type { HealthReported } from '../../../src/fabric/input.ts'
 import type { Slot } from '../../../src/model/common.ts'
+import { bucketOf } from '../../../src/core/histogram.ts'
+import { emptyRow, NO_ANSWERS } from '../../../src/model/ledger-row.ts'
 import { DEFAULT_UPGRADE_POLICY } from '../../../src/model/upgrade-policy.ts'
 
 const AT = '2026-01-02T03:04:05.000Z'
@@ -40,6 +43,8 @@ export class FakeController implements ControllerApi {
   subscribers = 0
   /** The next submit is refused with this. */
   refusal: VipswapError | null = null
+  /** Packages are refused with this. */
+  packageRefusal: VipswapError | null = null
   /** Operations end at once, this way; null leaves them running. */
   ending: OperationView['status'] | null = null
   plans: PlanView = { outcome: 'changes', blockers: [], warnings: [], steps: ['exchange the slots'] }
@@ -47,6 +52,7 @@ export class FakeController implements ControllerApi {
   addresses = new Map<string, { host: string; port: number }>()
   logPieces: string[] = ['one\n', 'two\n']
   logError: VipswapError | null = null
+  readonly marked: MarkView[] = []
 
   readonly #services = new Map<string, ServiceView>()
   readonly #operations = new Map<string, OperationView>()
@@ -71,9 +77,11 @@ export class FakeController implements ControllerApi {
         host: '127.0.0.1',
         port: 8080 + index,
         url: `http://127.0.0.1:${8080 + index}`,
+        hostName: which === 'production' ? `${name}.localhost` : `staging.${name}.localhost`,
         error: null,
       })),
       operation: null,
+      prepared: null,
     })
   }
 
@@ -113,6 +121,11 @@ export class FakeController implements ControllerApi {
     return event
   }
 
+  /** A service as it was added. */
+  plain(name: string): ServiceView | null {
+    return this.#services.get(name) ?? null
+  }
+
   /** Changes an operation, and wakes who waits for it. */
   update(id: string, change: Partial<OperationView>): void {
     const operation = this.#operations.get(id)
@@ -123,7 +136,7 @@ export class FakeController implements ControllerApi {
   }
 
   services = (): readonly ServiceView[] => [...this.#services.values()]
-  service = (name: string): ServiceView | null => this.#services.get(name) ?? null
+  service = (name: string): ServiceView | null => this.plain(name)
   deployment = (service: string, slot: Slot): DeploymentView | null => this.service(service)?.slots[slot] ?? null
   health: ControllerApi['health'] = (service, slot) => (this.deployment(service, slot) === null ? null : HEALTH)
   reportHealth: ControllerApi['reportHealth'] = async report => {
@@ -153,6 +166,25 @@ export class FakeController implements ControllerApi {
     },
   ]
   ready: ControllerApi['ready'] = () => this.isReady
+  traffic: ControllerApi['traffic'] = async (service, since) => {
+    if (since !== null && !this.marked.some(({ mark }) => mark === since))
+      throw new VipswapError('mark_not_found', `no mark ${since}`)
+    return { ...TRAFFIC, service, mark: since }
+  }
+  mark: ControllerApi['mark'] = async (_service, label) => {
+    const mark = { mark: `m-${this.marked.length + 1}`, at: AT, label }
+    this.marked.push(mark)
+    return mark
+  }
+  marks: ControllerApi['marks'] = () => this.marked
+  trafficSeries: ControllerApi['trafficSeries'] = (service, seconds, after) => ({
+    service,
+    stepMs: 1000,
+    points: [1, 2, 3]
+      .map(seq => ({ at: AT, seq, rows: [] }))
+      .slice(-seconds)
+      .filter(({ seq }) => seq > after),
+  })
   metrics: ControllerApi['metrics'] = async () => 'vipswap_up 1\n'
   gc: ControllerApi['gc'] = async () => ({ removed: ['ab'.repeat(32)] })
 
@@ -168,20 +200,50 @@ export class FakeController implements ControllerApi {
       complete: true,
       note: null,
       remarks: [],
-      traffic: [],
+      traffic: [
+        { ...emptyRow('guestbook/production/web/http', 'd1', '1.0.0'), arrived: 6, answered: 6, held: 1, open: 0 },
+        {
+          ...emptyRow('guestbook/production/web/http', 'd2', '1.5.0'),
+          arrived: 4,
+          answered: 4,
+          answers: {
+            ...NO_ANSWERS,
+            statuses: [0, 4, 0, 0, 0],
+            duration: { sumUs: 4000, buckets: [bucketOf(1), 4] },
+          },
+          open: 0,
+        },
+      ],
       totals: { ...totals, broken: 0, brokenBy: {} },
-      domains: [],
+      latency: {
+        before: { '1.0.0': latency(2) },
+        during: { '1.0.0': latency(3), '1.5.0': latency(1) },
+        after: { '1.5.0': latency(1.5) },
+      },
+      drained: { connections: 7, tunnels: 2 },
+      domains: [
+        {
+          domain: 0,
+          startedAt: AT,
+          arrivedAt: '2026-01-02T03:04:06.500Z',
+          endedAt: '2026-01-02T03:04:16.500Z',
+          instances: 2,
+        },
+        { domain: 1, startedAt: '2026-01-02T03:04:16.500Z', arrivedAt: null, endedAt: null, instances: 1 },
+      ],
       switchMs: 4.2,
     }
   }
 
   async addPackage(stream: Readable, kind: 'gzip' | 'zip') {
+    const { packageRefusal } = this
     const hash = createHash('sha256')
     let bytes = 0
     for await (const chunk of stream) {
       hash.update(chunk as Buffer)
       bytes += (chunk as Buffer).length
     }
+    if (packageRefusal !== null) throw packageRefusal
     if (bytes === 3) throw new VipswapError('invalid_package', 'this is no package')
     const digest = hash.digest('hex')
     const created = !this.uploads.some(each => each.digest === digest)
@@ -286,6 +348,56 @@ export class FakeController implements ControllerApi {
 
   instanceAddress: ControllerApi['instanceAddress'] = (service, slot, instance, endpoint = 'http') =>
     this.addresses.get(`${service}/${slot}/${instance}/${endpoint}`) ?? null
+}
+
+const latency = (ms: number): Latency => ({
+  count: 10,
+  meanMs: ms,
+  p50Ms: ms,
+  p90Ms: 2 * ms,
+  p99Ms: 5 * ms,
+  p999Ms: 10 * ms,
+})
+const COUNTS: TrafficTotals = {
+  arrived: 100,
+  answered: 97,
+  refused: 0,
+  clientGone: 1,
+  held: 5,
+  heldMaxMs: 120,
+  replayed: 1,
+  open: 1,
+  broken: 1,
+  brokenBy: { timeout: 1 },
+  statuses: { '1xx': 0, '2xx': 97, '3xx': 0, '4xx': 0, '5xx': 0 },
+  own: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 1 },
+  bytesIn: 0,
+  bytesOut: 9700,
+  requestsPerSecond: 9.9,
+  duration: { count: 97, meanMs: 2, p50Ms: 1.5, p90Ms: 3, p99Ms: 12, p999Ms: 15 },
+  firstByte: null,
+}
+const TRAFFIC: TrafficView = {
+  service: 'guestbook',
+  since: AT,
+  until: AT,
+  seconds: 10,
+  mark: null,
+  next: 'm-next',
+  complete: true,
+  note: null,
+  rows: [
+    {
+      vip: 'guestbook/production/web/http',
+      slot: 'production',
+      role: 'web',
+      endpoint: 'http',
+      deployment: 'd1',
+      version: '1.0.0',
+      ...COUNTS,
+    },
+  ],
+  totals: COUNTS,
 }
 
 const HEALTH: HealthView = {

@@ -218,13 +218,37 @@ t.test('results go to standard output, all else to standard error', async t => {
     t.match((await run('nodes')).stdout, /node-0 +online/)
     t.match((await run('operations')).stdout, /op-1 +swap +guestbook/)
     t.match((await run('operations', 'op-1')).stdout, /^swap of guestbook succeeded/)
-    t.match((await run('receipt', 'op-1')).stdout, /requests {2}10 arrived, 10 answered[^]*switched {2}in 4\.2 ms/)
+    const receipt = (await run('receipt', 'op-1')).stdout
+    t.match(receipt, /production web\/http d2 +1\.5\.0 +4 +4 +0 +0 +0 +0 +0 +0 +1\.\d\d ms/)
+    t.match(receipt, /^1\.5\.0 +- +1\.00 ms \/ 5\.00 ms \/ 10 ms +1\.50 ms/m)
+    t.match(receipt, /^0 +2 +\S+Z +1s500ms +10s +11s500ms\n1 +1 +\S+Z +- +- +-$/m)
+    t.match(receipt, /requests {2}10 arrived, 10 answered[^]*switched {2}in 4\.2 ms/)
     t.match((await run('events', '--after', '1')).stdout, /^2026-\S+ +2 note: two\n$/)
     t.equal((await run('logs', 'web_IN_0')).stdout, 'one\ntwo\n')
     t.match((await run('gc')).stdout, /^abab/)
     t.match((await run('swap', '--no-wait')).stdout, /^op-\d+\n$/)
     t.equal((await run('swap', '--quiet')).stderr, '')
   })
+})
+
+t.test('traffic: a window, marks to begin one, and which there are', async t => {
+  const { run, api } = await fabric(t)
+  const whole = await run('traffic')
+  t.match(whole, {
+    code: 0,
+    stdout: /production web\/http d1 +1\.0\.0 +100 +97 +0 +1 +1 +1 +5 +1 +1 +9\.9 +1\.50 ms +12 ms/,
+  })
+  t.match(whole.stdout, /^total/m)
+  t.match(whole.stdout, /held at most 120ms\nbroken by timeout 1/)
+  t.match(whole.stderr, 'vipswap traffic --since m-next')
+  t.match(await run('traffic', '--mark', 'before the sale'), { code: 0, stdout: 'm-1\n' })
+  t.match(await run('traffic', '--mark'), { code: 0, stdout: 'm-2\n' })
+  t.match(api.marked, [{ label: 'before the sale' }, { label: null }])
+  t.match(await run('traffic', '--marks'), { code: 0, stdout: /m-1 .* before the sale\nm-2 / })
+  const json = await run('traffic', '--since', 'm-1', '--json')
+  t.match(JSON.parse(json.stdout), { schema: 'vipswap.traffic/1', mark: 'm-1', totals: { arrived: 100 } })
+  t.match(await run('traffic', '--since', 'm-9'), { code: 1, stderr: /mark_not_found/ })
+  t.match(await run('traffic', '--since', 'm-1', '--marks'), { code: 2, stderr: /one of --since/ })
 })
 
 t.test('which service is meant', async t => {

@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Test } from 'tap'
 import { freePorts, projectRoot } from '../../../bench/system/packages.ts'
 import { createClient, type Client } from '../../../src/client/client.ts'
 import type { Slot } from '../../../src/model/common.ts'
@@ -10,6 +9,11 @@ import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
 
 const MAIN = join(projectRoot(), 'dist', 'src', 'cli', 'main.js')
+
+/** A test, or what else ends things in order. */
+export interface Teardown {
+  teardown(run: () => unknown): void
+}
 
 export interface Outcome {
   readonly code: number | null
@@ -55,7 +59,7 @@ export async function runCli(args: readonly string[]): Promise<Outcome> {
 
 /** Starts `up` on a fresh data folder (or on `data`, to resume) and waits until it is ready. */
 export async function startSystem(
-  t: Test,
+  t: Teardown,
   options: { nodes?: number; data?: string; admin?: string; config?: string } = {},
 ): Promise<System> {
   const data = options.data ?? join(tempDir(t), 'd')
@@ -154,7 +158,7 @@ process.on('SIGTERM', () => {
 
 /** A small service's package in a fresh folder: answers its version. `port: 0` takes free ports. */
 export function smallPackage(
-  t: Test,
+  t: Teardown,
   options: { name?: string; version: string; instances?: number; port?: number; server?: string; extra?: string },
 ): string {
   const folder = join(tempDir(t), 'p')
@@ -178,7 +182,7 @@ ${extra}`,
 }
 
 /** A copy of an example on free ports; `edit` may change its definition. */
-export function examplePackage(t: Test, path: string, edit: (definition: string) => string = text => text): string {
+export function examplePackage(t: Teardown, path: string, edit: (definition: string) => string = text => text): string {
   const folder = join(tempDir(t), 'p')
   cpSync(join(projectRoot(), 'examples', path), folder, { recursive: true })
   const file = join(folder, 'service.yaml')

@@ -173,6 +173,8 @@ function receipt(switchMs: number, broken: number): ReceiptView {
     traffic: [],
     totals: { ...totals, broken, brokenBy: {} },
     domains: [],
+    latency: { before: {}, during: {}, after: null },
+    drained: null,
     switchMs,
   }
 }

@@ -33,6 +33,35 @@ t.test('a deployment shows its policy; an upgrade what is verified and why it fa
   })
 })
 
+t.test('a monitored upgrade shows its clocks, and which window its stopwatch is in', async t => {
+  const lab = deployed()
+  const clock = (name: string) => shown(lab).upgradeStatus?.clocks.find(each => each.name === name)
+  lab.accept(
+    upgradeTo('monitored', {
+      failureAction: 'manual',
+      healthCheckWaitDuration: '2s',
+      healthCheckStableDuration: '5s',
+      healthCheckRetryTimeout: '9s',
+      upgradeTimeout: '1h',
+    }),
+  )
+  lab.settle()
+  t.match(clock('domain'), { limitMs: null, running: true })
+  t.match(clock('upgrade'), { limitMs: 3_600_000, running: true })
+  lab.flow(1000)
+  t.match(clock('wait'), { limitMs: 2000, running: true })
+  lab.flow(3000)
+  t.match(clock('stable'), { limitMs: 5000, running: true })
+  const before = clock('stable')?.elapsedMs ?? 0
+  lab.flow(1000)
+  t.equal(clock('stable')?.elapsedMs, before + 1000)
+  report(lab, 'Error', { description: 'basket is empty' })
+  lab.flow(2000)
+  t.match(clock('retry'), { limitMs: 9000, running: true })
+  lab.flow(60_000)
+  t.strictSame(shown(lab).upgradeStatus?.clocks, [], 'it failed, and waits for an operator')
+})
+
 t.test('a stuck walk names its instances and their reasons', async t => {
   const lab = deployed()
   lab.seen = ({ index, spec }) =>

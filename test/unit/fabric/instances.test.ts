@@ -109,6 +109,8 @@ t.test('an instance whose agent asks its probe anew stays in the table for what 
 
 t.test('a drain past its deadline waits for a silent proxy without waking anybody', async t => {
   const lab = deployed()
+  // Its receipt is whole.
+  lab.flow(10_000)
   lab.accept(reboot)
   t.equal(projectWakeIn(lab.state, lab.now), 8000, 'the drain time-out and the grace')
   lab.pass(8000)

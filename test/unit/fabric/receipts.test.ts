@@ -1,5 +1,7 @@
 import t from 'tap'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
+import { bucketOf } from '../../../src/core/histogram.ts'
+import { NO_ANSWERS } from '../../../src/model/ledger-row.ts'
 import { makeRelease } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 
@@ -137,4 +139,79 @@ t.test('a receipt has the durations and statuses of its own time', async t => {
   lab.rows = [row({ arrived: 7, answered: 7, answers: answers(7) })]
   lab.settle()
   t.strictSame(lab.operation(operation).receipt?.traffic[0]?.answers, answers(2))
+})
+
+/** `count` requests answered in all, each within `ms`. */
+const served = (count: number, ms: number, version = '1.0.0'): LedgerRow =>
+  row({
+    version,
+    arrived: count,
+    answered: count,
+    answers: { ...NO_ANSWERS, duration: { sumUs: count * ms * 1000, buckets: [bucketOf(ms), count] } },
+  })
+
+t.test('a receipt compares durations before, during and after, by version', async t => {
+  const lab = deployed()
+  const tell = (rows: LedgerRow[]): void => {
+    const { revision } = lab.state.fabric
+    lab.rows = rows
+    lab.input({
+      kind: 'proxy-status',
+      incarnation: 'p1',
+      status: { revision, inFlight: {}, ledger: { incarnation: 'p1', rows } },
+    })
+  }
+  for (let second = 1; second <= 30; second++) {
+    lab.pass(1000)
+    tell([served(10 * second, 1)])
+  }
+  const operation = lab.accept(reboot)
+  t.strictSame(lab.operation(operation).before, { '1.0.0': { sumUs: 110_000, buckets: [bucketOf(1), 110] } })
+  lab.pass(1000)
+  lab.rows = [served(307, 1)]
+  lab.settle()
+  t.equal(lab.operation(operation).status, 'Succeeded')
+  t.match(lab.operation(operation).receipt?.traffic[0]?.answers?.duration.buckets, [bucketOf(1), 7])
+  t.equal(lab.state.aftermaths[operation]?.durations, null, 'its time is not over')
+  lab.pass(4000)
+  tell([served(310, 1), served(5, 1, '2.0.0')])
+  lab.restart()
+  lab.pass(6000)
+  t.equal(lab.state.aftermaths[operation]?.durations, null, 'after a restart the proxies are waited for')
+  tell([served(312, 1), served(6, 1, '2.0.0')])
+  t.match(lab.state.aftermaths[operation], { watch: null })
+  t.strictSame(lab.state.aftermaths[operation]?.durations, {
+    '1.0.0': { sumUs: 5000, buckets: [bucketOf(1), 5] },
+    '2.0.0': { sumUs: 6000, buckets: [bucketOf(1), 6] },
+  })
+})
+
+t.test('what nobody could look at in time is left out of a receipt', async t => {
+  for (const miss of ['silence', 'reboot'] as const) {
+    const lab = deployed()
+    const operation = lab.accept(reboot)
+    lab.settle()
+    if (miss === 'reboot') lab.boot = 'boot-2'
+    lab.restart()
+    if (miss === 'silence') lab.flow(16_000)
+    else lab.input({ kind: 'tick' })
+    t.match(lab.state.aftermaths[operation], { durations: null, watch: null }, miss)
+  }
+})
+
+t.test('a receipt tells what was in flight on the instances that its operation took out', async t => {
+  const lab = deployed()
+  const before = lab.accept({ kind: 'drain', service: 'shop', slot: 'production', instance: 'web_IN_1' })
+  lab.settle()
+  t.equal(lab.operation(before).drained, undefined, 'one that is kept aside finishes in its own time')
+  const key = lab.target('web_IN_0')?.key ?? ''
+  lab.inFlight = { [key]: 3 }
+  const operation = lab.accept(reboot)
+  lab.acknowledge()
+  t.equal(lab.operation(operation).drained, 3)
+  lab.inFlight = { [key]: 1 }
+  lab.acknowledge()
+  lab.inFlight = {}
+  lab.settle()
+  t.match(lab.operation(operation), { status: 'Succeeded', drained: 3 })
 })
