@@ -10,6 +10,7 @@ import { lifecycleVerbs } from './commands/lifecycle.ts'
 import { lookVerbs } from './commands/look.ts'
 import { nodeVerbs } from './commands/nodes.ts'
 import { packageVerbs } from './commands/packages.ts'
+import { pauseVerbs } from './commands/pause.ts'
 import { planVerbs } from './commands/plan.ts'
 import { processVerbs, runProcess } from './commands/processes.ts'
 import { swapVerb } from './commands/swap.ts'
@@ -63,6 +64,7 @@ function createProgram(context: VerbContext): Command {
   configureVerbs(program, context)
   lifecycleVerbs(program, context)
   nodeVerbs(program, context)
+  pauseVerbs(program, context)
   planVerbs(program, context)
   lookVerbs(program, context)
   healthVerbs(program, context)

@@ -10,6 +10,7 @@ import { afterDueInMs } from './around.ts'
 import { speechOf } from './detect-changes.ts'
 import { dueInMs, specOf } from './instances.ts'
 import { nodeDueInMs } from './nodes.ts'
+import { pauseDueInMs, projectPause } from './pause.ts'
 import { policyOf, weightOf } from './policy.ts'
 import { shareOfPorts } from './ports.ts'
 import {
@@ -38,7 +39,8 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
     for (const listener of service.listeners) {
       const slot = listener.slot ?? 'production'
       const deployment = deploymentIn(state, service.slots[slot])
-      listeners.push(routeListener(state, listener, service.name, deployment, [service.hostNames[slot]]))
+      const route = routeListener(state, listener, service.name, deployment, [service.hostNames[slot]])
+      listeners.push({ ...route, paused: projectPause(service, slot, now) })
     }
   }
   for (const deployment of Object.values(state.deployments)) {
@@ -329,6 +331,7 @@ export function projectWakeIn(state: FabricState, now: Moment): number | null {
   for (const deployment of Object.values(state.deployments)) {
     consider(upgradeDueInMs(deployment, now))
   }
+  for (const service of Object.values(state.services)) consider(pauseDueInMs(service, now))
   for (const aftermath of Object.values(state.aftermaths)) consider(afterDueInMs(aftermath, now))
   for (const record of Object.values(state.health)) consider(reportDueInMs(record, now))
   return due

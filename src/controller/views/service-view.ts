@@ -2,6 +2,7 @@ import type { EventView } from '../../contracts/api/event.ts'
 import type { NodeView } from '../../contracts/api/node.ts'
 import type { ServiceView, VipView } from '../../contracts/api/service.ts'
 import type { Moment } from '../../core/clock.ts'
+import { untilOf } from '../../fabric/pause.ts'
 import { faultDomainOf } from '../../fabric/placement.ts'
 import {
   processesOf,
@@ -27,18 +28,19 @@ export function viewService(state: FabricState, service: ServiceRecord, now: Mom
   return {
     name: service.name,
     slots: { production: inSlot('production'), staging: inSlot('staging') },
-    vips: service.listeners.flatMap(listener => viewVip(state, listener)),
+    vips: service.listeners.flatMap(listener => viewVip(state, service, listener)),
     operation: running === undefined ? null : viewOperation(state, running),
   }
 }
 
-function viewVip(state: FabricState, listener: ListenerRecord): VipView[] {
+function viewVip(state: FabricState, { paused }: ServiceRecord, listener: ListenerRecord): VipView[] {
   if (listener.slot === null) return []
   const reports = Object.values(state.observed.proxies).flatMap(proxy =>
     proxy.listeners.filter(seen => seen.key === listener.key),
   )
   const error = reports.find(report => report.error !== null)?.error ?? null
   const port = listener.bound
+  const pause = paused?.[listener.slot]
   const host = listener.host.includes(':') ? `[${listener.host}]` : listener.host
   return [
     {
@@ -50,6 +52,7 @@ function viewVip(state: FabricState, listener: ListenerRecord): VipView[] {
       port,
       url: port === null ? null : `${listener.protocol}://${host}:${port}`,
       error,
+      paused: pause === undefined ? null : { until: new Date(untilOf(pause)).toISOString() },
     },
   ]
 }

@@ -236,6 +236,8 @@ export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>
     }
     case 'drain':
     case 'undrain':
+    case 'pause':
+    case 'resume':
     case 'create':
     case 'configure':
     case 'swap':

@@ -76,6 +76,7 @@ export class FakeController implements ControllerApi {
         port: 8080 + index,
         url: `http://127.0.0.1:${8080 + index}`,
         error: null,
+        paused: null,
       })),
       operation: null,
     })
