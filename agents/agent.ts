@@ -11,6 +11,7 @@ import type { Logger } from '../src/core/logger.ts'
 import { AgentMetrics } from './agent-metrics.ts'
 import { endStrays, findInstances } from './adoption.ts'
 import { InstanceFolders } from './folders.ts'
+import { FrontedInstances } from './fronted.ts'
 import { Instance } from './instance.ts'
 import type { InstanceContext } from './launch.ts'
 import { rotateLog } from './logs.ts'
@@ -50,6 +51,7 @@ export class NodeAgent {
   readonly #packages: PackageCache
   readonly #ports: PortAllocator
   readonly #context: InstanceContext
+  readonly #fronted: FrontedInstances
   #assignment: Assignment | null = null
   #stopping = false
   #rotation: NodeJS.Timeout | undefined
@@ -66,6 +68,7 @@ export class NodeAgent {
       host,
       range: FIRST_RANGE,
     })
+    this.#fronted = new FrontedInstances(clock, onChange)
     const trash = join(directory, 'trash')
     const [packages, ports, metrics] = [this.#packages, this.#ports, this.#metrics]
     this.#context = { host, clock, log, packages, ports, trash, environment, metrics, onChange }
@@ -126,7 +129,7 @@ export class NodeAgent {
   }
 
   observed(): Extract<FromAgent, { type: 'observed' }> {
-    const instances: InstanceObservation[] = []
+    const instances: InstanceObservation[] = this.#fronted.observe()
     for (const instance of this.#instances.values()) {
       const observation = instance.observe()
       if (observation !== null) instances.push(observation)
@@ -158,6 +161,7 @@ export class NodeAgent {
   #adjust(assignment: Assignment): void {
     this.#assignment = assignment
     this.#ports.setRange(assignment.portRange)
+    this.#fronted.want(assignment.fronted ?? [])
     const wanted = new Map<string, AssignedInstance>()
     for (const assigned of assignment.instances) {
       if (SAFE_NAME.test(assigned.deployment) && SAFE_NAME.test(folderOf(assigned))) wanted.set(assigned.key, assigned)

@@ -13,9 +13,9 @@ import { RequestMemo } from '../http1/request-memo.ts'
 import type { AnswerOptions, Caller } from './caller.ts'
 import { FIRST_REQUEST_MS } from '../intake/doors.ts'
 import { AnswerWriter } from './answer-writer.ts'
+import { isIdempotent } from '../http1/idempotent.ts'
 import { Exchange } from './exchange.ts'
 import type { Plane } from './plane.ts'
-import { isIdempotent } from './replay.ts'
 
 /** Pipelined bytes kept while a request is being served; beyond that the client is not read. */
 const MAX_PIPELINED = 64 * 1024

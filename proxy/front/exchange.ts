@@ -17,6 +17,7 @@ import { Tunnel } from '../tunnel/tunnel.ts'
 import type { AnswerSink, UpstreamFailure } from '../upstream/answer-sink.ts'
 import { dialUpstream, takeIdle } from '../upstream/connect.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { isBalancerProbe } from './balancer-probe.ts'
 import type { Caller } from './caller.ts'
 import { clientAddress, clientIsSecure } from './client-origin.ts'
 import { EventAnswer } from './event-answer.ts'
@@ -103,6 +104,10 @@ export class Exchange extends Seeker implements AnswerSink {
   get wanted(): string {
     const cookie = this.route?.cookie ?? null
     return cookie === null ? '' : (this.#wanted ??= cookieValue(this.head.fields, cookie))
+  }
+
+  protected get isBalancerProbe(): boolean {
+    return isBalancerProbe(this.head, this.plane.snapshot.limits)
   }
 
   // InFlight

@@ -1,12 +1,6 @@
+import { isIdempotent } from '../http1/idempotent.ts'
 import type { UpstreamFailure } from '../upstream/answer-sink.ts'
 import type { RequestBody } from './request-body.ts'
-
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
-
-/** Asked twice it means the same as asked once (RFC 9110 section 9.2.2). */
-export function isIdempotent(method: string): boolean {
-  return IDEMPOTENT.has(method)
-}
 
 /**
  * A request of which something was sent may be sent again, before any byte of an answer: if the instance said that it did

@@ -1,4 +1,4 @@
-import type { AssignedInstance, Assignment, RunSpec } from '../contracts/assignment.ts'
+import type { AssignedInstance, Assignment, FrontedInstance, RunSpec } from '../contracts/assignment.ts'
 import type { Listener, Pool, RoutingTable, Target, TlsCertificate } from '../contracts/routing.ts'
 import type { Moment } from '../core/clock.ts'
 import { own } from '../core/own.ts'
@@ -8,8 +8,10 @@ import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'
 import { afterDueInMs } from './around.ts'
 import { speechOf } from './detect-changes.ts'
+import { frontedInstance, probingNode } from './fronted.ts'
 import { dueInMs, specOf } from './instances.ts'
 import { nodeDueInMs } from './nodes.ts'
+import { pauseDueInMs, projectPause } from './pause.ts'
 import { policyOf, weightOf } from './policy.ts'
 import { shareOfPorts } from './ports.ts'
 import {
@@ -38,7 +40,8 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
     for (const listener of service.listeners) {
       const slot = listener.slot ?? 'production'
       const deployment = deploymentIn(state, service.slots[slot])
-      listeners.push(routeListener(state, listener, service.name, deployment, [service.hostNames[slot]]))
+      const route = routeListener(state, listener, service.name, deployment, [service.hostNames[slot]])
+      listeners.push({ ...route, paused: projectPause(service, slot, now) })
     }
   }
   for (const deployment of Object.values(state.deployments)) {
@@ -228,6 +231,8 @@ function operationsByDeployment({ operations }: FabricState): Map<string, string
 /** What each node should run, whole; a node without instances gets an empty assignment. */
 export function projectAssignments(state: FabricState): Record<string, Assignment> {
   const byNode: Record<string, AssignedInstance[]> = {}
+  const fronted: FrontedInstance[] = []
+  const prober = probingNode(Object.values(state.nodes))
   const wanted: Record<string, Set<string>> = {}
   for (const name of Object.keys(state.nodes)) {
     byNode[name] = []
@@ -248,6 +253,8 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
     const operation = working.get(role.deployment)
     const variables = internalVariables(deployment)
     for (const instance of role.instances.flatMap(processesOf)) {
+      const asked = frontedInstance(role, instance, specOf(role, instance.spec))
+      if (asked !== null) fronted.push(asked)
       const instances = byNode[instance.node]
       if (instances === undefined) continue
       for (const id of [instance.spec, instance.nextSpec ?? instance.spec, role.target]) {
@@ -284,6 +291,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
       revision: state.fabric.revision,
       node: node.name,
       instances: byNode[node.name] ?? [],
+      fronted: node.name === prober ? fronted : [],
       packages: [...(wanted[node.name] ?? [])].toSorted(),
       portRange: shareOfPorts(state.fabric.settings.portRange, node.index),
     }
@@ -341,6 +349,7 @@ export function projectWakeIn(state: FabricState, now: Moment): number | null {
   for (const deployment of Object.values(state.deployments)) {
     consider(upgradeDueInMs(deployment, now))
   }
+  for (const service of Object.values(state.services)) consider(pauseDueInMs(service, now))
   for (const aftermath of Object.values(state.aftermaths)) consider(afterDueInMs(aftermath, now))
   for (const record of Object.values(state.health)) consider(reportDueInMs(record, now))
   return due
