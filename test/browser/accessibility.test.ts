@@ -13,7 +13,7 @@ t.test('every page', { skip: noBrowser }, async t => {
     await t.test(`has no serious fault for axe-core, ${colorScheme}`, async t => {
       const { api, url } = await startFabric(t)
       api.ending = 'Succeeded'
-      api.change()
+      api.disturb()
       const { operationId } = await api.submit({ kind: 'swap', service: 'large' }, {})
       const { page } = await openPage(browser, url, { colorScheme, reducedMotion: 'reduce' })
       await live(page)

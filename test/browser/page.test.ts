@@ -40,7 +40,7 @@ t.test('the page', { skip: noBrowser }, async t => {
     for (let i = 0; i < 10; i += 1) {
       await watchState(page)
       const emitted = Date.now()
-      const seq = api.change()
+      const seq = api.disturb()
       const seen = await until('the change is shown', async () => shownAt(page, seq))
       event.push(seen.event - emitted)
       state.push(seen.state - emitted)
@@ -56,7 +56,7 @@ t.test('the page', { skip: noBrowser }, async t => {
     const { page } = await openPage(browser, `${url}/#/services/large`)
     await live(page)
     t.equal(await page.locator('.tile').count(), 200)
-    const noise = setInterval(() => api.change(), 20)
+    const noise = setInterval(() => api.disturb(), 20)
     t.teardown(() => clearInterval(noise))
     const longest: number[] = []
     // The machine may be busy with others: a window without such a task shows that the page does not need one.

@@ -81,6 +81,9 @@ t.test(
         `${INSTANCE}/logs`,
         '/v1/operations',
         '/v1/nodes',
+        `${S}/traffic`,
+        `${S}/traffic/marks`,
+        `${S}/traffic/series?seconds=5`,
       ]) {
         t.equal((await api.call('GET', path)).status, 200, path)
       }
@@ -168,6 +171,9 @@ t.test(
       await api.done('POST', `${SLOT}/rollback`)
       await api.call('POST', `${SLOT}/walk`)
       await api.call('POST', `/v1/operations/${upgrade}/force`)
+      await api.done('POST', `${SLOT}/pause`, { timeout: '30s' })
+      await api.done('POST', `${SLOT}/resume`)
+      t.equal((await api.call('POST', `${S}/traffic/marks`, { body: { label: 'here' } })).status, 201)
       await api.done('POST', '/v1/nodes/node-1/drain')
       await api.done('POST', '/v1/nodes/node-1/undrain')
     })

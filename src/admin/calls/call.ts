@@ -8,6 +8,7 @@ export const TAGS = {
   deployments: 'What runs in a slot, and changing it',
   instances: 'One role instance',
   health: 'Health of a deployment, as judged and as reported',
+  traffic: 'What callers saw, and holding them back',
   operations: 'What was done and is being done',
   packages: 'Packages',
   nodes: 'Nodes',

@@ -1,3 +1,4 @@
+import type { Latency, TrafficTotals } from '../../contracts/traffic.ts'
 import type { DeploymentView } from '../../contracts/api/deployment.ts'
 import type { EventView } from '../../contracts/api/event.ts'
 import type { HealthView } from '../../contracts/api/health.ts'
@@ -83,10 +84,13 @@ export const SERVICE: ServiceView = {
       host: '127.0.0.1',
       port: 8080,
       url: 'http://127.0.0.1:8080',
+      hostName: 'guestbook.localhost',
       error: null,
+      paused: null,
     },
   ],
   operation: null,
+  prepared: null,
 }
 
 export const OPERATION: OperationView = {
@@ -98,6 +102,28 @@ export const OPERATION: OperationView = {
   startedAt: '2026-01-02T03:04:05.000Z',
   endedAt: '2026-01-02T03:04:05.012Z',
   progress: { step: 'ended', percent: 100, message: 'done' },
+}
+
+export const LATENCY: Latency = { count: 310, meanMs: 2.4, p50Ms: 2.1, p90Ms: 4.5, p99Ms: 8, p999Ms: 12 }
+
+export const TRAFFIC_COUNTS: TrafficTotals = {
+  arrived: 312,
+  answered: 310,
+  refused: 0,
+  clientGone: 0,
+  held: 4,
+  heldMaxMs: 3.1,
+  replayed: 0,
+  open: 2,
+  broken: 0,
+  brokenBy: {},
+  statuses: { '1xx': 0, '2xx': 309, '3xx': 0, '4xx': 1, '5xx': 0 },
+  own: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
+  bytesIn: 1200,
+  bytesOut: 40_300,
+  requestsPerSecond: 31,
+  duration: LATENCY,
+  firstByte: LATENCY,
 }
 
 export const RECEIPT: ReceiptView = {
@@ -121,6 +147,8 @@ export const RECEIPT: ReceiptView = {
     broken: 0,
     brokenBy: {},
   },
+  latency: { before: { '1.0.0': LATENCY }, during: { '1.0.0': LATENCY }, after: { '2.0.0': LATENCY } },
+  drained: null,
   domains: [],
   switchMs: 9.4,
 }

@@ -9,7 +9,7 @@ import { FakeController } from '../../integration/admin/fake-controller.ts'
 const ROLES = ['web', 'worker']
 const DOMAINS = 5
 
-/** A controller in memory whose one service, `large`, is in the middle of an upgrade and changes with each `change()`. */
+/** A controller in memory whose one service, `large`, is in the middle of an upgrade and changes with each `disturb()`. */
 export class LargeFabric extends FakeController {
   readonly #count: number
   #changes = 0
@@ -54,9 +54,9 @@ export class LargeFabric extends FakeController {
   }
 
   /** One instance of production changes its state, and an event says so. Answers the event's number. */
-  change(): number {
+  disturb(): number {
     this.#changes += 1
-    return this.emit(`web_IN_${this.#changes % this.#count} is not what it was`, 'large').seq
+    return this.note(`web_IN_${this.#changes % this.#count} is not what it was`, 'large').seq
   }
 
   #enlarge(plain: ServiceView, slot: Slot): DeploymentView | null {
