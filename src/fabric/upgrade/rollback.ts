@@ -15,6 +15,7 @@ import { describeWalk, waitsForWalk } from './gate.ts'
 import { rollbackBlock } from './may-roll-back.ts'
 import { changesEndpoints, leaves, revive } from './roles.ts'
 import { downBecauseOf } from './supersede.ts'
+import { writeDomains } from './walked.ts'
 
 /** Accepts the way back: what has not moved stays, what has moved returns, the domain in flight first. */
 export function acceptRollback(draft: Draft, command: RollbackCommand): string {
@@ -48,8 +49,10 @@ export function beginRollback(
   const upgrade = deployment.upgrade
   if (upgrade === null) refuse('rollback_not_allowed', 'no upgrade is in progress')
   if (upgrade.walk !== null) {
+    writeDomains(draft, upgrade.walk, upgrade)
     endOperation(draft, upgrade.walk, 'Cancelled', { code: 'superseded', message: 'a rollback took its place' })
   }
+  writeDomains(draft, upgrade.operation, upgrade)
   endOperation(draft, upgrade.operation, 'RolledBack', {
     code: reason === null || upgrade.failure === null ? 'cancelled' : codeOf(upgrade.failure.reason),
     message: reason === null ? 'rolled back on request' : `rolled back: ${reason}`,

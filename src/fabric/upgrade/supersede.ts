@@ -12,6 +12,7 @@ import {
 } from '../state.ts'
 import { own } from '../../core/own.ts'
 import { waitsForWalk } from './gate.ts'
+import { writeDomains } from './walked.ts'
 
 /** What a deployment was told to become last: the end of its walk, else what it is. */
 export function latestEnd({ upgrade, ...deployment }: Readonly<DeploymentRecord>): UpgradeEnd {
@@ -53,6 +54,7 @@ export function supersede(draft: Draft, { upgrade }: Readonly<DeploymentRecord>)
   if (upgrade === null) return []
   for (const operation of [upgrade.walk, upgrade.operation]) {
     if (operation === null) continue
+    writeDomains(draft, operation, upgrade)
     endOperation(draft, operation, 'Cancelled', { code: 'superseded', message: 'a later change took its place' })
   }
   return downBecauseOf(upgrade)

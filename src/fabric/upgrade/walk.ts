@@ -23,6 +23,7 @@ import {
   scaleFirst,
 } from './roles.ts'
 import { beginRollback } from './rollback.ts'
+import { writeDomains } from './walked.ts'
 import { isComposed, isStraggler, mustMove, sendTo, takesStragglers } from './supersede.ts'
 
 /** Moves a deployment's upgrade or rollback as far as what is known allows. */
@@ -349,13 +350,6 @@ function complete(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRe
     deployment: deployment.id,
     operation: upgrade.operation,
   })
-}
-
-function writeDomains(draft: Draft, operation: string, upgrade: UpgradeRecord): void {
-  const record = draft.operations.edit(operation)
-  if (record === undefined || record.status !== 'InProgress') return
-  const domains = record.kind === 'walk' ? upgrade.walked.slice(-1) : upgrade.walked
-  record.receipt = { complete: false, note: null, traffic: [], switchMs: null, domains: structuredClone(domains) }
 }
 
 /** The roles a walk touches, and where their instances are to arrive; added ones only on the way forward. */
