@@ -225,6 +225,8 @@ export interface UpgradeRecord {
   inFlight?: number[]
   /** It begins at its first domain although another may be down (Azure's way). */
   overlap?: boolean
+  /** What the walk whose place it took left to do first: addresses to fit, instances that had gone and come back. */
+  inherited?: { addresses: boolean; returned: string[] } | undefined
   /** The next domain waits for its roles' capacity floors; said once. */
   belowFloor?: true | undefined
   /** Since which revision the addresses that the end does not have are closed. */

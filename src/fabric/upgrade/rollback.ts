@@ -13,7 +13,7 @@ import { codeOf, failureOf } from './failure-reason.ts'
 import { scaleUnderWay, undoScale } from '../deployment/scale.ts'
 import { describeWalk, waitsForWalk } from './gate.ts'
 import { rollbackBlock } from './may-roll-back.ts'
-import { changesEndpoints, leaves, revive } from './roles.ts'
+import { changesEndpoints, leaves, returnedNote, revive } from './roles.ts'
 import { downBecauseOf } from './supersede.ts'
 import { writeDomains } from './walked.ts'
 
@@ -97,8 +97,7 @@ export function beginRollback(
     }
   }
   const revived = upgrade.direction === 'forward' ? revive(draft, deployment, upgrade) : []
-  if (revived.length > 0)
-    operation.remarks.push(`${revived.join(', ')} had gone and came back without what they had stored locally`)
+  if (revived.length > 0) operation.remarks.push(returnedNote(revived))
   deployment.upgrade = {
     ...upgrade,
     operation: operation.id,

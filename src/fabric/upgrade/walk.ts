@@ -113,7 +113,7 @@ function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRec
       ready &&= node?.packages.includes(digest) === true
     }
   }
-  if (changesEndpoints(draft, deployment.id, upgrade)) {
+  if (changesEndpoints(draft, deployment.id, upgrade) || upgrade.inherited?.addresses === true) {
     const since = draft.operations.get(upgrade.operation)?.since ?? draft.revision
     const binding = bindingOf(draft, deployment, since)
     if (binding.error !== null) {
@@ -150,13 +150,17 @@ function* packagesFor(
   }
 }
 
-/** Is some instance off the spec that a rollback leads to, or on its way off it? */
+/** Is anything there that is not at the end a rollback leads to, or on its way from it, or missing? */
 function mixed(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
-  return Object.entries(upgrade.roles).some(([name, { from }]) =>
-    (draft.roles.get(roleKey(deployment, name))?.instances ?? []).some(
-      instance => instance.stage !== 'planned' && mustMove(instance, from),
-    ),
-  )
+  const back: UpgradeRecord = { ...upgrade, direction: 'back' }
+  return draft.rolesOf(deployment).some(({ name, instances }) => {
+    const [from, count] = [own(upgrade.roles, name)?.from, own(upgrade.counts, name)]
+    if (instances.filter(({ next }) => next !== 'remove').length < (count?.from ?? 0)) return true
+    return instances.some(instance => {
+      if (instance.stage === 'planned') return false
+      return leaves(back, name, instance) || (from !== undefined && mustMove(instance, from))
+    })
+  })
 }
 
 /** Ends a walk before anything of it was begun: all is as it was, or goes back to what last ran as a whole. */
@@ -176,7 +180,7 @@ function abandon(
     const role = draft.roles.edit(roleKey(deployment.id, name))
     if (role !== undefined) role.target = from
   }
-  const fits = !changesEndpoints(draft, deployment.id, upgrade)
+  const fits = !changesEndpoints(draft, deployment.id, upgrade) && upgrade.inherited?.addresses !== true
   const back: UpgradeRecord = { ...upgrade, direction: 'back' }
   removeLeavers(draft, deployment.id, back)
   forgetRoles(draft, deployment, back)
@@ -258,11 +262,10 @@ function hasArrived({ direction }: UpgradeRecord, instance: Readonly<InstanceRec
 
 /**
  * A rollback that cannot start an old instance goes no further: what serves keeps serving. It stays half-way until a
- * fresh upgrade, or the rollback asked for again, takes it on. One that also brings back what was removed goes through:
- * no other walk could take it on.
+ * fresh upgrade, or the rollback asked for again, takes it on.
  */
 function halts(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
-  if (upgrade.direction === 'forward' || isComposed(upgrade)) return false
+  if (upgrade.direction === 'forward') return false
   const domains = domainsAt(upgrade)
   const failed = affected(draft, deployment.id, upgrade).flatMap(({ role }) =>
     role.instances.filter(
