@@ -387,6 +387,13 @@ export interface ReceiptView {
   readonly note: string | null
   /** What else is worth knowing of it: local data that was lost, data that the old version may not be able to read. */
   readonly remarks: readonly string[]
+  /** Of an upgrade that did not reach its end: why, in Service Fabric's words; `Interrupted` where another took its place. */
+  readonly failure?: {
+    readonly reason: FailureReason
+    readonly message: string
+    readonly at: string
+    readonly domain: number | null
+  }
   readonly traffic: readonly (LedgerRow & { readonly open: number })[]
   readonly totals: {
     readonly arrived: number

@@ -250,6 +250,8 @@ export interface UpgradeClocks {
   domain: Anchor | null
   /** The one stopwatch of a domain's health checks; null before the first. */
   health: HealthClock | null
+  /** While the deployment is suspended: what `upgrade` had come to; it stands still until the walk goes on. */
+  pausedMs?: number | undefined
   /** Renewed while nothing else is journaled, so that a reboot finds how far the others had come. */
   beat: Anchor | null
 }
@@ -306,6 +308,8 @@ export interface OperationRecord {
   receipt: ReceiptRecord | null
   /** What its receipt says besides figures. */
   remarks: string[]
+  /** Of an upgrade that did not reach its end: why, in Service Fabric's words. */
+  failure?: UpgradeFailure | undefined
   /** Of kind drain, undrain: the node, where it is one. */
   node?: string | undefined
   /** `force` was given: whose word is not waited for. Its receipt says so. */

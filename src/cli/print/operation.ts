@@ -51,6 +51,7 @@ export function receiptText(receipt: ReceiptView): string {
   for (const each of receipt.domains) {
     lines.push(`domain ${each.domain}  ${each.instances} instances, ${each.startedAt} to ${each.endedAt ?? '-'}`)
   }
+  if (receipt.failure !== undefined) lines.push(`failure   ${receipt.failure.reason}: ${receipt.failure.message}`)
   for (const remark of receipt.remarks) lines.push(`remark    ${remark}`)
   if (!receipt.complete) lines.push(`incomplete: ${receipt.note ?? 'no reason given'}`)
   return lines.join('\n')

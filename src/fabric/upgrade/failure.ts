@@ -39,7 +39,7 @@ export function failUpgrade(
   }
   for (const operation of [upgrade.operation, upgrade.walk]) {
     if (operation === null) continue
-    writeDomains(draft, operation, upgrade)
+    writeDomains(draft, operation, upgrade, upgrade.failure)
     endOperation(draft, operation, 'Failed', error)
   }
   upgrade.walk = null

@@ -48,11 +48,13 @@ export function beginRollback(
 ): string {
   const upgrade = deployment.upgrade
   if (upgrade === null) refuse('rollback_not_allowed', 'no upgrade is in progress')
+  const failure =
+    reason === null ? failureOf(upgrade, 'Interrupted', 'rolled back on request', draft.now.wall) : upgrade.failure
   if (upgrade.walk !== null) {
-    writeDomains(draft, upgrade.walk, upgrade)
+    writeDomains(draft, upgrade.walk, upgrade, failure)
     endOperation(draft, upgrade.walk, 'Cancelled', { code: 'superseded', message: 'a rollback took its place' })
   }
-  writeDomains(draft, upgrade.operation, upgrade)
+  writeDomains(draft, upgrade.operation, upgrade, upgrade.direction === 'back' ? null : failure)
   endOperation(draft, upgrade.operation, 'RolledBack', {
     code: reason === null || upgrade.failure === null ? 'cancelled' : codeOf(upgrade.failure.reason),
     message: reason === null ? 'rolled back on request' : `rolled back: ${reason}`,
@@ -114,8 +116,7 @@ export function beginRollback(
     walked: [],
     verified: [],
     stuck: [],
-    failure:
-      reason === null ? failureOf(upgrade, 'Interrupted', 'rolled back on request', draft.now.wall) : upgrade.failure,
+    failure,
   }
   if (changesEndpoints(draft, deployment.id, upgrade)) fitAddresses(draft, deployment)
   // As with a manual upgrade: accepted is done, each walk is an operation of its own.

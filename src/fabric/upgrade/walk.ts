@@ -9,6 +9,7 @@ import { adoptDomains } from '../placement.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
 import { failUpgrade } from './failure.ts'
 import { judge, judgeTime, waitsForWalk } from './gate.ts'
+import { pauseClocks, resumeClocks } from './clocks.ts'
 import { bindingOf, fitAddresses } from './addresses.ts'
 import { isResized } from './changes.ts'
 import { floorHolds } from './floor.ts'
@@ -33,6 +34,7 @@ export function advanceUpgrade(draft: Draft, id: string): void {
   if (seen?.upgrade == null || seen.state !== 'running') return
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) return
+  if (deployment.upgrade !== null) resumeClocks(deployment.upgrade, draft.now)
   // Each turn moves at most one phase; a domain has at most four.
   for (let turn = 0; turn < 100; turn++) {
     const upgrade = deployment.upgrade
@@ -47,9 +49,9 @@ export function pauseWalk(draft: Draft, { upgrade }: DeploymentRecord): void {
     endOperation(draft, upgrade.walk, 'Cancelled', { code: 'superseded', message: 'the deployment is being suspended' })
     upgrade.walk = null
   }
+  pauseClocks(upgrade, draft.now)
   if (upgrade.phase !== 'walking' && upgrade.phase !== 'verifying') return
   upgrade.phase = 'waiting'
-  upgrade.clocks = { ...upgrade.clocks, domain: null, health: null }
   upgrade.stuck = []
 }
 

@@ -92,6 +92,8 @@ t.test('the receipt of what was superseded, rolled back or failed names the doma
     const lab = stuck()
     const first = lab.deployment().upgrade?.operation ?? ''
     lab.accept(next)
+    // Service Fabric: "if interrupted (new upgrade / rollback) -> roll back, reason Interrupted".
+    t.match(lab.operation(first).failure, { reason: 'Interrupted', domain: 1 })
     t.strictSame(walked(lab, first), [
       [0, true],
       [1, false],
