@@ -147,6 +147,13 @@ export function upgradeWarnings(before: Draft, after: Draft, command: UpgradeCom
   const note = oneDomainNote(deployment, roles, upgrade)
   if (note !== null) warnings.push(note)
   for (const role of roles) {
+    const to = own(upgrade.roles, role.name)?.to
+    if (to === undefined || !role.instances.some(each => comesBeside(role, each, to))) continue
+    warnings.push(
+      `role ${role.name} starts first: HOME and TMPDIR of its instances begin empty, since the old ones still use theirs; \`order: stop-first\` keeps what is in them`,
+    )
+  }
+  for (const role of roles) {
     const [instance] = role.instances
     const to = own(upgrade.roles, role.name)?.to
     if (to === undefined || instance === undefined || role.instances.length >= 2) continue

@@ -90,6 +90,7 @@ t.test('roles of one instance are warned of with the remedy, unless they are sca
   const lab = deployed()
   const view = plan(lab, to(NEXT))
   t.match(view.warnings, [
+    /role one starts first: HOME and TMPDIR of its instances begin empty.*`order: stop-first`/,
     /role crunch has 1 instance: .*`vipswap scale crunch=2`.*or deploy to staging and swap/,
     /role one has 1 instance/,
   ])
