@@ -20,7 +20,9 @@ export function trackProbe(track: ProbeTrack, ok: boolean, bounds: Pick<Probe, '
 }
 
 const EAGER_MS = 100
-const FIRST_MS = 25
+/** While a start is young and no probe has succeeded: its readiness is seen soon after it comes about. */
+const KNOCK_MS = 20
+const KNOCK_FOR_MS = 2000
 
 export interface ProberOptions {
   readonly probe: Probe
@@ -34,7 +36,10 @@ export interface ProberOptions {
   readonly onResult: (track: ProbeTrack, result: ProbeResult) => void
 }
 
-/** Probes until stopped: every min(interval, 100 ms) while starting, every interval afterwards, never two at once. */
+/**
+ * Probes until stopped, never two at once: while starting every min(interval, 100 ms), in the first two seconds every 20 ms
+ * until one succeeds; every interval afterwards.
+ */
 export function startProber(options: ProberOptions): { stop(): void } {
   const { probe, host, ports, backend, vouch, onResult } = options
   let track: ProbeTrack = { health: options.initial, against: 0 }
@@ -42,6 +47,12 @@ export function startProber(options: ProberOptions): { stop(): void } {
   let timer: NodeJS.Timeout
 
   const eager = Math.min(probe.intervalMs, EAGER_MS)
+  const knock = Math.min(probe.intervalMs, KNOCK_MS)
+  const startedAt = performance.now()
+  const pauseAfter = (ok: boolean, at: number): number => {
+    if (track.health !== 'starting') return probe.intervalMs
+    return !ok && at - startedAt < KNOCK_FOR_MS ? knock : eager
+  }
   const turn = async (): Promise<void> => {
     const begun = performance.now()
     let result = await probeOnce(probe, host, ports, backend)
@@ -53,14 +64,14 @@ export function startProber(options: ProberOptions): { stop(): void } {
     }
     track = trackProbe(track, result.ok, probe)
     onResult(track, result)
-    const pause = track.health === 'starting' ? eager : probe.intervalMs
-    if (!stopped) schedule(Math.max(0, pause - (performance.now() - begun)))
+    const now = performance.now()
+    if (!stopped) schedule(Math.max(0, pauseAfter(result.ok, now) - (now - begun)))
   }
   const schedule = (ms: number): void => {
     timer = setTimeout(() => void turn(), ms)
   }
   // A worker that only has to be up gets a moment in which a broken start shows.
-  schedule(probe.kind === 'process' || options.initial !== 'starting' ? eager : Math.min(eager, FIRST_MS))
+  schedule(probe.kind === 'process' || options.initial !== 'starting' ? eager : knock)
   return {
     stop: () => {
       stopped = true

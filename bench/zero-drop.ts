@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { create } from 'tar'
 import { errorMessage } from '../src/core/errors.ts'
 import type { ReceiptView } from '../src/contracts/api/receipt.ts'
 import type { SwapWindow } from './load/checker.ts'
@@ -16,7 +15,7 @@ import { readEnvironment, writeResult } from './report/environment.ts'
 import type { Phase } from './report/summary.ts'
 import { judge } from './report/verdict.ts'
 import type { Evidence } from './report/verdict.ts'
-import { freePorts, makePackage } from './system/packages.ts'
+import { freePorts, makePackage, pack } from './system/packages.ts'
 import { System } from './system/system.ts'
 import { hasWrk, runWrk } from './system/wrk.ts'
 import type { WrkResult } from './system/wrk.ts'
@@ -68,7 +67,7 @@ async function main(): Promise<void> {
     const digests: string[] = []
     for (const each of packages) digests.push(await system.upload(await pack(each)))
     await system.change('slots/staging', { package: digests[1] })
-    const vips = await findVips(system)
+    const vips = await system.vips(['production', 'staging'])
     say(`both slots serve: ${vips.map(vip => `${vip.name} ${vip.host}:${vip.port}`).join(', ')}`)
     load = startLoad(standardPlan(vips))
     const rest = await perform(system, vips, digests.slice(2), options)
@@ -165,21 +164,6 @@ async function runWrkRound(
   // Listened to from the start: a swap that fails first must not leave this one unheard.
   const [result, swaps] = await Promise.all([round, runSwaps(system, 4, (seconds * 1000) / 5)])
   return { result, swaps }
-}
-
-async function findVips(system: System): Promise<Vip[]> {
-  const { vips } = await system.service()
-  return (['production', 'staging'] as const).map(slot => {
-    const vip = vips.find(each => each.slot === slot)
-    if (vip === undefined || vip.port === null) throw new Error(`no ${slot} VIP: ${vip?.error}`)
-    return { name: slot, host: vip.host, port: vip.port }
-  })
-}
-
-async function pack(folder: string): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of create({ gzip: true, cwd: folder }, ['.'])) chunks.push(chunk)
-  return Buffer.concat(chunks)
 }
 
 function say(text: string): void {

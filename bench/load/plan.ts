@@ -40,3 +40,8 @@ export function standardPlan(vips: readonly Vip[]): LoadPlan {
     timeoutMs: 40_000,
   }
 }
+
+/** HTTP only: a WebSocket would hold each drain up to its deadline, beside which nothing else of a walk could be seen. */
+export function upgradePlan(vips: readonly Vip[]): LoadPlan {
+  return { ...standardPlan(vips), webSockets: { connections: 0, intervalMs: 50 } }
+}

@@ -1,6 +1,6 @@
 // The role that the benchmarks load: every answer says who gave it. Node built-ins only.
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 
 const version = readFileSync(new URL('version.txt', import.meta.url), 'utf8').trim()
@@ -11,8 +11,28 @@ const sockets = new Set()
 const tell = process.env.TELL === undefined ? () => {} : path => process.stdout.write(`asked ${path}\n`)
 
 let stopping = false
+let lastAnswerAt = 0
+
+// For the upgrade bench: when this process began, listened, was told to stop and ended, by its own clock.
+const timeline = process.env.SETTING_TIMELINE ?? ''
+const upgradeDomain = Number(process.env.UPGRADE_DOMAIN ?? 0)
+const wallNow = () => performance.timeOrigin + performance.now()
+function mark(what, at = wallNow()) {
+  if (timeline === '') return
+  const line = { what, at, instance, version, pid: process.pid, domain: upgradeDomain, lastAnswerAt }
+  appendFileSync(timeline, `${JSON.stringify(line)}\n`)
+}
+mark('began', performance.timeOrigin)
+process.on('exit', () => mark('ended'))
+
+// A version that falls ill in one domain: its probe fails a while after it was ready, its answers go on.
+const illDomain = process.env.SETTING_ILL_DOMAIN ?? ''
+const ILL_AFTER_MS = 400
+let listeningAt = Infinity
+const isIll = () => illDomain === process.env.UPGRADE_DOMAIN && performance.now() - listeningAt > ILL_AFTER_MS
 
 function heads(request) {
+  lastAnswerAt = wallNow()
   const own = { 'x-version': version, 'x-deployment': deployment, 'x-instance': instance }
   // server.close() ends only the connections that are idle at that moment.
   if (stopping && request.headers.upgrade === undefined) own.connection = 'close'
@@ -23,6 +43,11 @@ function heads(request) {
 const server = createServer((request, response) => {
   tell(request.url)
   const url = new URL(request.url ?? '/', 'http://role')
+  if (url.pathname === '/healthz') {
+    // Not an answer to a caller.
+    response.writeHead(isIll() ? 503 : 200).end()
+    return
+  }
   const type = { 'content-type': 'application/octet-stream' }
   if (url.pathname === '/echo') {
     const chunks = []
@@ -98,6 +123,7 @@ function makeFrame(opcode, payload) {
 
 process.on('SIGTERM', () => {
   stopping = true
+  mark('told')
   server.close(() => process.exit(0))
   for (const socket of sockets) socket.end(makeFrame(8, Buffer.from([1001 >> 8, 1001 & 255])))
   setTimeout(() => process.exit(0), 8000).unref()
@@ -105,4 +131,6 @@ process.on('SIGTERM', () => {
 
 server.listen(Number(process.env.PORT ?? 0), process.env.HOST ?? '127.0.0.1', () => {
   process.stdout.write(`listening ${server.address().port}\n`)
+  listeningAt = performance.now()
+  mark('listens')
 })

@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { create } from 'tar'
 
 /** The checkout, from the sources and from dist alike. */
 export function projectRoot(): string {
@@ -21,6 +22,13 @@ export function makePackage(folder: string, version: number, port: number): stri
   writeFileSync(join(folder, 'service.yaml'), definition)
   writeFileSync(join(folder, 'version.txt'), `${version}.0.0\n`)
   return folder
+}
+
+/** A folder as the admin API takes it. */
+export async function pack(folder: string): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of create({ gzip: true, cwd: folder }, ['.'])) chunks.push(chunk)
+  return Buffer.concat(chunks)
 }
 
 /** The first of `count` ports in a row that are free on loopback now, outside the ranges of clients and of role instances. */

@@ -9,6 +9,7 @@ import type { PackageAnswer } from '../../src/contracts/api/package.ts'
 import type { ReceiptView } from '../../src/contracts/api/receipt.ts'
 import type { ServiceView } from '../../src/contracts/api/service.ts'
 import { errorMessage } from '../../src/core/errors.ts'
+import type { Vip } from '../load/plan.ts'
 import { projectRoot } from './packages.ts'
 import { descendants, expectGone, markOf } from './processes.ts'
 import type { ProcessMark } from './processes.ts'
@@ -54,6 +55,16 @@ export class System {
     return this.#call<ServiceView>('GET', `/v1/services/${this.#service}`)
   }
 
+  /** The addresses of these slots, as the load needs them. */
+  async vips(slots: readonly ('production' | 'staging')[]): Promise<Vip[]> {
+    const { vips } = await this.service()
+    return slots.map(slot => {
+      const vip = vips.find(each => each.slot === slot)
+      if (vip === undefined || vip.port === null) throw new Error(`no ${slot} VIP: ${vip?.error}`)
+      return { name: slot, host: vip.host, port: vip.port }
+    })
+  }
+
   async upload(archive: Buffer): Promise<string> {
     const answer = await this.#call<PackageAnswer>('POST', '/v1/packages', archive, 'application/gzip')
     return answer.digest
@@ -61,6 +72,15 @@ export class System {
 
   /** A mutation of the service that must succeed, waited for; `path` is what follows the service's name. */
   async change(path: string, body: unknown, timeoutMs = 180_000): Promise<OperationView> {
+    const operation = await this.settled(path, body, timeoutMs)
+    if (operation.status !== 'Succeeded') {
+      throw new Error(`${path}: ${operation.status}, ${operation.error?.message ?? operation.progress.message}`)
+    }
+    return operation
+  }
+
+  /** A mutation of the service, waited for, however it ends. */
+  async settled(path: string, body: unknown, timeoutMs = 180_000): Promise<OperationView> {
     const seconds = Math.ceil(timeoutMs / 1000)
     const url = `/v1/services/${this.#service}/${path}?wait=${seconds}`
     const accepted = await this.#call<Partial<OperationView> & { operationId?: string }>('POST', url, body)
@@ -71,10 +91,16 @@ export class System {
       await delay(50)
       operation = await this.operation(id)
     }
-    if (operation.status !== 'Succeeded') {
-      throw new Error(`${path}: ${operation.status}, ${operation.error?.message ?? operation.progress.message}`)
-    }
     return operation
+  }
+
+  /** The operations of the service that are kept, newest first. */
+  async operations(): Promise<OperationView[]> {
+    const { operations } = await this.#call<{ operations: OperationView[] }>(
+      'GET',
+      `/v1/operations?service=${this.#service}`,
+    )
+    return operations
   }
 
   async operation(id: string): Promise<OperationView> {

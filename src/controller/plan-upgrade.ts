@@ -89,7 +89,11 @@ function changesOf(draft: Draft, deployment: Readonly<DeploymentRecord>, command
 /** Does an instance restart, or come, with its domain? */
 function moves(upgrade: UpgradeRecord, role: Readonly<RoleRecord>, instance: RoleRecord['instances'][number]): boolean {
   if (leaves(upgrade, role.name, instance)) return false
-  return own(upgrade.roles, role.name) !== undefined || upgrade.added.includes(role.name)
+  const to = own(upgrade.roles, role.name)?.to ?? (upgrade.added.includes(role.name) ? role.target : null)
+  if (to === null) return false
+  // The walk whose place it takes has brought it there.
+  const arrived = instance.stage === 'serving' && instance.spec === to && instance.next === null
+  return !arrived
 }
 
 function planRole(upgrade: UpgradeRecord, role: Readonly<RoleRecord>, changes: readonly Change[]): RolePlanView {
@@ -98,10 +102,10 @@ function planRole(upgrade: UpgradeRecord, role: Readonly<RoleRecord>, changes: r
   const count = own(upgrade.counts, role.name)
   const added = upgrade.added.includes(role.name)
   const removed = upgrade.removed.includes(role.name)
-  const from = count?.from ?? role.instances.length
+  const from = count?.from ?? staying(role)
   return {
     name: role.name,
-    change: added ? 'added' : removed ? 'removed' : ends !== undefined ? 'changed' : count ? 'scaled' : 'unchanged',
+    change: removed ? 'removed' : added ? 'added' : ends !== undefined ? 'changed' : count ? 'scaled' : 'unchanged',
     fromVersion: added ? null : version(ends?.from ?? role.target),
     toVersion: removed ? null : version(role.target),
     instances: { from, to: count?.to ?? from },
@@ -112,7 +116,7 @@ function planRole(upgrade: UpgradeRecord, role: Readonly<RoleRecord>, changes: r
 
 /** The fewest instances of a role that serve while it is walked: those there meanwhile without its largest domain. */
 function lowWater(upgrade: UpgradeRecord, role: Readonly<RoleRecord>): number {
-  const there = role.instances.length
+  const there = staying(role)
   const to = own(upgrade.roles, role.name)?.to
   // What starts beside itself takes nothing away.
   const down = role.instances.filter(
@@ -124,7 +128,11 @@ function lowWater(upgrade: UpgradeRecord, role: Readonly<RoleRecord>): number {
 }
 
 function endCount({ counts }: UpgradeRecord, role: Readonly<RoleRecord>): number {
-  return own(counts, role.name)?.to ?? role.instances.length
+  return own(counts, role.name)?.to ?? staying(role)
+}
+
+function staying({ instances }: Readonly<RoleRecord>): number {
+  return instances.filter(({ next }) => next !== 'remove').length
 }
 
 /** Domains that hold an instance: a node may declare one, so that fewer are there than the count says. */
@@ -146,6 +154,13 @@ export function upgradeWarnings(before: Draft, after: Draft, command: UpgradeCom
   const roles = after.rolesOf(deployment.id)
   const note = oneDomainNote(deployment, roles, upgrade)
   if (note !== null) warnings.push(note)
+  for (const role of roles) {
+    const to = own(upgrade.roles, role.name)?.to
+    if (to === undefined || !role.instances.some(each => comesBeside(role, each, to))) continue
+    warnings.push(
+      `role ${role.name} starts first: HOME and TMPDIR of its instances begin empty, since the old ones still use theirs; \`order: stop-first\` keeps what is in them`,
+    )
+  }
   for (const role of roles) {
     const [instance] = role.instances
     const to = own(upgrade.roles, role.name)?.to
@@ -192,6 +207,10 @@ export function upgradeSteps(draft: Draft, command: UpgradeCommand, plan: Upgrad
         `domain ${domain}: ${instances.join(', ')} (${total - instances.length} of ${total} keep serving)`,
     ),
     ...(shrunk.length === 0 ? [] : [`last: ${shrunk.map(count).join(', ')}, the highest index first`]),
-    ...names(['removed']).map(({ name, instances }) => `last: role ${name} goes, ${instances.from} instances`),
+    ...names(['removed']).map(({ name, fromVersion, instances }) =>
+      fromVersion === null
+        ? `at once: what there is of role ${name} goes, which neither end has`
+        : `last: role ${name} goes, ${instances.from} instances`,
+    ),
   ]
 }

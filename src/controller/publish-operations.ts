@@ -39,9 +39,11 @@ ${groups.join('\n\n')}
   with it: a stuck deployment comes unstuck. \`--overlap\` gives Azure's way instead: the first domain at once, whatever is down.
 - Without a configuration it takes the latest accepted one. One role's upgrade takes the other roles along to where they were
   going. The same target again is refused (\`identical_target\`), also while it is still being walked to.
-- A walk that adds or removes roles, or changes counts, shares its place with no other: neither it nor one like it takes
-  another's place, nor is \`scale\` taken beside it (\`upgrade_in_progress\`; while a scale runs, \`operation_in_progress\`). Roll
-  it back first; its way back goes through even where an old instance does not start.
+- Roles, counts and endpoints may differ between what ran, the first target and the second. What belongs to neither end of the
+  new walk (an added role that the second does not have, instances above both counts) leaves at once, drained, and its addresses
+  close; what had begun to leave and is wanted stays; what had gone comes back without its local data, and the receipt says so.
+- \`scale\` over a walk that adds or removes roles or changes counts takes its place as well, with its mode and its policy; over
+  any other walk both go on. Such a walk in turn takes the place of a scale that has not ended, whose counts it then begins from.
 - If its package cannot be used on a node, it fails and the deployment goes back to what last ran as a whole.
 
 ## Rollback

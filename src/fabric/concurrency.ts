@@ -99,7 +99,13 @@ const DOWN: Row['asked'] = {
  * What a deployment may be in the middle of, and what a new request does to it (Cloud Services, "How to update a cloud
  * service", "Initiating multiple mutating operations on an ongoing deployment": configuration change, upgrade, status
  * change, delete and rollback are taken while an update runs). Nobody waits for the first to end, save where it ends
- * soon and by itself. docs/operations.md is printed from here.
+ * soon and by itself. A scale over a walk with other counts at its two ends takes that one's place (deployment/change.ts);
+ * the reasons of what is refused:
+ * - `upgrade_in_progress` for a swap: Cloud Services locks none out, yet half-way it would put two versions into one slot's
+ *   receipt and health; for a walk in the other slot: "at most one update active", here per service.
+ * - `not_running`: nothing runs that could be walked; the status change is taken at any time.
+ * - `operation_in_progress`: the deployment is locked ("Locked"), or a prepared swap promises that nothing changes under it.
+ * docs/operations.md is printed from here.
  */
 export const RUNNING = {
   walking: {

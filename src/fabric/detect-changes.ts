@@ -44,8 +44,12 @@ export function detectChanges(comparison: Comparison): Change[] {
   }
   for (const role of running) {
     const after = own(definition.roles, role.name)
-    if (after === undefined) changes.push({ kind: 'roleRemoved', role: role.name, what: 'it is removed' })
-    else changes.push(...roleChanges(comparison, role, after))
+    if (after === undefined) {
+      // One that the walk under way is adding or removing never ran as a whole, or was given leave to go.
+      const { added = [], removed = [] } = deployment.upgrade ?? {}
+      if (!added.includes(role.name) && !removed.includes(role.name))
+        changes.push({ kind: 'roleRemoved', role: role.name, what: 'it is removed' })
+    } else changes.push(...roleChanges(comparison, role, after))
   }
   return changes
 }

@@ -239,6 +239,8 @@ export interface UpgradeRecord {
   inFlight?: number[]
   /** It begins at its first domain although another may be down (Azure's way). */
   overlap?: boolean
+  /** What the walk whose place it took left to do first: addresses to fit, instances that had gone and come back. */
+  inherited?: { addresses: boolean; returned: string[] } | undefined
   /** The next domain waits for its roles' capacity floors; said once. */
   belowFloor?: true | undefined
   /** Since which revision the addresses that the end does not have are closed. */
@@ -272,6 +274,8 @@ export interface UpgradeClocks {
   domain: Anchor | null
   /** The one stopwatch of a domain's health checks; null before the first. */
   health: HealthClock | null
+  /** While the deployment is suspended: what `upgrade` had come to; it stands still until the walk goes on. */
+  pausedMs?: number | undefined
   /** Renewed while nothing else is journaled, so that a reboot finds how far the others had come. */
   beat: Anchor | null
 }
@@ -334,6 +338,8 @@ export interface OperationRecord {
   drained?: number | undefined
   /** What its receipt says besides figures. */
   remarks: string[]
+  /** Of an upgrade that did not reach its end: why, in Service Fabric's words. */
+  failure?: UpgradeFailure | undefined
   /** Of kind drain, undrain: the node, where it is one. */
   node?: string | undefined
   /** `force` was given: whose word is not waited for. Its receipt says so. */

@@ -243,6 +243,8 @@ export class Watch {
     for (const { key, role, instance } of all) {
       if (is.roles[role.name]?.to !== instance.spec || instance.next === 'remove') continue
       if (!walked.includes(instance.upgradeDomain) || leaving.has(key)) continue
+      // What is not there at the end holds up nothing.
+      if (leaves(is, role.name, instance)) continue
       if (state.observed.nodes[instance.node]?.instances[key]?.state === 'ready') continue
       this.#fail(`the walk of ${after.id} went on and ${key} was not seen ready`)
     }

@@ -20,7 +20,7 @@ export function receiptText(receipt: ReceiptView): string {
 function summary(receipt: ReceiptView): string[] {
   const { totals, operation, drained } = receipt
   const causes = Object.entries(totals.brokenBy).map(([cause, count]) => `${cause} ${count}`)
-  const by = 'by' in receipt && typeof receipt.by === 'string' ? receipt.by : null
+  const { by } = receipt
   return [
     `when      ${operation.startedAt} to ${operation.endedAt ?? '-'}${by === null ? '' : `, by ${by}`}`,
     `from      ${pairs(receipt.from)}`,
@@ -32,6 +32,7 @@ function summary(receipt: ReceiptView): string[] {
       ? []
       : [`drained   ${drained.connections} requests and tunnels in flight, ${drained.tunnels} tunnels ended`]),
     ...(receipt.switchMs === null ? [] : [`switched  in ${receipt.switchMs.toFixed(1)} ms`]),
+    ...(receipt.failure === undefined ? [] : [`failure   ${receipt.failure.reason}: ${receipt.failure.message}`]),
     ...receipt.remarks.map(remark => `remark    ${remark}`),
     ...(receipt.complete ? [] : [`incomplete: ${receipt.note ?? 'no reason given'}`]),
   ]

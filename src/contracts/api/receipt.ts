@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import { BrokenCounts, LedgerRowView } from './ledger.ts'
 import { OperationView } from './operation.ts'
+import { FailureView } from './upgrade-status.ts'
 import { Latency } from '../traffic.ts'
 import { Count, Nullable, Text, Time, type View } from './shape.ts'
 
@@ -23,6 +24,11 @@ export const ReceiptView = Type.Object(
     remarks: Type.Array(Text(), {
       description: 'Local data that was lost, data that the old version may not be able to read.',
     }),
+    failure: Type.Optional(
+      Type.Object(FailureView.properties, {
+        description: 'Of an upgrade that did not reach its end; `Interrupted` where another took its place.',
+      }),
+    ),
     traffic: Type.Array(LedgerRowView),
     totals: Type.Object({
       arrived: Count(),

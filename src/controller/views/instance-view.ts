@@ -104,7 +104,7 @@ function detailOf(
       return 'waits until every proxy has taken it out of the table'
     case 'starting':
       if (instance.beside !== undefined)
-        return `${seen?.detail ?? 'waits for its node'}; the one before it serves until then`
+        return `${seen?.detail ?? 'waits for its node'}; the one before it serves until then, and keeps its folders: HOME and TMPDIR of this one began empty`
       return seen?.detail ?? 'waits for its node'
     case 'serving':
       if (instance.drained === true) return 'drained by an operator: it runs and is not chosen'

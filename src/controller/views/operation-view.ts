@@ -162,6 +162,7 @@ export function viewReceipt(state: FabricState, operation: OperationRecord): Rec
     complete: receipt.complete,
     note: receipt.note,
     remarks: operation.remarks,
+    ...(operation.failure === undefined ? {} : { failure: { ...operation.failure, at: iso(operation.failure.at) } }),
     traffic: receipt.traffic,
     totals: {
       arrived: sum(row => row.arrived),

@@ -16,7 +16,7 @@ import { refuse, refuseIfAny } from '../refusal.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type OperationRecord } from '../state.ts'
 import { beginUpgrade, differs, takeOver, type Wish } from '../upgrade/accept.ts'
-import { latestEnd } from '../upgrade/supersede.ts'
+import { isComposed, latestEnd } from '../upgrade/supersede.ts'
 import { advanceUpgrade, pauseWalk } from '../upgrade/walk.ts'
 import { changedCertificates } from '../certificates.ts'
 import type { Configuration } from '../../model/definition.ts'
@@ -143,10 +143,14 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
       `role ${fronted.name} fronts what its \`upstreams\` list: deploy a package that lists others`,
     )
   }
-  if (counts.length > 0 && !settings) return acceptScale(draft, command, seen, counts)
+  const { upgrade } = seen
+  // Beside a walk that has other counts at its two ends no third ones can stand: it is taken on with them instead.
+  const reshaping = upgrade !== null && isComposed(upgrade)
+  if (counts.length > 0 && !settings && !reshaping) return acceptScale(draft, command, seen, counts)
   const configuration = mergeConfiguration(latest.configuration, command.configuration)
   const wish: Wish = {
-    mode: command.mode ?? 'auto',
+    mode: command.mode ?? (reshaping && !settings ? upgrade.mode : 'auto'),
+    ...(reshaping && !settings ? { policy: 'kept' } : {}),
     role: null,
     restartUnchanged: false,
     overlap: false,

@@ -9,8 +9,7 @@ import { refuse, refuseIfAny } from '../refusal.ts'
 import { roleKey, type DeploymentRecord, type OperationRecord } from '../state.ts'
 import { coresInUse, quotaBlockers } from '../quota.ts'
 import { needsOf, roomBlockers } from '../room.ts'
-import { describeWalk } from '../upgrade/gate.ts'
-import { isComposed } from '../upgrade/supersede.ts'
+import { countUnderWay } from '../upgrade/composition.ts'
 import { adoptConfiguration, shownConflicts } from './renew.ts'
 
 /** Roles and how many instances of them are asked for, where that differs from how many there are to be. */
@@ -20,8 +19,14 @@ export function changedCounts(
   configuration: Configuration,
 ): { name: string; instances: number }[] {
   return Object.entries(configuration.roles).flatMap(([name, { instances }]) =>
-    instances === undefined || instances === staying(draft, deployment, name) ? [] : [{ name, instances }],
+    instances === undefined || instances === goal(draft, deployment, name) ? [] : [{ name, instances }],
   )
+}
+
+/** How many instances a role is to have, at the end of its walk if there is one. */
+function goal(draft: Draft, deployment: string, name: string): number {
+  const role = draft.roles.get(roleKey(deployment, name))
+  return role === undefined ? 0 : countUnderWay(draft.deployments.get(deployment)?.upgrade ?? null, role).goes
 }
 
 /** How many instances a role has, without those on their way out. */
@@ -39,12 +44,6 @@ export function acceptScale(
 ): string {
   const before = operationsOn(draft, [seen.id]).filter(({ step }) => step === 'scaling')
   admit(draft, seen, 'scale')
-  if (seen.upgrade !== null && isComposed(seen.upgrade)) {
-    refuse(
-      'upgrade_in_progress',
-      `${describeWalk(seen.upgrade)}; what adds, removes or scales roles is not scaled meanwhile`,
-    )
-  }
   if (seen.state === 'suspending') refuse('not_running', `deployment ${seen.id} is suspending`)
   const operation = beginOperation(draft, {
     kind: 'scale',

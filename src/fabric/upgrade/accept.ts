@@ -7,32 +7,33 @@ import { DEFAULT_UPGRADE_POLICY, resolvePolicy } from '../../model/upgrade-polic
 import type { UpgradeMode } from '../../model/states.ts'
 import type { Draft } from '../draft.ts'
 import { admit } from '../admit.ts'
-import { beginOperation, operationsOn } from '../operations.ts'
+import { beginOperation, endOperation, operationsOn } from '../operations.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { needsOf, roomBlockers } from '../room.ts'
+import { canonicalSettings, checkConfiguration, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
 import {
-  canonicalSettings,
-  checkConfiguration,
-  instanceCount,
-  makeSpec,
-  mergeConfiguration,
-  requireRelease,
-} from '../specs.ts'
-import { roleKey, type DeploymentRecord, type RoleRecord, type RoleSpec, type UpgradeRecord } from '../state.ts'
+  roleKey,
+  type DeploymentRecord,
+  type InstanceRecord,
+  type RoleRecord,
+  type RoleSpec,
+  type UpgradeRecord,
+} from '../state.ts'
 import type { Comparison } from '../detect-changes.ts'
-import { addInstance, specOf } from '../instances.ts'
+import { specOf } from '../instances.ts'
 import { coresInUse, quotaBlockers } from '../quota.ts'
 import { claimAddresses } from './addresses.ts'
 import { forbiddenChanges } from './changes.ts'
-import { changesEndpoints, createRole, leaves } from './roles.ts'
+import { compose, leadsThere, planAdded, settleInstances, type Composition } from './composition.ts'
+import { changesEndpoints, createRole, leaves, returnedNote } from './roles.ts'
 import { applyCertificates, shownConflicts } from '../deployment/renew.ts'
 import { changedCertificates, configurationOf, missingCertificates } from '../certificates.ts'
 import { unhealthyNow } from '../health/evaluate.ts'
 import { healthOf } from '../health/report.ts'
 import { requirePolicy } from './accept-policy.ts'
 import { freshClocks } from './clocks.ts'
-import { oneDomainNote } from './floor.ts'
+import { isUnderWay, oneDomainNote } from './floor.ts'
 import { refuseFronted } from './fronted.ts'
 import { describeWalk } from './gate.ts'
 import { isComposed, mustMove, orderOfDomains, supersede, wholeEnd, wholeSpec } from './supersede.ts'
@@ -117,8 +118,8 @@ export interface Wish {
   /** Off: roles that the release does not have are kept. */
   allowRoleChanges: boolean
   label: string
-  /** Over the default policy. */
-  policy?: UpgradePolicySource
+  /** Over the default policy; or the one that counts already. */
+  policy?: UpgradePolicySource | 'kept'
 }
 
 /** Roles that `release` under `configuration` would have run otherwise than they do, and how. */
@@ -148,49 +149,22 @@ function sourceOf(
   return ownPackages ? requireRelease(draft.releases, specOf(role, role.target).package) : release
 }
 
-/** Roles and instances that are at one end of the walk only. */
-function composition(
+function compositionOf(
   draft: Draft,
   id: string,
   release: Release,
   configuration: Configuration,
   wish: Pick<Wish, 'role' | 'ownPackages' | 'allowRoleChanges'>,
-): Pick<UpgradeRecord, 'added' | 'removed' | 'counts'> {
+): Composition {
+  const running = draft.deployments.get(id)?.upgrade ?? null
   const roles = draft.rolesOf(id)
-  const counts: UpgradeRecord['counts'] = {}
-  const removed: string[] = []
-  for (const role of roles) {
-    if (wish.role !== null && wish.role !== role.name) continue
-    const definition = own(sourceOf(draft, role, release, wish).definition.roles, role.name)
-    const from = role.instances.filter(({ next }) => next !== 'remove').length
-    if (definition === undefined) {
-      if (wish.role !== null || !wish.allowRoleChanges || wish.ownPackages) continue
-      removed.push(role.name)
-      counts[role.name] = { from, to: 0 }
-    } else {
-      // Without a new package only a configuration asks for another count: a role that did not change keeps an older one's.
-      const to = wish.ownPackages
-        ? (own(configuration.roles, role.name)?.instances ?? from)
-        : instanceCount(definition, configuration)
-      if (from !== to) counts[role.name] = { from, to }
-    }
-  }
-  const added = wish.ownPackages
-    ? []
-    : Object.keys(release.definition.roles).filter(
-        name => (wish.role === null || wish.role === name) && roles.every(role => role.name !== name),
-      )
-  for (const name of added) {
-    const definition = own(release.definition.roles, name)
-    if (definition !== undefined) counts[name] = { from: 0, to: instanceCount(definition, configuration) }
-  }
-  return { added, removed, counts }
+  return compose({ running, roles }, release, configuration, wish, role => sourceOf(draft, role, release, wish))
 }
 
 /** Is there anything to walk? */
 export function differs(draft: Draft, id: string, release: Release, configuration: Configuration, wish: Wish): boolean {
-  const { added, removed, counts } = composition(draft, id, release, configuration, wish)
-  if (added.length > 0 || removed.length > 0 || Object.keys(counts).length > 0) return true
+  const running = draft.deployments.get(id)?.upgrade ?? null
+  if (!leadsThere(running, compositionOf(draft, id, release, configuration, wish))) return true
   return changedRoles(draft, id, release, configuration, wish).length > 0
 }
 
@@ -209,29 +183,20 @@ export function beginUpgrade(
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${id}`)
   const { upgrade: running } = deployment
-  const policy = resolvePolicy(wish.policy ?? {}, DEFAULT_UPGRADE_POLICY)
+  const policy = wish.policy === 'kept' ? deployment.policy : resolvePolicy(wish.policy ?? {}, DEFAULT_UPGRADE_POLICY)
   requirePolicy(policy, Object.keys(release.definition.roles))
   deployment.policy = policy
   const baseline = policy.baseline ? unhealthyNow(healthOf(draft), id, draft.rolesOf(id), policy) : []
   const cores = coresInUse(draft)
-  const { added, removed, counts } = composition(draft, id, release, configuration, wish)
-  const scaling = operationsOn(draft, [id]).find(({ step }) => step === 'scaling')
-  if (scaling !== undefined && isComposed({ added, removed, counts })) {
-    refuse(
-      'operation_in_progress',
-      `${scaling.kind} ${scaling.id} is in progress: what adds, removes or scales roles waits for it to end`,
-    )
-  }
+  const composition = compositionOf(draft, id, release, configuration, wish)
+  const { added, removed } = composition
   const needs = needsOf(draft)
-  if (running !== null && (isComposed(running) || isComposed({ added, removed, counts })))
-    refuse(
-      'upgrade_in_progress',
-      `${describeWalk(running)}; what adds, removes or scales roles shares its walk with no other`,
-    )
   const changed: Record<string, { from: string; to: string }> = {}
   const changes = changedRoles(draft, id, release, configuration, wish)
-  // More instances of what runs come on the version that runs; what is fronted has none of them there.
-  for (const [name, count] of Object.entries(counts)) growRole(draft, deployment, name, count, false)
+  if (changes.length === 0 && leadsThere(running, composition)) refuseUnchanged(running, release)
+  const addresses = running !== null && changesEndpoints(draft, id, running)
+  if (isComposed(composition)) endScale(draft, id)
+  const returned = settleInstances(draft, deployment, composition)
   for (const { role: seen, spec } of changes) {
     const role = draft.roles.edit(roleKey(id, seen.name))
     if (role === undefined) continue
@@ -240,12 +205,12 @@ export function beginUpgrade(
     changed[seen.name] = { from: wholeSpec(deployment, seen.name, role.target), to }
     role.target = to
   }
-  for (const [name, count] of Object.entries(counts)) growRole(draft, deployment, name, count, true)
   for (const name of added) {
     const definition = own(release.definition.roles, name)
-    if (definition !== undefined) createRole(draft, deployment, definition, release, configuration)
+    if (definition !== undefined && draft.roles.get(roleKey(id, name)) === undefined)
+      createRole(draft, deployment, definition, release, configuration)
   }
-  if (Object.keys(changed).length + Object.keys(counts).length === 0) refuseUnchanged(running, release)
+  planAdded(draft, deployment, composition)
   for (const name of Object.keys(running?.roles ?? {})) {
     const role = draft.roles.get(roleKey(id, name))
     if (role !== undefined) changed[name] ??= { from: wholeSpec(deployment, name, role.target), to: role.target }
@@ -275,15 +240,14 @@ export function beginUpgrade(
       breaksData: release.definition.breaksData,
     },
     roles: changed,
-    added,
-    removed,
-    counts,
+    ...composition,
     domains: [],
     position: 0,
     phase: 'preparing',
     closing: null,
     inFlight: wish.overlap ? [] : [...inFlight],
     overlap: running !== null && wish.overlap,
+    inherited: addresses || returned.length > 0 ? { addresses, returned } : undefined,
     walk: null,
     clocks: freshClocks(draft.now),
     walked: [],
@@ -292,43 +256,56 @@ export function beginUpgrade(
     stuck: [],
     baseline,
   }
+  if (running !== null && !wish.overlap)
+    deployment.upgrade.inFlight?.push(...underWay(draft, id, deployment.upgrade, inFlight))
   deployment.upgrade.domains = domainsOf(draft, id, deployment.upgrade)
-  if (changesEndpoints(draft, id, deployment.upgrade)) claimAddresses(draft, deployment)
+  if (addresses || changesEndpoints(draft, id, deployment.upgrade)) claimAddresses(draft, deployment)
   else refuseIfAny(shownConflicts(draft, deployment.service))
   refuseIfAny(quotaBlockers(draft, cores))
   refuseIfAny(roomBlockers(draft, needs))
+  if (returned.length > 0) operation.remarks.push(returnedNote(returned))
   const note = oneDomainNote(deployment, draft.rolesOf(id), deployment.upgrade)
   if (note !== null) operation.remarks.push(note)
   return operation.id
 }
 
-/** Plans the instances that a larger count asks for. */
-function growRole(
-  draft: Draft,
-  deployment: Readonly<DeploymentRecord>,
-  name: string,
-  { from, to }: { from: number; to: number },
-  fronted: boolean,
-): void {
-  const role = draft.roles.edit(roleKey(deployment.id, name))
-  if (role === undefined || specOf(role, role.target).definition.upstreams.length > 0 !== fronted) return
-  for (let index = Math.max(from, role.instances.length); index < to; index++)
-    addInstance(draft, role, index, deployment.upgradeDomainCount, 'planned')
+/** A scale that has not ended is part of where the walk begins: what it asked for belongs to both ends, save what is asked now. */
+function endScale(draft: Draft, id: string): void {
+  const scaling = operationsOn(draft, [id]).find(({ step }) => step === 'scaling')
+  if (scaling === undefined) return
+  endOperation(draft, scaling.id, 'Cancelled', { code: 'superseded', message: 'an upgrade that scales took its place' })
 }
 
-/** Domains with instances that restart, or that come with them, in order, those in flight first. */
+/** Domains, besides those in flight, where something is being started just now that is to move: they wait for nobody else. */
+function underWay(draft: Draft, id: string, upgrade: UpgradeRecord, inFlight: readonly number[]): number[] {
+  const domains = draft.rolesOf(id).flatMap(role => {
+    const to = own(upgrade.roles, role.name)?.to
+    if (to === undefined) return []
+    return role.instances
+      .filter(instance => isUnderWay(instance) && mustMove(instance, to) && !leaves(upgrade, role.name, instance))
+      .map(({ upgradeDomain }) => upgradeDomain)
+  })
+  return [...new Set(domains)].filter(domain => !inFlight.includes(domain)).toSorted((a, b) => a - b)
+}
+
+/** Domains with instances that restart, come with them, or are on their way already; in order, those in flight first. */
 function domainsOf(draft: Draft, id: string, upgrade: UpgradeRecord): number[] {
   const domains = draft.rolesOf(id).flatMap(role => {
     const change = own(upgrade.roles, role.name)
     const fresh = upgrade.added.includes(role.name)
+    if (change === undefined && !fresh) return []
+    const to = change?.to ?? role.target
     return role.instances
-      .filter(instance => !leaves(upgrade, role.name, instance))
       .filter(
-        instance => fresh || (change !== undefined && (instance.stage === 'planned' || mustMove(instance, change.to))),
+        instance => !leaves(upgrade, role.name, instance) && !(instance.stage === 'serving' && isOn(instance, to)),
       )
       .map(({ upgradeDomain }) => upgradeDomain)
   })
   return orderOfDomains(domains, upgrade.inFlight ?? [])
+}
+
+function isOn({ spec, next }: Readonly<InstanceRecord>, to: string): boolean {
+  return spec === to && next === null
 }
 
 function without({ roles }: Configuration, removed: readonly string[]): Configuration {

@@ -10,6 +10,7 @@ import {
   type RoleRecord,
   type UpgradeRecord,
 } from '../state.ts'
+import { leaves } from './roles.ts'
 import type { Verdict } from './verdict.ts'
 
 /**
@@ -28,6 +29,7 @@ export function judgeShare(draft: Draft, deployment: Readonly<DeploymentRecord>,
         instance.stage !== 'planned' &&
         // What is on its way out is neither ready nor missing.
         instance.next !== 'remove' &&
+        !leaves(upgrade, role.name, instance) &&
         (instance.spec === own(upgrade.roles, role.name)?.to || upgrade.added.includes(role.name)) &&
         !(onStartTimeout === 'continue' && hasStartTimedOut(draft, role, instance)),
     )

@@ -25,6 +25,21 @@ export function rebaseUpgrade(clocks: UpgradeClocks, now: Moment, last: Moment |
   else if (clocks.health !== null) clocks.health.at = null
 }
 
+/**
+ * A suspended deployment is not being upgraded, so its upgrade's clock stands still (Service Fabric: an upgrade's duration
+ * is the time spent processing it, and a domain's is 0 while it waits for its operator); a domain begins anew.
+ */
+export function pauseClocks(upgrade: UpgradeRecord, now: Moment): void {
+  const { pausedMs = elapsedMs(upgrade.clocks.upgrade, now) } = upgrade.clocks
+  upgrade.clocks = { upgrade: upgrade.clocks.upgrade, domain: null, health: null, beat: null, pausedMs }
+}
+
+/** The walk goes on. */
+export function resumeClocks(upgrade: UpgradeRecord, now: Moment): void {
+  const { pausedMs, ...clocks } = upgrade.clocks
+  if (pausedMs !== undefined) upgrade.clocks = { ...clocks, upgrade: { ...startAnchor(now), carriedMs: pausedMs } }
+}
+
 export function hasPassed(anchor: Anchor | null, limitMs: number | null, now: Moment): boolean {
   return anchor !== null && limitMs !== null && elapsedMs(anchor, now) >= limitMs
 }
@@ -59,7 +74,7 @@ function isTimed(upgrade: UpgradeRecord, policy: UpgradePolicy): boolean {
 
 /** Milliseconds until a clock of this deployment's upgrade is due, or null. */
 export function upgradeDueInMs({ upgrade, policy }: Readonly<DeploymentRecord>, now: Moment): number | null {
-  if (upgrade === null || upgrade.direction === 'back') return null
+  if (upgrade === null || upgrade.direction === 'back' || upgrade.clocks.pausedMs !== undefined) return null
   const { clocks } = upgrade
   const left: number[] = []
   if (upgrade.mode === 'monitored') {

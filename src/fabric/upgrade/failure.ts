@@ -5,6 +5,7 @@ import type { DeploymentRecord, UpgradeRecord } from '../state.ts'
 import { codeOf, failureOf } from './failure-reason.ts'
 import { rollbackBlock } from './may-roll-back.ts'
 import { beginRollback } from './rollback.ts'
+import { writeDomains } from './walked.ts'
 
 /**
  * A monitored upgrade that failed, as its policy wants it: `rollback` turns it around where it may be, without health
@@ -36,7 +37,10 @@ export function failUpgrade(
     code: codeOf(reason),
     message: `${reason}: ${message}${block === null ? '' : `, and not rolled back: ${block.message}`}; it waits for \`vipswap walk\`, \`vipswap rollback\` or \`vipswap upgrade set --mode monitored\``,
   }
-  endOperation(draft, upgrade.operation, 'Failed', error)
-  if (upgrade.walk !== null) endOperation(draft, upgrade.walk, 'Failed', error)
+  for (const operation of [upgrade.operation, upgrade.walk]) {
+    if (operation === null) continue
+    writeDomains(draft, operation, upgrade, upgrade.failure)
+    endOperation(draft, operation, 'Failed', error)
+  }
   upgrade.walk = null
 }

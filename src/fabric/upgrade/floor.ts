@@ -42,7 +42,7 @@ export function floorReason(
 }
 
 /** Planned work restarts it just now: another domain down with it would be one too many. */
-function isUnderWay({ next, stage, hopeless }: Readonly<InstanceRecord>): boolean {
+export function isUnderWay({ next, stage, hopeless }: Readonly<InstanceRecord>): boolean {
   return next === 'restart' || (stage === 'starting' && !hopeless)
 }
 

@@ -2,7 +2,7 @@ import { own } from '../../core/own.ts'
 import { scaleUnderWay } from '../deployment/scale.ts'
 import type { Draft } from '../draft.ts'
 import { specOf } from '../instances.ts'
-import { coresOf } from '../quota.ts'
+import { coresOf, round } from '../quota.ts'
 import type { Blocker } from '../refusal.ts'
 import { isComposed } from './supersede.ts'
 import type { DeploymentRecord, OperationRecord, RoleRecord, UpgradeRecord } from '../state.ts'
@@ -30,7 +30,7 @@ export function rollbackBlock(draft: Draft, deployment: Readonly<DeploymentRecor
     const grown = increasedStorage(roles, upgrade)
     if (grown !== null) return blocked(`${grown}: wait for the upgrade, or upgrade again (\`vipswap upgrade\`)`)
   }
-  return scale === null ? null : exceedsQuota(draft, deployment, scale)
+  return exceedsQuota(draft, deployment, scale)
 }
 
 function blocked(message: string): Blocker {
@@ -52,20 +52,31 @@ function increasedStorage(roles: readonly Readonly<RoleRecord>[], upgrade: Upgra
   return null
 }
 
-/** Would the instances that the way back from a scale brings again exceed the quota (others may have taken the cores)? */
-function exceedsQuota(draft: Draft, deployment: Readonly<DeploymentRecord>, scale: OperationRecord): Blocker | null {
+/**
+ * Would the instances that the way back from a scale, or from a walk to a smaller count, brings again exceed the quota? Others
+ * may have taken the cores. What is there already is nobody's to ask for.
+ */
+function exceedsQuota(
+  draft: Draft,
+  deployment: Readonly<DeploymentRecord>,
+  scale: OperationRecord | null,
+): Blocker | null {
   const { settings } = draft.fabric
   const { quota } = settings
   if (quota === null) return null
-  let cores = 0
+  let [cores, back] = [0, 0]
   for (const role of draft.roles.values()) {
     const staying = role.instances.filter(({ next }) => next !== 'remove').length
-    const back = role.deployment === deployment.id ? own(scale.from, role.name) : undefined
-    cores += coresOf(specOf(role, role.target).definition, settings) * (back == null ? staying : Number(back))
+    const each = coresOf(specOf(role, role.target).definition, settings)
+    cores += each * staying
+    if (role.deployment !== deployment.id) continue
+    const before = own(scale?.from ?? {}, role.name)
+    const count = before == null ? own(deployment.upgrade?.counts ?? {}, role.name)?.from : Number(before)
+    back += each * ((count ?? staying) - staying)
   }
-  if (cores <= quota.cores) return null
+  if (back <= 0 || cores + back <= quota.cores) return null
   return blocked(
-    `the instances that would come back need ${cores} cores in all, the quota is ${quota.cores}: free cores first, or scale again`,
+    `the instances that would come back need ${round(cores + back)} cores in all, the quota is ${round(quota.cores)}: free cores first, or scale again`,
   )
 }
 

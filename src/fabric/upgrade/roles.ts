@@ -49,25 +49,41 @@ export function leaves(upgrade: UpgradeRecord, role: string, { index }: Readonly
  * fronted has no old version of them: it comes with its domain. True once all are there, or known to be unable.
  */
 export function scaleFirst(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
-  let there = true
   for (const name of Object.keys(upgrade.counts)) {
     const role = draft.roles.edit(roleKey(deployment, name))
     for (const instance of role?.instances ?? []) {
-      if (instance.stage === 'planned' && !comesWithDomain(upgrade, name, instance)) begin(draft, instance)
-      const isNew = instance.index >= (own(upgrade.counts, name)?.from ?? 0) && instance.stage !== 'planned'
-      if (isNew && !isReady(instance) && !instance.hopeless) there = false
+      if (instance.stage === 'planned' && isScaled(upgrade, name, instance)) begin(draft, instance)
     }
   }
-  return there
+  const returned = upgrade.inherited?.returned ?? []
+  return draft
+    .rolesOf(deployment)
+    .every(({ name, instances }) =>
+      instances.every(
+        instance =>
+          isReady(instance) ||
+          instance.hopeless ||
+          !(isScaled(upgrade, name, instance) || returned.includes(instance.id)) ||
+          instance.next === 'remove',
+      ),
+    )
 }
 
 /** Ids of instances that were to be there first and do not start. */
 export function failedToScale(draft: Draft, deployment: string, upgrade: UpgradeRecord): string[] {
-  return Object.entries(upgrade.counts).flatMap(([name, { from }]) =>
+  return Object.keys(upgrade.counts).flatMap(name =>
     (draft.roles.get(roleKey(deployment, name))?.instances ?? [])
-      .filter(({ index, hopeless }) => index >= from && hopeless)
+      .filter(instance => instance.hopeless && isScaled(upgrade, name, instance))
       .map(({ id }) => id),
   )
+}
+
+/** Is it one that a larger count brings on the old version? Moved by the walk before this one it is the gates' business. */
+function isScaled(upgrade: UpgradeRecord, role: string, instance: Readonly<InstanceRecord>): boolean {
+  const count = own(upgrade.counts, role)
+  if (count === undefined || instance.index < count.from || leaves(upgrade, role, instance)) return false
+  if (comesWithDomain(upgrade, role, instance)) return false
+  return instance.spec === (own(upgrade.roles, role)?.from ?? instance.spec)
 }
 
 function comesWithDomain(upgrade: UpgradeRecord, role: string, { spec }: Readonly<InstanceRecord>): boolean {
@@ -86,6 +102,7 @@ export function beginPlanned(
   for (const name of Object.keys(upgrade.counts)) {
     for (const instance of draft.roles.edit(roleKey(deployment, name))?.instances ?? []) {
       if (instance.stage !== 'planned' || !domains.includes(instance.upgradeDomain)) continue
+      if (leaves(upgrade, name, instance)) continue
       begin(draft, instance)
       count += 1
     }
@@ -143,7 +160,6 @@ export function revive(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
       if (instance.next !== 'remove' || keepUp(draft, instance)) continue
       takeDown(draft, instance, { kind: 'restart', spec })
     }
-    if (upgrade.phase !== 'removing') continue
     for (let index = 0; index < count.from; index++) {
       if (role.instances.some(instance => instance.index === index)) continue
       addInstance(draft, role, index, deployment.upgradeDomainCount, 'returning')
@@ -152,6 +168,11 @@ export function revive(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
     role.instances.sort((a, b) => a.index - b.index)
   }
   return revived
+}
+
+/** What a receipt says of instances that come back. */
+export function returnedNote(ids: readonly string[]): string {
+  return `${ids.join(', ')} had gone and came back without what they had stored locally`
 }
 
 /** On the way back: what was brought back is there, or known to be unable. */

@@ -13,8 +13,9 @@ import { codeOf, failureOf } from './failure-reason.ts'
 import { scaleUnderWay, undoScale } from '../deployment/scale.ts'
 import { describeWalk, waitsForWalk } from './gate.ts'
 import { rollbackBlock } from './may-roll-back.ts'
-import { changesEndpoints, leaves, revive } from './roles.ts'
+import { changesEndpoints, leaves, returnedNote, revive } from './roles.ts'
 import { downBecauseOf } from './supersede.ts'
+import { writeDomains } from './walked.ts'
 
 /** Accepts the way back: what has not moved stays, what has moved returns, the domain in flight first. */
 export function acceptRollback(draft: Draft, command: RollbackCommand): string {
@@ -47,9 +48,13 @@ export function beginRollback(
 ): string {
   const upgrade = deployment.upgrade
   if (upgrade === null) refuse('rollback_not_allowed', 'no upgrade is in progress')
+  const failure =
+    reason === null ? failureOf(upgrade, 'Interrupted', 'rolled back on request', draft.now.wall) : upgrade.failure
   if (upgrade.walk !== null) {
+    writeDomains(draft, upgrade.walk, upgrade, failure)
     endOperation(draft, upgrade.walk, 'Cancelled', { code: 'superseded', message: 'a rollback took its place' })
   }
+  writeDomains(draft, upgrade.operation, upgrade, upgrade.direction === 'back' ? null : failure)
   endOperation(draft, upgrade.operation, 'RolledBack', {
     code: reason === null || upgrade.failure === null ? 'cancelled' : codeOf(upgrade.failure.reason),
     message: reason === null ? 'rolled back on request' : `rolled back: ${reason}`,
@@ -94,8 +99,7 @@ export function beginRollback(
     }
   }
   const revived = upgrade.direction === 'forward' ? revive(draft, deployment, upgrade) : []
-  if (revived.length > 0)
-    operation.remarks.push(`${revived.join(', ')} had gone and came back without what they had stored locally`)
+  if (revived.length > 0) operation.remarks.push(returnedNote(revived))
   deployment.upgrade = {
     ...upgrade,
     operation: operation.id,
@@ -112,8 +116,7 @@ export function beginRollback(
     walked: [],
     verified: [],
     stuck: [],
-    failure:
-      reason === null ? failureOf(upgrade, 'Interrupted', 'rolled back on request', draft.now.wall) : upgrade.failure,
+    failure,
   }
   if (changesEndpoints(draft, deployment.id, upgrade)) fitAddresses(draft, deployment)
   // As with a manual upgrade: accepted is done, each walk is an operation of its own.

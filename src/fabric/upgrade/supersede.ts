@@ -11,7 +11,9 @@ import {
   type UpgradeRecord,
 } from '../state.ts'
 import { own } from '../../core/own.ts'
+import { failureOf } from './failure-reason.ts'
 import { waitsForWalk } from './gate.ts'
+import { writeDomains } from './walked.ts'
 
 /** What a deployment was told to become last: the end of its walk, else what it is. */
 export function latestEnd({ upgrade, ...deployment }: Readonly<DeploymentRecord>): UpgradeEnd {
@@ -51,8 +53,13 @@ export function downBecauseOf(upgrade: UpgradeRecord): readonly number[] {
  */
 export function supersede(draft: Draft, { upgrade }: Readonly<DeploymentRecord>): readonly number[] {
   if (upgrade === null) return []
+  const failure =
+    upgrade.direction === 'back'
+      ? null
+      : failureOf(upgrade, 'Interrupted', 'a later change took its place', draft.now.wall)
   for (const operation of [upgrade.walk, upgrade.operation]) {
     if (operation === null) continue
+    writeDomains(draft, operation, upgrade, failure)
     endOperation(draft, operation, 'Cancelled', { code: 'superseded', message: 'a later change took its place' })
   }
   return downBecauseOf(upgrade)

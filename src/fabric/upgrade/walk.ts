@@ -9,6 +9,7 @@ import { adoptDomains } from '../placement.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
 import { failUpgrade } from './failure.ts'
 import { judge, judgeTime, waitsForWalk } from './gate.ts'
+import { pauseClocks, resumeClocks } from './clocks.ts'
 import { bindingOf, fitAddresses } from './addresses.ts'
 import { isResized } from './changes.ts'
 import { floorHolds } from './floor.ts'
@@ -23,6 +24,7 @@ import {
   scaleFirst,
 } from './roles.ts'
 import { beginRollback } from './rollback.ts'
+import { writeDomains } from './walked.ts'
 import { isComposed, isStraggler, mustMove, sendTo, takesStragglers } from './supersede.ts'
 
 /** Moves a deployment's upgrade or rollback as far as what is known allows. */
@@ -32,6 +34,7 @@ export function advanceUpgrade(draft: Draft, id: string): void {
   if (seen?.upgrade == null || seen.state !== 'running') return
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) return
+  if (deployment.upgrade !== null) resumeClocks(deployment.upgrade, draft.now)
   // Each turn moves at most one phase; a domain has at most four.
   for (let turn = 0; turn < 100; turn++) {
     const upgrade = deployment.upgrade
@@ -46,9 +49,9 @@ export function pauseWalk(draft: Draft, { upgrade }: DeploymentRecord): void {
     endOperation(draft, upgrade.walk, 'Cancelled', { code: 'superseded', message: 'the deployment is being suspended' })
     upgrade.walk = null
   }
+  pauseClocks(upgrade, draft.now)
   if (upgrade.phase !== 'walking' && upgrade.phase !== 'verifying') return
   upgrade.phase = 'waiting'
-  upgrade.clocks = { ...upgrade.clocks, domain: null, health: null }
   upgrade.stuck = []
 }
 
@@ -112,7 +115,7 @@ function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRec
       ready &&= node?.packages.includes(digest) === true
     }
   }
-  if (changesEndpoints(draft, deployment.id, upgrade)) {
+  if (changesEndpoints(draft, deployment.id, upgrade) || upgrade.inherited?.addresses === true) {
     const since = draft.operations.get(upgrade.operation)?.since ?? draft.revision
     const binding = bindingOf(draft, deployment, since)
     if (binding.error !== null) {
@@ -149,13 +152,17 @@ function* packagesFor(
   }
 }
 
-/** Is some instance off the spec that a rollback leads to, or on its way off it? */
+/** Is anything there that is not at the end a rollback leads to, or on its way from it, or missing? */
 function mixed(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
-  return Object.entries(upgrade.roles).some(([name, { from }]) =>
-    (draft.roles.get(roleKey(deployment, name))?.instances ?? []).some(
-      instance => instance.stage !== 'planned' && mustMove(instance, from),
-    ),
-  )
+  const back: UpgradeRecord = { ...upgrade, direction: 'back' }
+  return draft.rolesOf(deployment).some(({ name, instances }) => {
+    const [from, count] = [own(upgrade.roles, name)?.from, own(upgrade.counts, name)]
+    if (instances.filter(({ next }) => next !== 'remove').length < (count?.from ?? 0)) return true
+    return instances.some(instance => {
+      if (instance.stage === 'planned') return false
+      return leaves(back, name, instance) || (from !== undefined && mustMove(instance, from))
+    })
+  })
 }
 
 /** Ends a walk before anything of it was begun: all is as it was, or goes back to what last ran as a whole. */
@@ -175,7 +182,7 @@ function abandon(
     const role = draft.roles.edit(roleKey(deployment.id, name))
     if (role !== undefined) role.target = from
   }
-  const fits = !changesEndpoints(draft, deployment.id, upgrade)
+  const fits = !changesEndpoints(draft, deployment.id, upgrade) && upgrade.inherited?.addresses !== true
   const back: UpgradeRecord = { ...upgrade, direction: 'back' }
   removeLeavers(draft, deployment.id, back)
   forgetRoles(draft, deployment, back)
@@ -260,11 +267,10 @@ function hasArrived({ direction }: UpgradeRecord, instance: Readonly<InstanceRec
 
 /**
  * A rollback that cannot start an old instance goes no further: what serves keeps serving. It stays half-way until a
- * fresh upgrade, or the rollback asked for again, takes it on. One that also brings back what was removed goes through:
- * no other walk could take it on.
+ * fresh upgrade, or the rollback asked for again, takes it on.
  */
 function halts(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
-  if (upgrade.direction === 'forward' || isComposed(upgrade)) return false
+  if (upgrade.direction === 'forward') return false
   const domains = domainsAt(upgrade)
   const failed = affected(draft, deployment.id, upgrade).flatMap(({ role }) =>
     role.instances.filter(
@@ -352,13 +358,6 @@ function complete(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRe
     deployment: deployment.id,
     operation: upgrade.operation,
   })
-}
-
-function writeDomains(draft: Draft, operation: string, upgrade: UpgradeRecord): void {
-  const record = draft.operations.edit(operation)
-  if (record === undefined || record.status !== 'InProgress') return
-  const domains = record.kind === 'walk' ? upgrade.walked.slice(-1) : upgrade.walked
-  record.receipt = { complete: false, note: null, traffic: [], switchMs: null, domains: structuredClone(domains) }
 }
 
 /** The roles a walk touches, and where their instances are to arrive; added ones only on the way forward. */

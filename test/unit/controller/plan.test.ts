@@ -90,6 +90,7 @@ t.test('roles of one instance are warned of with the remedy, unless they are sca
   const lab = deployed()
   const view = plan(lab, to(NEXT))
   t.match(view.warnings, [
+    /role one starts first: HOME and TMPDIR of its instances begin empty.*`order: stop-first`/,
     /role crunch has 1 instance: .*`vipswap scale crunch=2`.*or deploy to staging and swap/,
     /role one has 1 instance/,
   ])
@@ -135,4 +136,32 @@ t.test('a plan of a swap warns of what is in staging now', async t => {
     warnings: [/role web: 2 of 3 instances of d2 are ready/, /web: production goes from 3 ready instances to 2/],
     steps: [/production will serve d2 \(2.1.0\)/, /staging will serve d1/, /addresses/],
   })
+})
+
+t.test('a plan over a running upgrade: the domain in flight first, what belongs to neither end at once', async t => {
+  const lab = deployed()
+  lab.seen = ({ instance, spec }) => (instance === 'more_IN_1' && spec.version === '2.0.0' ? { state: 'starting' } : {})
+  lab.accept(to(V2))
+  lab.settle()
+  const view = plan(lab, to(NEXT))
+  t.match(
+    view.upgrade?.moves.map(({ domain }) => domain),
+    [1, 0],
+  )
+  t.match(
+    view.upgrade?.roles.map(({ name, change, instances }) => [name, change, instances.from, instances.to]),
+    [
+      ['crunch', 'changed', 1, 1],
+      ['more', 'removed', 0, 0],
+      ['one', 'changed', 1, 1],
+      ['web', 'changed', 3, 3],
+    ],
+  )
+  t.match(view.steps.at(-1), /at once: what there is of role more goes, which neither end has/)
+  const back = plan(lab, to(V1))
+  t.strictSame(
+    back.upgrade?.moves.flatMap(({ instances }) => instances).filter(id => id.startsWith('crunch')),
+    [],
+    'what is there already does not move',
+  )
 })

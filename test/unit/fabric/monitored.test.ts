@@ -44,6 +44,40 @@ function outcome(policy: UpgradePolicySource, script: Script = []): string {
   return play(lab, script, first)
 }
 
+t.test('while the deployment is suspended no clock of its upgrade runs, also over a reboot', async t => {
+  for (const reboot of [false, true]) {
+    const lab = deployed()
+    lab.accept(upgradeTo('monitored', { upgradeTimeout: '100s' }))
+    lab.settle()
+    lab.flow(8000)
+    const operation = running(lab).operation
+    lab.accept({ kind: 'status', ...AT, status: 'Suspended' })
+    lab.settle()
+    lab.flow(3_600_000)
+    if (reboot) {
+      lab.boot = 'boot-2'
+      lab.restart()
+      lab.connectProxy('p1')
+      lab.settle()
+    }
+    lab.accept({ kind: 'status', ...AT, status: 'Running' })
+    lab.settle()
+    t.equal(lab.operation(operation).status, 'InProgress')
+    t.equal(running(lab).clocks.upgrade.carriedMs, 8000)
+    // Neither window ever closes; 92 s of the whole's time are left.
+    const flap = (turns: number): void => {
+      for (let turn = 0; turn < turns; turn++) {
+        report(lab, turn % 2 === 0 ? 'Error' : 'Ok')
+        lab.flow(5000)
+      }
+    }
+    flap(18)
+    t.equal(lab.operation(operation).status, 'InProgress')
+    flap(1)
+    t.match(lab.operation(operation), { status: 'RolledBack', failure: { reason: 'OverallUpgradeTimeout' } })
+  }
+})
+
 const DOMAIN = { upgradeDomainTimeout: '61s' }
 const FLAPPING: Script = Array.from({ length: 40 }, (_, turn) => [turn * 5000, turn % 2 === 0 ? 'Error' : 'Ok'])
 

@@ -3,6 +3,7 @@ import type { Command, UpgradeCommand } from '../../../src/contracts/command.ts'
 import { Draft } from '../../../src/fabric/draft.ts'
 import { coresInUse } from '../../../src/fabric/quota.ts'
 import { endpoint, makeRelease, role } from '../../simulation/releases.ts'
+import { viewDeployment } from '../../../src/controller/views/deployment-view.ts'
 import { Lab } from './lab.ts'
 
 // Azure: cores per subscription, counted by the size of each role instance, over all services and both slots.
@@ -138,3 +139,47 @@ t.test('while a size is walked the larger one counts, also on the way back', asy
   t.equal(used(lab), 2)
   lab.accept(create(PLAIN))
 })
+
+// "… the rollback is not possible … if the quota is exceeded after a scale-down": the cores that it freed may be taken.
+t.test(
+  'no rollback of a scale-down, by itself or in an upgrade, while others have the cores; known before anyone asks',
+  async t => {
+    const four = of('shop', '1.0.0', 'Small', 4)
+    const one = of('shop', '2.0.0', 'Small', 1)
+    const down: Command[] = [scale(1), { ...upgrade, package: one.digest }]
+    for (const command of down) {
+      const lab = new Lab([four, one, BLOG])
+      Object.assign(lab.settings, { sizes: SIZES, quota: { cores: 4 } })
+      lab.restart()
+      for (const node of ['n1', 'n2']) lab.connectAgent(node)
+      lab.connectProxy('p1')
+      lab.accept(create(four))
+      lab.settle()
+      t.strictSame(lab.refused(create(BLOG)), ['quota_exceeded'])
+      lab.accept(command)
+      // One node is silent in the end: what is on the other has gone, and nothing is over yet.
+      for (let turn = 0; lab.instances().length > 3 && turn < 60; turn++) {
+        lab.acknowledge()
+        lab.report(lab.instances().some(({ next }) => next === 'remove') ? ['n1'] : undefined)
+      }
+      t.ok(lab.instances().some(({ next }) => next === 'remove'))
+      const view = () => viewDeployment(lab.state, lab.deployment(), 'production', lab.now)
+      t.equal(view().rollbackAllowed, true)
+      lab.accept(create(BLOG))
+      t.match(view(), {
+        rollbackAllowed: false,
+        rollbackBlockedBy: /would come back need 5 cores in all, the quota is 4/,
+      })
+      t.match(view().actions.rollback, { allowed: false, code: 'rollback_not_allowed' })
+      t.strictSame(lab.refused({ kind: 'rollback', service: 'shop', slot: 'production' }), ['rollback_not_allowed'])
+      Object.assign(lab.settings, { quota: { cores: 5 } })
+      lab.restart()
+      for (const node of ['n1', 'n2']) lab.connectAgent(node)
+      lab.connectProxy('p1')
+      t.equal(view().rollbackAllowed, true)
+      lab.accept({ kind: 'rollback', service: 'shop', slot: 'production' })
+      lab.settle()
+      t.equal(lab.instances().length, 4)
+    }
+  },
+)

@@ -40,6 +40,27 @@ function told(bench: Lab): string[] {
     .toSorted()
 }
 
+// Of the three folders, local storage stands in the way of start-first, the role root is new in any case, and the system
+// folder is the old process's as long as that runs.
+t.test(
+  'a process that starts beside another has folders of its own, empty; stop-first keeps the system folder',
+  async t => {
+    for (const [order, clean] of [
+      ['start-first', ['d1/web_IN_0 none', 'd1/web_IN_0.b all']],
+      ['stop-first', ['d1/web_IN_0 none']],
+    ] as const) {
+      const bench = lab({ order })
+      upgrade(bench)
+      const seen = new Set<string>()
+      steps(bench, () => {
+        for (const { instances } of Object.values(projectAssignments(bench.state)))
+          for (const each of instances) if (each.instance === 'web_IN_0') seen.add(`${each.key} ${each.clean}`)
+      })
+      t.strictSame([...seen].toSorted(), clean)
+    }
+  },
+)
+
 /** Version and state of each target of the pool. */
 function routed(bench: Lab): string[] {
   return Object.values(bench.routing().pools)

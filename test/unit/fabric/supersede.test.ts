@@ -85,6 +85,39 @@ t.test('a fresh upgrade over a stuck one begins with the domain in flight, and n
   t.equal(lab.versions(), '3.0.0 3.0.0 3.0.0 1.0.0')
 })
 
+t.test('the receipt of what was superseded, rolled back or failed names the domains it had come to', async t => {
+  const walked = (lab: Lab, id: string) =>
+    lab.operation(id).receipt?.domains.map(({ domain, endedAt }) => [domain, endedAt !== null])
+  for (const next of [to(V3), rollback]) {
+    const lab = stuck()
+    const first = lab.deployment().upgrade?.operation ?? ''
+    lab.accept(next)
+    // Service Fabric: "if interrupted (new upgrade / rollback) -> roll back, reason Interrupted".
+    t.match(lab.operation(first).failure, { reason: 'Interrupted', domain: 1 })
+    t.strictSame(walked(lab, first), [
+      [0, true],
+      [1, false],
+    ])
+  }
+  for (const [failureAction, status] of [
+    ['rollback', 'RolledBack'],
+    ['manual', 'Failed'],
+  ] as const) {
+    const lab = deployed()
+    lab.seen = ({ spec, index }) => (spec.version === '2.0.0' && index === 1 ? { state: 'cycling' } : {})
+    const first = lab.accept(to(V2, 'monitored', { policy: { failureAction } }))
+    for (const ms of [10_000, 60_000]) {
+      lab.settle()
+      lab.flow(ms)
+    }
+    t.equal(lab.operation(first).status, status)
+    t.strictSame(walked(lab, first), [
+      [0, true],
+      [1, false],
+    ])
+  }
+})
+
 // "If the second update is in automatic mode, the first upgrade domain will be upgraded immediately, possibly leading to
 // instances from multiple upgrade domains being offline at the same point in time."
 t.test('with overlap the first domain begins at once, as in Azure', async t => {
