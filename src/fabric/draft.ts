@@ -1,6 +1,7 @@
 import type { Moment } from '../core/clock.ts'
 import type { Revision } from '../contracts/revision.ts'
 import { own } from '../core/own.ts'
+import { clonePlain, samePlain } from '../core/plain.ts'
 import type {
   DeploymentRecord,
   FabricEvent,
@@ -37,7 +38,7 @@ export class TableDraft<T> {
     if (this.#overlay.has(key)) return this.#overlay.get(key)
     const record = own(this.#base, key)
     if (record === undefined) return undefined
-    const copy = structuredClone(record)
+    const copy = clonePlain(record)
     this.#overlay.set(key, copy)
     return copy
   }
@@ -52,6 +53,7 @@ export class TableDraft<T> {
   }
 
   keys(): string[] {
+    if (this.#overlay.size === 0) return Object.keys(this.#base)
     const keys = Object.keys(this.#base).filter(key => !this.#overlay.has(key) || this.#overlay.get(key) !== undefined)
     for (const [key, record] of this.#overlay)
       if (record !== undefined && !Object.hasOwn(this.#base, key)) keys.push(key)
@@ -71,7 +73,7 @@ export class TableDraft<T> {
     let table: Record<string, T> | null = null
     for (const [key, record] of this.#overlay) {
       const before = own(this.#base, key)
-      if (record === undefined ? before === undefined : same(record, before)) continue
+      if (record === undefined ? before === undefined : samePlain(record, before)) continue
       table ??= { ...this.#base }
       if (record === undefined) delete table[key]
       else table[key] = record
@@ -101,7 +103,8 @@ export class Draft {
   constructor(base: FabricState, now: Moment) {
     this.#base = base
     this.now = now
-    this.fabric = structuredClone(base.fabric)
+    // Its inner records are replaced, never changed in place.
+    this.fabric = { ...base.fabric }
     this.services = new TableDraft(base.services)
     this.deployments = new TableDraft(base.deployments)
     this.roles = new TableDraft(base.roles)
@@ -151,15 +154,10 @@ export class Draft {
       health: this.health.finish(),
     }
     const changed =
-      !same(this.fabric, base.fabric) ||
+      !samePlain(this.fabric, base.fabric) ||
       (Object.keys(tables) as (keyof typeof tables)[]).some(name => tables[name] !== base[name]) // keys of the literal above
     if (!changed && this.observed === base.observed) return { state: base, changed: false }
     const fabric = changed ? { ...this.fabric, revision: this.revision, moment: this.now } : base.fabric
     return { state: { ...tables, fabric, observed: this.observed }, changed }
   }
-}
-
-/** Equal as JSON: records are plain data written in one order of keys. */
-function same(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b)
 }
