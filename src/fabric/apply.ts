@@ -2,7 +2,7 @@ import type { Command } from '../contracts/command.ts'
 import { assertNever } from '../core/errors.ts'
 import type { Moment } from '../core/clock.ts'
 import type { Certificate } from '../model/certificate.ts'
-import { allAcknowledged } from './acknowledgements.ts'
+import { allAcknowledged, waivedProxies } from './acknowledgements.ts'
 import { rebase } from './anchor.ts'
 import { acceptReport, pruneReports } from './health/report.ts'
 import { pruneCertificates } from './certificates.ts'
@@ -231,7 +231,7 @@ function advance(draft: Draft): void {
 /** The last step of most operations: what was decided is in every proxy's table. */
 function finishPublishing(draft: Draft, id: string): void {
   const seen = draft.operations.get(id)
-  if (seen === undefined || !allAcknowledged(draft, seen.since, seen.waived !== undefined)) return
+  if (seen === undefined || !allAcknowledged(draft, seen.since, waivedProxies(seen))) return
   if (seen.kind === 'swap') {
     const operation = draft.operations.edit(id)
     const switchMs = Math.max(0, draft.now.mono - seen.startedMono)

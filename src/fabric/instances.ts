@@ -1,7 +1,7 @@
 import { hasReached } from '../contracts/revision.ts'
 import { instanceName } from '../core/ids.ts'
 import { elapsedMs, startAnchor } from './anchor.ts'
-import { allAcknowledged, inFlightSince, isForced } from './acknowledgements.ts'
+import { allAcknowledged, inFlightSince, waivedFor, type Waived } from './acknowledgements.ts'
 import type { Draft } from './draft.ts'
 import {
   domainAt,
@@ -150,8 +150,8 @@ export function advanceRole(draft: Draft, key: string): void {
   if (seen === undefined || seen.instances.every(instance => isSettled(draft, seen, instance))) return
   const role = draft.roles.edit(key)
   if (role === undefined) return
-  const forced = isForced(draft, role.deployment)
-  for (const instance of role.instances) advanceInstance(draft, role, instance, forced)
+  const waived = waivedFor(draft, role.deployment) ?? undefined
+  for (const instance of role.instances) advanceInstance(draft, role, instance, waived)
   role.instances = role.instances.filter(instance => {
     const gone =
       instance.beside === undefined &&
@@ -180,12 +180,12 @@ function isSettled(draft: Draft, role: Readonly<RoleRecord>, instance: Readonly<
   )
 }
 
-function advanceInstance(draft: Draft, role: RoleRecord, instance: InstanceRecord, forced: boolean): void {
-  advanceProcess(draft, role, instance, forced)
+function advanceInstance(draft: Draft, role: RoleRecord, instance: InstanceRecord, waived: Waived | undefined): void {
+  advanceProcess(draft, role, instance, waived)
   if (instance.beside !== undefined) {
     // Its successor is in the table: now it may go.
     if (isReady(instance) && instance.beside.next === null) descend(draft, instance.beside, { kind: 'remove' })
-    advanceProcess(draft, role, instance.beside, forced)
+    advanceProcess(draft, role, instance.beside, waived)
     if (instance.beside.stage === 'stopping' && isDown(draft, role.deployment, instance.beside)) {
       instance.spent = highestIncarnation(instance)
       instance.beside = undefined
@@ -197,13 +197,13 @@ function advanceInstance(draft: Draft, role: RoleRecord, instance: InstanceRecor
   }
 }
 
-function advanceProcess(draft: Draft, role: RoleRecord, process: ProcessRecord, forced: boolean): void {
+function advanceProcess(draft: Draft, role: RoleRecord, process: ProcessRecord, waived: Waived | undefined): void {
   fold(draft, role, process)
-  if (process.stage === 'draining' && drained(draft, role, process, forced)) {
+  if (process.stage === 'draining' && drained(draft, role, process, waived)) {
     process.published = null
     enter(draft, process, 'retiring')
   }
-  if (process.stage === 'retiring' && allAcknowledged(draft, process.since, forced)) {
+  if (process.stage === 'retiring' && allAcknowledged(draft, process.since, waived)) {
     process.published = null
     enter(draft, process, 'stopping')
   }
@@ -319,9 +319,9 @@ function publishUpstream(draft: Draft, role: RoleRecord, instance: ProcessRecord
   if (instance.stage === 'starting') enter(draft, instance, 'serving')
 }
 
-function drained(draft: Draft, role: RoleRecord, instance: ProcessRecord, forced: boolean): boolean {
-  if (!allAcknowledged(draft, instance.since, forced)) return false
-  if (inFlightSince(draft, targetKey(role.deployment, instance), instance.since, forced) === 0) return true
+function drained(draft: Draft, role: RoleRecord, instance: ProcessRecord, waived: Waived | undefined): boolean {
+  if (!allAcknowledged(draft, instance.since, waived)) return false
+  if (inFlightSince(draft, targetKey(role.deployment, instance), instance.since, waived) === 0) return true
   const { drainTimeoutMs } = specOf(role, instance.spec).definition
   return elapsedMs(instance.anchor, draft.now) >= drainTimeoutMs + DRAIN_GRACE_MS
 }

@@ -222,6 +222,29 @@ t.test('force goes on without the word of a silent proxy; one that is connected 
   t.match(lab.operation(operation), { status: 'Succeeded', receipt: { complete: false, note: /waived.*proxy p2/ } })
 })
 
+// src/fabric/README.md: "Silence changes nothing"; design rule 2: membership changes never by silence alone, after a restart.
+t.test('a forced operation waits for a proxy that was there when it was forced, also after a restart', async t => {
+  const lab = deployed()
+  lab.proxies = ['p1', 'p2']
+  lab.connectProxy('p2')
+  lab.settle()
+  const operation = lab.accept({ kind: 'upgrade', ...SHOP, package: packageOf(lab, '2.0.0'), mode: 'auto', ...FLAGS })
+  lab.report()
+  lab.input({ kind: 'proxy-disconnected', incarnation: 'p2' })
+  lab.accept({ kind: 'force', operation })
+  t.match(lab.stages(), 'web0:draining', 'p1 has not acknowledged')
+  lab.restart()
+  lab.pass(3_600_000)
+  t.match(lab.stages(), 'web0:draining', 'nobody is connected to the new controller yet: p1 may still send requests')
+  lab.connectProxy('p1')
+  lab.acknowledge(['p1'])
+  t.match(lab.stages(), 'web0:retiring', 'p2 is not waited for, as before')
+  lab.proxies = ['p1']
+  for (const node of ['n1', 'n2']) lab.connectAgent(node)
+  lab.settle()
+  t.match(lab.operation(operation), { status: 'Succeeded', receipt: { note: /waived.*proxy p2/ } })
+})
+
 t.test('force is refused where nothing is in progress', async t => {
   const lab = deployed()
   t.strictSame(lab.refused({ kind: 'force', operation: 'op-1' }), ['nothing_to_do'])
