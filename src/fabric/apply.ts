@@ -223,8 +223,11 @@ function advance(draft: Draft): void {
     else if (operation.kind === 'drain') advanceNodeDrain(draft, operation)
     else advanceChange(draft, operation)
   }
-  adoptFaces(draft)
-  pruneCertificates(draft)
+  // Each apply ends with all of this as it should be: it is only off where something was written.
+  if (draft.touched) {
+    adoptFaces(draft)
+    pruneCertificates(draft)
+  }
   pruneReports(draft)
 }
 

@@ -1,7 +1,6 @@
 import type { Moment } from '../core/clock.ts'
 import type { Revision } from '../contracts/revision.ts'
-import { own } from '../core/own.ts'
-import { clonePlain, samePlain } from '../core/plain.ts'
+import { samePlain } from '../core/plain.ts'
 import type {
   DeploymentRecord,
   FabricEvent,
@@ -15,79 +14,17 @@ import type {
   RequestRecord,
   RoleRecord,
   ServiceRecord,
-  Table,
 } from './state.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'
-
-/** One table under change: reads see what was written, the base is never touched. */
-export class TableDraft<T> {
-  readonly #base: Table<T>
-  readonly #overlay = new Map<string, T | undefined>()
-
-  constructor(base: Table<T>) {
-    this.#base = base
-  }
-
-  get(key: string): Readonly<T> | undefined {
-    return this.#overlay.has(key) ? this.#overlay.get(key) : own(this.#base, key)
-  }
-
-  /** A copy of the record that may be changed in place; undefined where there is none. */
-  edit(key: string): T | undefined {
-    if (this.#overlay.has(key)) return this.#overlay.get(key)
-    const record = own(this.#base, key)
-    if (record === undefined) return undefined
-    const copy = clonePlain(record)
-    this.#overlay.set(key, copy)
-    return copy
-  }
-
-  put(key: string, record: T): T {
-    this.#overlay.set(key, record)
-    return record
-  }
-
-  delete(key: string): void {
-    this.#overlay.set(key, undefined)
-  }
-
-  keys(): string[] {
-    if (this.#overlay.size === 0) return Object.keys(this.#base)
-    const keys = Object.keys(this.#base).filter(key => !this.#overlay.has(key) || this.#overlay.get(key) !== undefined)
-    for (const [key, record] of this.#overlay)
-      if (record !== undefined && !Object.hasOwn(this.#base, key)) keys.push(key)
-    return keys
-  }
-
-  /** All records, to read. */
-  *values(): Iterable<Readonly<T>> {
-    for (const key of this.keys()) {
-      const record = this.get(key)
-      if (record !== undefined) yield record
-    }
-  }
-
-  /** The table after the changes; the base itself where nothing differs. */
-  finish(): Table<T> {
-    let table: Record<string, T> | null = null
-    for (const [key, record] of this.#overlay) {
-      const before = own(this.#base, key)
-      if (record === undefined ? before === undefined : samePlain(record, before)) continue
-      table ??= { ...this.#base }
-      if (record === undefined) delete table[key]
-      else table[key] = record
-    }
-    return table ?? this.#base
-  }
-}
+import { RolesDraft, TableDraft } from './table-draft.ts'
 
 /** A state under change within one `apply`. */
 export class Draft {
   readonly now: Moment
   readonly services: TableDraft<ServiceRecord>
   readonly deployments: TableDraft<DeploymentRecord>
-  readonly roles: TableDraft<RoleRecord>
+  readonly roles: RolesDraft
   readonly operations: TableDraft<OperationRecord>
   readonly releases: TableDraft<Release>
   readonly certificates: TableDraft<Certificate>
@@ -107,7 +44,7 @@ export class Draft {
     this.fabric = { ...base.fabric }
     this.services = new TableDraft(base.services)
     this.deployments = new TableDraft(base.deployments)
-    this.roles = new TableDraft(base.roles)
+    this.roles = new RolesDraft(base.roles)
     this.operations = new TableDraft(base.operations)
     this.releases = new TableDraft(base.releases)
     this.certificates = new TableDraft(base.certificates)
@@ -116,6 +53,12 @@ export class Draft {
     this.requests = new TableDraft(base.requests)
     this.health = new TableDraft(base.health)
     this.observed = base.observed
+  }
+
+  /** May anything that addresses or certificates depend on be other than it was? */
+  get touched(): boolean {
+    const { services, deployments, roles, operations, releases, certificates } = this
+    return [services, deployments, roles, operations, releases, certificates].some(table => table.touched)
   }
 
   /** The revision that this change will have once committed. */

@@ -147,20 +147,27 @@ export function keepUp(draft: Draft, instance: ProcessRecord): boolean {
 /** Moves every instance of a role as far as what is known allows. */
 export function advanceRole(draft: Draft, key: string): void {
   const seen = draft.roles.get(key)
-  if (seen === undefined || seen.instances.every(instance => isSettled(draft, seen, instance))) return
-  const role = draft.roles.edit(key)
-  if (role === undefined) return
+  if (seen === undefined) return
+  const positions: number[] = []
+  for (const [position, instance] of seen.instances.entries())
+    if (!isSettled(draft, seen, instance)) positions.push(position)
+  if (positions.length === 0) return
+  const edited = draft.roles.editSome(key, positions)
+  if (edited === undefined) return
+  const { role, instances } = edited
   const waived = waivedFor(draft, role.deployment) ?? undefined
-  for (const instance of role.instances) advanceInstance(draft, role, instance, waived)
-  role.instances = role.instances.filter(instance => {
-    const gone =
-      instance.beside === undefined &&
-      instance.stage === 'stopping' &&
-      instance.next === 'remove' &&
-      isDown(draft, role.deployment, instance)
-    if (gone) role.removedIncarnation = Math.max(role.removedIncarnation, instance.incarnation, instance.spent ?? 0)
-    return !gone
-  })
+  for (const instance of instances) advanceInstance(draft, role, instance, waived)
+  const gone = new Set(instances.filter(instance => isGone(draft, role.deployment, instance)))
+  if (gone.size === 0) return
+  for (const { incarnation, spent } of gone)
+    role.removedIncarnation = Math.max(role.removedIncarnation, incarnation, spent ?? 0)
+  role.instances = role.instances.filter(instance => !gone.has(instance))
+}
+
+/** Removed, and all its processes are down. */
+function isGone(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
+  if (instance.beside !== undefined || instance.stage !== 'stopping' || instance.next !== 'remove') return false
+  return isDown(draft, deployment, instance)
 }
 
 /** Nothing observed could move it: cheap to ask, so that quiet roles are not copied. */

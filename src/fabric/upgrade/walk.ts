@@ -75,7 +75,10 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
     case 'verifying':
       return verify(draft, deployment, upgrade)
     case 'removing':
-      if (upgrade.closing !== null && !allAcknowledged(draft, upgrade.closing, waivedFor(draft, deployment.id) ?? undefined))
+      if (
+        upgrade.closing !== null &&
+        !allAcknowledged(draft, upgrade.closing, waivedFor(draft, deployment.id) ?? undefined)
+      )
         return false
       if (!removeLeavers(draft, deployment.id, upgrade)) return false
       complete(draft, deployment, upgrade)
