@@ -1,6 +1,13 @@
 import type { Applied } from '../../src/fabric/apply.ts'
 import type { Input } from '../../src/fabric/input.ts'
-import type { DeploymentRecord, FabricState, InstanceRecord, RoleRecord } from '../../src/fabric/state.ts'
+import {
+  instanceKey,
+  processesOf,
+  type DeploymentRecord,
+  type FabricState,
+  type InstanceRecord,
+  type RoleRecord,
+} from '../../src/fabric/state.ts'
 import type { CapacityFloor } from '../../src/model/definition.ts'
 import { REAL_RULES, type FabricRules } from './fabric-rules.ts'
 import type { Rule } from './rules.ts'
@@ -113,30 +120,22 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
         if (instance.upgradeDomain !== upgrade.domains[upgrade.position + 1] || instance.stage !== 'serving')
           return instance
         if (instance.spec === to || instance.next !== null || instance.published === null) return instance
-        const published = { ...instance.published, membership: 'draining' as const }
-        const { revision, moment } = after.fabric
-        const anchor = moment === null ? instance.anchor : { ...moment, carriedMs: 0 }
-        return { ...instance, stage: 'draining', next: 'restart', nextSpec: to, published, since: revision, anchor }
+        return goingDown(after, instance, to)
       }),
     ),
   },
   'rollback restarts all': {
     breaks: 'a rollback touches what had moved: here what had not is restarted with it',
-    caughtBy: ['rollback touches moved'],
+    caughtBy: ['rollback touches moved', 'one domain'],
     rules: deciding((after, before) =>
       withInstances(after, (instance, role) => {
         const now = after.deployments[role.deployment]?.upgrade
         const was = before.deployments[role.deployment]?.upgrade
         if (now?.direction !== 'back' || was?.direction !== 'forward') return instance
-        if (instance.next !== null || (instance.stage !== 'serving' && instance.stage !== 'starting')) return instance
-        if (instance.spec !== now.roles[role.name]?.from || instance.published !== null) return instance
-        return {
-          ...instance,
-          stage: 'retiring',
-          next: 'restart',
-          nextSpec: instance.spec,
-          since: after.fabric.revision,
-        }
+        const ends = now.roles[role.name]
+        if (instance.next !== null || instance.stage !== 'serving' || instance.published === null) return instance
+        if (ends === undefined || instance.spec !== ends.from) return instance
+        return goingDown(after, instance, instance.spec)
       }),
     ),
   },
@@ -219,13 +218,21 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     }),
   },
   'lost is gone': {
-    breaks: 'a lost node is taken back when what was moved has stopped there: here as soon as it says hello',
+    breaks: 'a lost node is taken back when what was moved has stopped there: here nobody hears of that',
     caughtBy: ['process once', 'lost node'],
-    rules: deciding((after, _before, input) => {
-      if (input.kind !== 'agent-connected') return after
-      const node = after.nodes[input.node]
-      if (node?.lost !== true) return after
-      return { ...after, nodes: { ...after.nodes, [input.node]: { ...node, lost: undefined } } }
+    rules: hearing((input, state) => {
+      if (input.kind !== 'agent-observed' || state.nodes[input.node]?.lost !== true) return input
+      const rightful = new Set(
+        Object.values(state.roles).flatMap(({ deployment, instances }) =>
+          instances.flatMap(instance =>
+            processesOf(instance)
+              .filter(({ node }) => node === input.node)
+              .map(process => `${instanceKey(deployment, process)}#${process.incarnation}`),
+          ),
+        ),
+      )
+      const instances = input.instances.filter(({ key, incarnation }) => rightful.has(`${key}#${incarnation}`))
+      return { ...input, instances }
     }),
   },
   'forgetful journal': {
@@ -233,6 +240,13 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     caughtBy: ['commit before effect'],
     rules: { ...REAL_RULES, serialise: state => REAL_RULES.serialise({ ...state, requests: {} }) },
   },
+}
+
+/** As the rules begin a way down. */
+function goingDown({ fabric }: FabricState, instance: InstanceRecord, nextSpec: string): InstanceRecord {
+  const published = instance.published === null ? null : { ...instance.published, membership: 'draining' as const }
+  const anchor = fabric.moment === null ? instance.anchor : { ...fabric.moment, carriedMs: 0 }
+  return { ...instance, stage: 'draining', next: 'restart', nextSpec, published, since: fabric.revision, anchor }
 }
 
 /** What was really seen stays what was seen. */
