@@ -202,6 +202,9 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-re
     case 'agent-reached':
       observe.agentReached(draft, input.node, input.revision)
       break
+    case 'observed':
+      for (const observation of input.batch) take(draft, observation)
+      break
     case 'tick':
       break
     default:

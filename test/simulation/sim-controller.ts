@@ -5,7 +5,7 @@ import { compareRevisions, type Revision } from '../../src/contracts/revision.ts
 import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { LatestPush } from '../../src/controller/links/push.ts'
 import type { Applied } from '../../src/fabric/apply.ts'
-import type { HealthReported, Input } from '../../src/fabric/input.ts'
+import type { HealthReported, Input, Observation } from '../../src/fabric/input.ts'
 import { emptyState, NOTHING_OBSERVED, type FabricState } from '../../src/fabric/state.ts'
 import type { Certificate } from '../../src/model/certificate.ts'
 import type { Release } from '../../src/model/release.ts'
@@ -56,6 +56,9 @@ export class SimController {
   #committed: FabricState
   #life = 0
   #projected: Projected | null = null
+  /** Turns of its loop take a while, so that what is said meanwhile is folded in together. */
+  readonly #busy: boolean
+  #heard: Observation[] = []
   readonly #proxies = new Map<string, Peer<SimProxy, RoutingTable>>()
   readonly #agents = new Map<string, Peer<SimAgent, Assignment>>()
   readonly #links = new Set<Link>()
@@ -65,6 +68,7 @@ export class SimController {
     this.#dice = world.dice('controller')
     this.rules = rules
     this.#killPlan = options.kill
+    this.#busy = this.#dice.chance(0.4)
     this.#pure = options.pure
     this.state = emptyState('sim', SETTINGS)
     this.#committed = this.state
@@ -119,10 +123,10 @@ export class SimController {
     if (message.type === 'ack') {
       const revision = push.acknowledge(message.revision)
       const status = { ...message.status, revision: push.covered(message.status.revision) }
-      this.#input({ kind: 'proxy-acknowledged', incarnation, revision, listeners: message.listeners, status })
+      this.#hear({ kind: 'proxy-acknowledged', incarnation, revision, listeners: message.listeners, status })
     } else if (message.type === 'status') {
       const status = { ...message.status, revision: push.covered(message.status.revision) }
-      this.#input({ kind: 'proxy-status', incarnation, status })
+      this.#hear({ kind: 'proxy-status', incarnation, status })
     } else if (message.type === 'predecessor' && message.exited) {
       this.#input({ kind: 'proxy-exited', incarnation: message.incarnation })
     }
@@ -148,7 +152,7 @@ export class SimController {
     if (peer?.link !== link) return
     const { instances, packages, packageErrors } = message
     const revision = message.revision === null ? null : peer.push.acknowledge(message.revision)
-    this.#input({ kind: 'agent-observed', node, revision, instances, packages, packageErrors })
+    this.#hear({ kind: 'agent-observed', node, revision, instances, packages, packageErrors })
   }
 
   agentClosed({ node }: SimAgent, link: Link): void {
@@ -170,7 +174,25 @@ export class SimController {
 
   // The loop
 
+  /** At once, or with what else is said until the next turn of a busy loop. */
+  #hear(observation: Observation): void {
+    if (!this.up) return
+    if (!this.#busy) {
+      this.#input(observation)
+      return
+    }
+    this.#heard.push(observation)
+    if (this.#heard.length > 1) return
+    const life = this.kills
+    this.#world.after(this.#dice.between(0, 30), () => {
+      if (this.kills === life) this.#input({ kind: 'tick' })
+    })
+  }
+
   #input(input: Input): Applied | null {
+    if (!this.up) return null
+    const batch = this.#heard.splice(0)
+    if (batch.length > 0) this.#input({ kind: 'observed', batch })
     if (!this.up) return null
     try {
       const applied = this.#step(input)
@@ -288,6 +310,7 @@ export class SimController {
     this.up = false
     this.#life += 1
     this.#dieAt = null
+    this.#heard = []
     for (const link of this.#links) link.dropByController(this.#dice.between(0, noticedMs))
     this.#links.clear()
     this.#proxies.clear()

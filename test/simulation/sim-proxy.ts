@@ -231,18 +231,19 @@ export class SimProxy {
 
   #take(table: RoutingTable): void {
     this.applied = table
-    this.#targets = new Set(Object.values(table.pools).flatMap(pool => pool.targets.map(candidate => candidate.key)))
+    this.#targets = targetsOf(table)
   }
 
   #apply(table: RoutingTable): void {
-    this.#take(table)
-    this.family.disk = table
+    const here = targetsOf(table)
     for (const [key, count] of this.inFlight) {
-      if (this.#targets.has(key) || count === 0) continue
+      if (here.has(key) || count === 0) continue
       this.#controller.watch.requestsCut(this, key, count)
       this.inFlight.delete(key)
       this.#ledger.broken(key)
     }
+    this.#take(table)
+    this.family.disk = table
   }
 
   #listen(table: RoutingTable): ListenerStatus[] {
@@ -259,4 +260,8 @@ export class SimProxy {
       return { key, port: bound, error: null }
     })
   }
+}
+
+function targetsOf(table: RoutingTable): Set<string> {
+  return new Set(Object.values(table.pools).flatMap(pool => pool.targets.map(candidate => candidate.key)))
 }

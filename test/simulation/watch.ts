@@ -40,7 +40,7 @@ export class Watch {
   committed(before: FabricState, after: FabricState, table: RoutingTable): void {
     if (compareRevisions(after.fabric.revision, before.fabric.revision) <= 0)
       this.#fail('revision grows', 'the revision did not grow')
-    if (before.operations !== after.operations || this.#waived.size > 0) this.#waive(after)
+    this.#waive(after)
     if (
       before.roles !== after.roles ||
       before.deployments !== after.deployments ||
@@ -180,11 +180,6 @@ export class Watch {
 
   /** While an operation is forced nothing is promised of who is silent, until that one has heard of the state again. */
   #waive(after: FabricState): void {
-    for (const [incarnation, revision] of this.#waived) {
-      const proxy = this.#controller.liveProxies.find(each => each.incarnation === incarnation)
-      if (proxy?.applied != null && compareRevisions(proxy.applied.revision, revision) >= 0)
-        this.#waived.delete(incarnation)
-    }
     const forced = Object.values(after.operations)
       .filter(({ status }) => status === 'InProgress')
       .flatMap(operation => [...waivedProxies(operation)])
@@ -195,7 +190,17 @@ export class Watch {
 
   /** Proxies whose word was waited for. */
   #bound(): SimProxy[] {
-    return this.#controller.liveProxies.filter(({ incarnation }) => !this.#waived.has(incarnation))
+    return this.#waived.size === 0
+      ? this.#controller.liveProxies
+      : this.#controller.liveProxies.filter(proxy => !this.#isWaived(proxy))
+  }
+
+  /** So is one that began with the table that such a proxy left on disk. */
+  #isWaived({ family, applied }: SimProxy): boolean {
+    return family.lives.some(({ incarnation }) => {
+      const below = this.#waived.get(incarnation)
+      return below !== undefined && (applied === null || compareRevisions(applied.revision, below) < 0)
+    })
   }
 
   // Around a death
@@ -252,14 +257,14 @@ export class Watch {
     const process = this.#world.processes.get(target)
     if (process === undefined)
       this.#fail('no traffic to the stopped', `a request was sent to ${target}, which never was`)
-    if (process.stoppedAsPlanned && !this.#waived.has(proxy.incarnation))
+    if (process.stoppedAsPlanned && !this.#isWaived(proxy))
       this.#fail('no traffic to the stopped', `a request was sent to ${target}, which was stopped as planned`)
   }
 
   /** A proxy applied a table without a target that has requests in flight. */
   requestsCut(proxy: SimProxy, target: string, count: number): void {
     if (this.#world.processes.get(target)?.alive !== true || this.#drainOver(target)) return
-    if (this.#waived.has(proxy.incarnation)) return
+    if (this.#isWaived(proxy)) return
     this.#fail('requests not cut', `${proxy.incarnation} had to cut ${count} requests on ${target}, which lives`)
   }
 

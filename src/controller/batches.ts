@@ -1,0 +1,47 @@
+import type { Applied } from '../fabric/apply.ts'
+import type { Input, Observation } from '../fabric/input.ts'
+
+/** An input that waits for its turn; whoever is to hear of its outcome waits with it. */
+export interface Queued {
+  readonly input: Input
+  readonly done: ((applied: Applied) => void) | null
+  readonly failed: ((error: Error) => void) | null
+}
+
+/**
+ * The same inputs in the same order, with observations that follow one another, and whose outcome nobody waits for, taken
+ * together: a pass over a large fabric costs the same whatever number of peers have spoken.
+ */
+export function inBatches(queue: readonly Queued[]): Queued[] {
+  const batches: Queued[] = []
+  let together: Observation[] = []
+  const close = (): void => {
+    const [first] = together
+    if (first === undefined) return
+    const input: Input = together.length === 1 ? first : { kind: 'observed', batch: together }
+    batches.push({ input, done: null, failed: null })
+    together = []
+  }
+  for (const queued of queue) {
+    if (queued.done === null && queued.failed === null && isObservation(queued.input)) together.push(queued.input)
+    else {
+      close()
+      batches.push(queued)
+    }
+  }
+  close()
+  return batches
+}
+
+function isObservation(input: Input): input is Observation {
+  switch (input.kind) {
+    case 'proxy-acknowledged':
+    case 'proxy-status':
+    case 'proxy-reached':
+    case 'agent-observed':
+    case 'agent-reached':
+      return true
+    default:
+      return false
+  }
+}
