@@ -51,7 +51,16 @@ function main(): void {
   process.exitCode = failures.length === 0 ? 0 : 1
 }
 
-const HEAD = ['instances', 'nodes', 'decisions', 'CPU s', 'µs per decision', 'dearest ms', 'µs per projection', 'heap MB']
+const HEAD = [
+  'instances',
+  'nodes',
+  'decisions',
+  'CPU s',
+  'µs per decision',
+  'dearest ms',
+  'µs per projection',
+  'heap MB',
+]
 
 function row({ instances, nodes, cost, cpuSeconds, heapMb }: Measured): (string | number)[] {
   return [
@@ -70,7 +79,9 @@ function judge(measured: readonly Measured[]): string[] {
   const failures: string[] = []
   const largest = measured.findLast(({ instances }) => instances >= 10_000)
   if (largest !== undefined && largest.cpuSeconds >= MOST_CPU_SECONDS)
-    failures.push(`${largest.instances} instances took ${largest.cpuSeconds.toFixed(1)} s of CPU, not under ${MOST_CPU_SECONDS}`)
+    failures.push(
+      `${largest.instances} instances took ${largest.cpuSeconds.toFixed(1)} s of CPU, not under ${MOST_CPU_SECONDS}`,
+    )
   if (largest !== undefined && largest.heapMb >= MOST_HEAP_MB)
     failures.push(`${largest.instances} instances took ${largest.heapMb.toFixed(0)} MB, not under ${MOST_HEAP_MB}`)
   for (const [index, next] of measured.entries()) {

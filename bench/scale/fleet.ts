@@ -29,6 +29,7 @@ export class Fleet {
   readonly #nodes: readonly string[]
   readonly #proxies: readonly string[]
   #table: RoutingTable | null = null
+  readonly #sent = new Map<string, string>()
   #assignments: Readonly<Record<string, Assignment>> = {}
 
   constructor(options: { releases: readonly Release[]; nodes: number; proxies: number; settings: FabricSettings }) {
@@ -109,7 +110,21 @@ export class Fleet {
       const assignment = this.#assignments[node]
       if (assignment === undefined) continue
       const { revision, packages } = assignment
-      yield { kind: 'agent-observed', node, revision, instances: assignment.instances.map(observe), packages, packageErrors: {} }
+      // Not sent again where nothing concerns it: what it has said stands for this revision, too.
+      const content = JSON.stringify([assignment.instances, packages])
+      if (this.#sent.get(node) === content) {
+        yield { kind: 'agent-reached', node, revision }
+        continue
+      }
+      this.#sent.set(node, content)
+      yield {
+        kind: 'agent-observed',
+        node,
+        revision,
+        instances: assignment.instances.map(observe),
+        packages,
+        packageErrors: {},
+      }
     }
   }
 }

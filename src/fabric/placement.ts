@@ -77,20 +77,28 @@ function ranked(draft: Draft, { role, placed, upgradeDomain }: Place): NodeRecor
   const needs = isSized(draft, role) ? needsOf(draft) : null
   const nodes = needs === null ? open : open.filter(node => hasRoom(draft, node, needs, role))
   if (nodes.length < 2) return nodes
-  const load = tally([...draft.roles.values()].flatMap(role => role.instances.map(({ node }) => node)))
-  const faults = tally(placed.map(({ faultDomain }) => faultDomain))
+  const load = new Map<string, number>()
+  for (const { instances } of draft.roles.values()) for (const { node } of instances) count(load, node)
+  const [here, sameDomain] = [new Map<string, number>(), new Map<string, number>()]
+  const [faults, domains] = [new Map<number, number>(), new Map<number, number>()]
+  for (const instance of placed) {
+    count(here, instance.node)
+    if (instance.upgradeDomain === upgradeDomain) count(sameDomain, instance.node)
+    count(faults, instance.faultDomain)
+    count(domains, instance.upgradeDomain)
+  }
   // A fault domain of more nodes may hold more.
-  const members = tally(nodes.map(faultDomainOf))
-  const domains = tally(placed.map(instance => instance.upgradeDomain))
+  const members = new Map<number, number>()
+  for (const node of nodes) count(members, faultDomainOf(node))
   const cost = (node: NodeRecord): readonly number[] => {
-    const here = placed.filter(instance => instance.node === node.name)
     const declared = node.facts.upgradeDomain
+    const fault = faultDomainOf(node)
     return [
       draft.observed.nodes[node.name]?.online === true ? 0 : 1,
       declared === null ? 0 : (domains.get(declared) ?? 0),
-      here.length,
-      here.filter(instance => instance.upgradeDomain === upgradeDomain).length,
-      (faults.get(faultDomainOf(node)) ?? 0) / (members.get(faultDomainOf(node)) ?? 1),
+      here.get(node.name) ?? 0,
+      sameDomain.get(node.name) ?? 0,
+      (faults.get(fault) ?? 0) / (members.get(fault) ?? 1),
       load.get(node.name) ?? 0,
       node.index,
     ]
@@ -101,10 +109,8 @@ function ranked(draft: Draft, { role, placed, upgradeDomain }: Place): NodeRecor
     .map(({ node }) => node)
 }
 
-function tally<T>(values: readonly T[]): Map<T, number> {
-  const counts = new Map<T, number>()
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
-  return counts
+function count<T>(counts: Map<T, number>, value: T): void {
+  counts.set(value, (counts.get(value) ?? 0) + 1)
 }
 
 function compareLists(a: readonly number[], b: readonly number[]): number {

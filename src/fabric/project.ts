@@ -235,6 +235,13 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
     const deployment = state.deployments[role.deployment]
     if (deployment === undefined) continue
     const variables = internalVariables(deployment)
+    // One for all that run the same: a role may have thousands of instances.
+    const specs = new Map<string, RunSpec>()
+    const specFor = (id: string): RunSpec => {
+      const known = specs.get(id) ?? runSpec(role, id, variables)
+      specs.set(id, known)
+      return known
+    }
     for (const instance of role.instances.flatMap(processesOf)) {
       const instances = byNode[instance.node]
       if (instances === undefined) continue
@@ -260,7 +267,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
         upgradeDomain: instance.upgradeDomain,
         faultDomain: instance.faultDomain,
         peers: peers[role.deployment] ?? {},
-        spec: runSpec(role, instance, variables),
+        spec: specFor(instance.spec),
       })
     }
   }
@@ -278,12 +285,8 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
   return assignments
 }
 
-function runSpec(
-  role: RoleRecord,
-  instance: Readonly<ProcessRecord>,
-  internalEndpoints: Record<string, string>,
-): RunSpec {
-  const { definition, ...spec } = specOf(role, instance.spec)
+function runSpec(role: RoleRecord, id: string, internalEndpoints: Record<string, string>): RunSpec {
+  const { definition, ...spec } = specOf(role, id)
   return {
     id: spec.id,
     package: spec.package,
