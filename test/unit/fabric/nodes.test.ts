@@ -147,6 +147,22 @@ t.test('a lost node that returns gets nothing before what was moved away has sto
   t.match(places(lab), 'web5:n1')
 })
 
+// src/fabric/README.md: to a lost node nothing comes before it has reported that what was moved has stopped.
+t.test('a lost node is not taken back while something runs there that was to stop meanwhile', async t => {
+  const lab = deployed()
+  cutOff(lab, 'n1')
+  lab.accept({ kind: 'status', ...SHOP, status: 'Suspended' })
+  lab.pass(TIMEOUT)
+  settle(lab, ['n2'])
+  t.equal(lab.stages(), 'web0:stopped web1:stopped web2:stopped web3:stopped')
+  lab.accept({ kind: 'drainNode', node: 'n1' })
+  lab.connectAgent('n1')
+  says(lab, 'n1', 'ready')
+  t.equal(lab.state.nodes['n1']?.lost, true, 'its processes have not stopped yet')
+  says(lab, 'n1', 'stopped')
+  t.equal(lab.state.nodes['n1']?.lost, undefined)
+})
+
 t.test('a moved instance has an incarnation above the one that may still run', async t => {
   const lab = deployed()
   cutOff(lab, 'n1')
