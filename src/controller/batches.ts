@@ -33,15 +33,14 @@ export function inBatches(queue: readonly Queued[]): Queued[] {
   return batches
 }
 
+const OBSERVATIONS: ReadonlySet<string> = new Set<Observation['kind']>([
+  'proxy-acknowledged',
+  'proxy-status',
+  'proxy-reached',
+  'agent-observed',
+  'agent-reached',
+])
+
 function isObservation(input: Input): input is Observation {
-  switch (input.kind) {
-    case 'proxy-acknowledged':
-    case 'proxy-status':
-    case 'proxy-reached':
-    case 'agent-observed':
-    case 'agent-reached':
-      return true
-    default:
-      return false
-  }
+  return OBSERVATIONS.has(input.kind)
 }

@@ -2,6 +2,7 @@ import { hasReached } from '../contracts/revision.ts'
 import { instanceName } from '../core/ids.ts'
 import { elapsedMs, startAnchor } from './anchor.ts'
 import { allAcknowledged, inFlightSince, waivedFor, type Waived } from './acknowledgements.ts'
+import type { Crowd } from './crowd.ts'
 import type { Draft } from './draft.ts'
 import {
   domainAt,
@@ -32,7 +33,8 @@ export const DRAIN_GRACE_MS = 5000
 
 /**
  * Adds instance `index` to a role, on the role's target spec, in stage `stage`. Refuses where no node can hold it, save what
- * is `returning`: that starts, without what it had stored, on the best node there is.
+ * is `returning`: that starts, without what it had stored, on the best node there is. `crowd`: of the role as it is, by who
+ * adds many in a row.
  */
 export function addInstance(
   draft: Draft,
@@ -40,14 +42,15 @@ export function addInstance(
   index: number,
   domains: number,
   stage: 'planned' | 'starting' | 'stopped' | 'returning',
+  crowd?: Crowd,
 ): void {
   const spec = specOf(role, role.target)
   const upstream = spec.definition.upstreams[index]
-  const place = { role, placed: role.instances, upgradeDomain: upgradeDomainOf(index, domains) }
+  const place = { role, placed: role.instances, upgradeDomain: upgradeDomainOf(index, domains), crowd }
   const returning = stage === 'returning'
   const choose = returning ? placeReturning : placeInstance
   const node = upstream === undefined ? choose(draft, place) : null
-  role.instances.push({
+  const instance: InstanceRecord = {
     id: instanceName(role.name, index),
     index,
     upgradeDomain: domainAt(node, index, domains),
@@ -64,7 +67,9 @@ export function addInstance(
     anchor: startAnchor(draft.now),
     published: null,
     hopeless: false,
-  })
+  }
+  role.instances.push(instance)
+  crowd?.add(instance)
 }
 
 export function specOf(role: Readonly<RoleRecord>, id: string): RoleSpec {

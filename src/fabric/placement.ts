@@ -1,3 +1,4 @@
+import { Crowd } from './crowd.ts'
 import type { Draft } from './draft.ts'
 import { hasRoom, isSized, needsOf } from './room.ts'
 import type { DeploymentRecord, InstanceRecord, NodeRecord, RoleRecord } from './state.ts'
@@ -35,6 +36,8 @@ interface Place {
   /** Its instances that have their place. */
   readonly placed: readonly Readonly<InstanceRecord>[]
   readonly upgradeDomain: number
+  /** Counted already, by who places many in a row. */
+  readonly crowd?: Crowd | undefined
 }
 
 /**
@@ -72,34 +75,24 @@ export function placeElsewhere(draft: Draft, place: Place & { leaving: string })
   )
 }
 
-function ranked(draft: Draft, { role, placed, upgradeDomain }: Place): NodeRecord[] {
+function ranked(draft: Draft, { role, placed, upgradeDomain, crowd = new Crowd(draft, placed) }: Place): NodeRecord[] {
   const open = [...draft.nodes.values()].filter(isOpen)
   const needs = isSized(draft, role) ? needsOf(draft) : null
   const nodes = needs === null ? open : open.filter(node => hasRoom(draft, node, needs, role))
   if (nodes.length < 2) return nodes
-  const load = new Map<string, number>()
-  for (const { instances } of draft.roles.values()) for (const { node } of instances) count(load, node)
-  const [here, sameDomain] = [new Map<string, number>(), new Map<string, number>()]
-  const [faults, domains] = [new Map<number, number>(), new Map<number, number>()]
-  for (const instance of placed) {
-    count(here, instance.node)
-    if (instance.upgradeDomain === upgradeDomain) count(sameDomain, instance.node)
-    count(faults, instance.faultDomain)
-    count(domains, instance.upgradeDomain)
-  }
   // A fault domain of more nodes may hold more.
   const members = new Map<number, number>()
-  for (const node of nodes) count(members, faultDomainOf(node))
+  for (const node of nodes) members.set(faultDomainOf(node), (members.get(faultDomainOf(node)) ?? 0) + 1)
   const cost = (node: NodeRecord): readonly number[] => {
     const declared = node.facts.upgradeDomain
     const fault = faultDomainOf(node)
     return [
       draft.observed.nodes[node.name]?.online === true ? 0 : 1,
-      declared === null ? 0 : (domains.get(declared) ?? 0),
-      here.get(node.name) ?? 0,
-      sameDomain.get(node.name) ?? 0,
-      (faults.get(fault) ?? 0) / (members.get(fault) ?? 1),
-      load.get(node.name) ?? 0,
+      declared === null ? 0 : crowd.inUpgradeDomain(declared),
+      crowd.on(node.name),
+      crowd.on(node.name, upgradeDomain),
+      crowd.inFaultDomain(fault) / (members.get(fault) ?? 1),
+      crowd.load(node.name),
       node.index,
     ]
   }
@@ -107,10 +100,6 @@ function ranked(draft: Draft, { role, placed, upgradeDomain }: Place): NodeRecor
     .map(node => ({ node, cost: cost(node) }))
     .toSorted((a, b) => compareLists(a.cost, b.cost))
     .map(({ node }) => node)
-}
-
-function count<T>(counts: Map<T, number>, value: T): void {
-  counts.set(value, (counts.get(value) ?? 0) + 1)
 }
 
 function compareLists(a: readonly number[], b: readonly number[]): number {

@@ -5,6 +5,7 @@ import type { Release } from '../../model/release.ts'
 import type { UpgradePolicySource } from '../../model/upgrade-policy-schema.ts'
 import { DEFAULT_UPGRADE_POLICY, resolvePolicy } from '../../model/upgrade-policy.ts'
 import type { UpgradeMode } from '../../model/states.ts'
+import { Crowd } from '../crowd.ts'
 import type { Draft } from '../draft.ts'
 import { admit } from '../admit.ts'
 import { beginOperation, operationsOn } from '../operations.ts'
@@ -310,8 +311,9 @@ function growRole(
 ): void {
   const role = draft.roles.edit(roleKey(deployment.id, name))
   if (role === undefined || specOf(role, role.target).definition.upstreams.length > 0 !== fronted) return
+  const crowd = new Crowd(draft, role.instances)
   for (let index = Math.max(from, role.instances.length); index < to; index++)
-    addInstance(draft, role, index, deployment.upgradeDomainCount, 'planned')
+    addInstance(draft, role, index, deployment.upgradeDomainCount, 'planned', crowd)
 }
 
 /** Domains with instances that restart, or that come with them, in order, those in flight first. */
