@@ -5,20 +5,13 @@ import type { Logger } from '../core/logger.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Command } from '../contracts/command.ts'
 import { apply, type Applied } from '../fabric/apply.ts'
-import type { Input } from '../fabric/input.ts'
+import type { Input, Observation } from '../fabric/input.ts'
 import { projectWakeIn } from '../fabric/project.ts'
 import type { FabricEvent, FabricState } from '../fabric/state.ts'
 import type { Store } from '../store/store.ts'
 import { own } from '../core/own.ts'
+import { inBatches, type Queued } from './batches.ts'
 import { changesBetween, KEEP_EVENTS } from './journal.ts'
-
-interface Queued {
-  input: Input
-  /** Asked of the very state that the input is about to change; throws to refuse it. */
-  check: ((state: FabricState) => void) | null
-  done: ((applied: Applied) => void) | null
-  failed: ((error: Error) => void) | null
-}
 
 interface Notices {
   /** A state was committed, or something new was observed. */
@@ -117,7 +110,7 @@ export class Reconciler extends EventEmitter<Notices> {
 
   async #run(): Promise<void> {
     while (this.#queue.length > 0 && this.#broken === null) {
-      const batch = this.#queue.splice(0)
+      const batch = inBatches(this.#queue.splice(0))
       try {
         await this.#turn(batch)
       } catch (thrown) {
@@ -172,11 +165,23 @@ export class Reconciler extends EventEmitter<Notices> {
     try {
       return apply(state, input, now)
     } catch (thrown) {
+      if (input.kind === 'observed') return this.#oneByOne(state, input.batch, now)
       const error = thrown instanceof Error ? thrown : new Error(errorMessage(thrown))
       this.#log.error({ input: input.kind, error: error.message, stack: error.stack }, 'the rules failed on an input')
       failed?.(new VipswapError('internal', `a defect: ${error.message}`, {}, { cause: error }))
       return null
     }
+  }
+
+  /** The observations of a batch in which one met a defect. */
+  #oneByOne(state: FabricState, batch: readonly Observation[], now: Moment): Applied {
+    let all: Applied = { state, changed: false, events: [], operation: null, refusal: null }
+    for (const input of batch) {
+      const one = this.#apply(all.state, { input, check: null, done: null, failed: null }, now)
+      if (one === null) continue
+      all = { ...one, changed: all.changed || one.changed, events: [...all.events, ...one.events] }
+    }
+    return all
   }
 
   #fail(queued: readonly Queued[], error: Error): void {

@@ -2,7 +2,7 @@ import type { Command } from '../contracts/command.ts'
 import { assertNever } from '../core/errors.ts'
 import type { Moment } from '../core/clock.ts'
 import type { Certificate } from '../model/certificate.ts'
-import { allAcknowledged } from './acknowledgements.ts'
+import { allAcknowledged, waivedProxies } from './acknowledgements.ts'
 import { rebase } from './anchor.ts'
 import { advanceAfter } from './around.ts'
 import { acceptReport, pruneReports } from './health/report.ts'
@@ -212,6 +212,9 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-re
     case 'traffic-marked':
       setMark(draft, input)
       break
+    case 'observed':
+      for (const observation of input.batch) take(draft, observation)
+      break
     case 'tick':
       break
     default:
@@ -235,15 +238,18 @@ function advance(draft: Draft): void {
   }
   advanceAfter(draft)
   advancePauses(draft)
-  adoptFaces(draft)
-  pruneCertificates(draft)
+  // Each apply ends with all of this as it should be: it is only off where something was written.
+  if (draft.touched) {
+    adoptFaces(draft)
+    pruneCertificates(draft)
+  }
   pruneReports(draft)
 }
 
 /** The last step of most operations: what was decided is in every proxy's table. */
 function finishPublishing(draft: Draft, id: string): void {
   const seen = draft.operations.get(id)
-  if (seen === undefined || !allAcknowledged(draft, seen.since, seen.waived !== undefined)) return
+  if (seen === undefined || !allAcknowledged(draft, seen.since, waivedProxies(seen))) return
   if (seen.kind === 'swap') {
     const operation = draft.operations.edit(id)
     const switchMs = Math.max(0, draft.now.mono - seen.startedMono)

@@ -15,7 +15,9 @@ export function fillDefaults(draft: Draft): void {
   for (const { deployment, name, specs } of draft.roles.values()) {
     if (Object.values(specs).every(spec => has(spec, 'platform'))) continue
     const role = draft.roles.edit(roleKey(deployment, name))
-    for (const spec of Object.values(role?.specs ?? {})) if (!has(spec, 'platform')) spec.platform = NO_PLATFORM
+    if (role === undefined) continue
+    for (const [id, spec] of Object.entries(role.specs))
+      if (!has(spec, 'platform')) role.specs[id] = { ...spec, platform: NO_PLATFORM }
   }
   for (const { id, upgrade } of draft.deployments.values()) {
     const seen = draft.deployments.get(id)

@@ -1,6 +1,6 @@
 import type { Moment } from '../core/clock.ts'
 import type { Revision } from '../contracts/revision.ts'
-import { own } from '../core/own.ts'
+import { samePlain } from '../core/plain.ts'
 import type {
   AftermathRecord,
   DeploymentRecord,
@@ -16,71 +16,10 @@ import type {
   RequestRecord,
   RoleRecord,
   ServiceRecord,
-  Table,
 } from './state.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'
-
-/** One table under change: reads see what was written, the base is never touched. */
-export class TableDraft<T> {
-  readonly #base: Table<T>
-  readonly #overlay = new Map<string, T | undefined>()
-
-  constructor(base: Table<T>) {
-    this.#base = base
-  }
-
-  get(key: string): Readonly<T> | undefined {
-    return this.#overlay.has(key) ? this.#overlay.get(key) : own(this.#base, key)
-  }
-
-  /** A copy of the record that may be changed in place; undefined where there is none. */
-  edit(key: string): T | undefined {
-    if (this.#overlay.has(key)) return this.#overlay.get(key)
-    const record = own(this.#base, key)
-    if (record === undefined) return undefined
-    const copy = structuredClone(record)
-    this.#overlay.set(key, copy)
-    return copy
-  }
-
-  put(key: string, record: T): T {
-    this.#overlay.set(key, record)
-    return record
-  }
-
-  delete(key: string): void {
-    this.#overlay.set(key, undefined)
-  }
-
-  keys(): string[] {
-    const keys = Object.keys(this.#base).filter(key => !this.#overlay.has(key) || this.#overlay.get(key) !== undefined)
-    for (const [key, record] of this.#overlay)
-      if (record !== undefined && !Object.hasOwn(this.#base, key)) keys.push(key)
-    return keys
-  }
-
-  /** All records, to read. */
-  *values(): Iterable<Readonly<T>> {
-    for (const key of this.keys()) {
-      const record = this.get(key)
-      if (record !== undefined) yield record
-    }
-  }
-
-  /** The table after the changes; the base itself where nothing differs. */
-  finish(): Table<T> {
-    let table: Record<string, T> | null = null
-    for (const [key, record] of this.#overlay) {
-      const before = own(this.#base, key)
-      if (record === undefined ? before === undefined : same(record, before)) continue
-      table ??= { ...this.#base }
-      if (record === undefined) delete table[key]
-      else table[key] = record
-    }
-    return table ?? this.#base
-  }
-}
+import { RolesDraft, TableDraft } from './table-draft.ts'
 
 /** A state under change within one `apply`. */
 export class Draft {
@@ -89,7 +28,7 @@ export class Draft {
   by: string | null = null
   readonly services: TableDraft<ServiceRecord>
   readonly deployments: TableDraft<DeploymentRecord>
-  readonly roles: TableDraft<RoleRecord>
+  readonly roles: RolesDraft
   readonly operations: TableDraft<OperationRecord>
   readonly releases: TableDraft<Release>
   readonly certificates: TableDraft<Certificate>
@@ -107,10 +46,11 @@ export class Draft {
   constructor(base: FabricState, now: Moment) {
     this.#base = base
     this.now = now
-    this.fabric = structuredClone(base.fabric)
+    // Its inner records are replaced, never changed in place.
+    this.fabric = { ...base.fabric }
     this.services = new TableDraft(base.services)
     this.deployments = new TableDraft(base.deployments)
-    this.roles = new TableDraft(base.roles)
+    this.roles = new RolesDraft(base.roles)
     this.operations = new TableDraft(base.operations)
     this.releases = new TableDraft(base.releases)
     this.certificates = new TableDraft(base.certificates)
@@ -121,6 +61,12 @@ export class Draft {
     this.marks = new TableDraft(base.marks)
     this.aftermaths = new TableDraft(base.aftermaths)
     this.observed = base.observed
+  }
+
+  /** May anything that addresses or certificates depend on be other than it was? */
+  get touched(): boolean {
+    const { services, deployments, roles, operations, releases, certificates } = this
+    return [services, deployments, roles, operations, releases, certificates].some(table => table.touched)
   }
 
   /** The revision that this change will have once committed. */
@@ -161,15 +107,10 @@ export class Draft {
       aftermaths: this.aftermaths.finish(),
     }
     const changed =
-      !same(this.fabric, base.fabric) ||
+      !samePlain(this.fabric, base.fabric) ||
       (Object.keys(tables) as (keyof typeof tables)[]).some(name => tables[name] !== base[name]) // keys of the literal above
     if (!changed && this.observed === base.observed) return { state: base, changed: false }
     const fabric = changed ? { ...this.fabric, revision: this.revision, moment: this.now } : base.fabric
     return { state: { ...tables, fabric, observed: this.observed }, changed }
   }
-}
-
-/** Equal as JSON: records are plain data written in one order of keys. */
-function same(a: unknown, b: unknown): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b)
 }

@@ -1,5 +1,5 @@
 import type { DrainInstanceCommand, DrainNodeCommand, ForceCommand } from '../contracts/command.ts'
-import { silentProxies } from './acknowledgements.ts'
+import { PROXY, silentProxies } from './acknowledgements.ts'
 import type { Draft } from './draft.ts'
 import { requireDeployment } from './lookup.ts'
 import { giveUp } from './nodes.ts'
@@ -113,7 +113,7 @@ export function acceptForce(draft: Draft, { operation: id }: ForceCommand): stri
   operation.waived = [
     ...new Set([
       ...(operation.waived ?? []),
-      ...silentProxies(draft).map(incarnation => `proxy ${incarnation}`),
+      ...silentProxies(draft).map(incarnation => `${PROXY}${incarnation}`),
       ...silent.map(name => `node ${name}`),
     ]),
   ]

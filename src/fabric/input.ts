@@ -8,6 +8,28 @@ import type { Slot } from '../model/common.ts'
 import type { HealthState } from '../model/states.ts'
 import type { FabricSettings } from './state.ts'
 
+/** What a peer says of what it has and does: a level, of which the newest counts. */
+export type Observation =
+  | {
+      readonly kind: 'proxy-acknowledged'
+      readonly incarnation: string
+      readonly revision: Revision
+      readonly listeners: readonly ListenerStatus[]
+      readonly status: ProxyStatus
+    }
+  | { readonly kind: 'proxy-status'; readonly incarnation: string; readonly status: ProxyStatus }
+  | {
+      readonly kind: 'agent-observed'
+      readonly node: string
+      readonly revision: Revision | null
+      readonly instances: readonly InstanceObservation[]
+      readonly packages: readonly string[]
+      readonly packageErrors: Readonly<Record<string, string>>
+    }
+  /** What a peer acknowledged stands for this later revision too: nothing that concerns it differs. */
+  | { readonly kind: 'proxy-reached'; readonly incarnation: string; readonly revision: Revision }
+  | { readonly kind: 'agent-reached'; readonly node: string; readonly revision: Revision }
+
 /** Everything that can happen to the fabric. */
 export type Input =
   /** A controller took over: nothing seen before counts, and its term is above all before it. */
@@ -32,29 +54,13 @@ export type Input =
       readonly bootId: string
       readonly predecessors: readonly { readonly incarnation: string; readonly exited: boolean }[]
     }
-  | {
-      readonly kind: 'proxy-acknowledged'
-      readonly incarnation: string
-      readonly revision: Revision
-      readonly listeners: readonly ListenerStatus[]
-      readonly status: ProxyStatus
-    }
-  | { readonly kind: 'proxy-status'; readonly incarnation: string; readonly status: ProxyStatus }
   | { readonly kind: 'proxy-disconnected'; readonly incarnation: string }
   | { readonly kind: 'proxy-exited'; readonly incarnation: string }
   | { readonly kind: 'agent-connected'; readonly node: string; readonly facts: NodeFacts }
-  | {
-      readonly kind: 'agent-observed'
-      readonly node: string
-      readonly revision: Revision | null
-      readonly instances: readonly InstanceObservation[]
-      readonly packages: readonly string[]
-      readonly packageErrors: Readonly<Record<string, string>>
-    }
   | { readonly kind: 'agent-disconnected'; readonly node: string }
-  /** What a peer acknowledged stands for this later revision too: nothing that concerns it differs. */
-  | { readonly kind: 'proxy-reached'; readonly incarnation: string; readonly revision: Revision }
-  | { readonly kind: 'agent-reached'; readonly node: string; readonly revision: Revision }
+  | Observation
+  /** What peers said since the last turn, in that order, folded in by one pass. */
+  | { readonly kind: 'observed'; readonly batch: readonly Observation[] }
   | HealthReported
   /** Someone wants to count a service's traffic from now on. `read`: a reading ends here, and the next may begin. */
   | {

@@ -1,7 +1,8 @@
 import { hasReached } from '../contracts/revision.ts'
 import { instanceName } from '../core/ids.ts'
 import { elapsedMs, startAnchor } from './anchor.ts'
-import { allAcknowledged, inFlightSince, isForced } from './acknowledgements.ts'
+import { allAcknowledged, inFlightSince, waivedFor, type Waived } from './acknowledgements.ts'
+import type { Crowd } from './crowd.ts'
 import type { Draft } from './draft.ts'
 import {
   domainAt,
@@ -34,7 +35,8 @@ export const DRAIN_GRACE_MS = 5000
 
 /**
  * Adds instance `index` to a role, on the role's target spec, in stage `stage`. Refuses where no node can hold it, save what
- * is `returning`: that starts, without what it had stored, on the best node there is.
+ * is `returning`: that starts, without what it had stored, on the best node there is. `crowd`: of the role as it is, by who
+ * adds many in a row.
  */
 export function addInstance(
   draft: Draft,
@@ -42,14 +44,15 @@ export function addInstance(
   index: number,
   domains: number,
   stage: 'planned' | 'starting' | 'stopped' | 'returning',
+  crowd?: Crowd,
 ): void {
   const spec = specOf(role, role.target)
   const upstream = spec.definition.upstreams[index]
-  const place = { role, placed: role.instances, upgradeDomain: upgradeDomainOf(index, domains) }
+  const place = { role, placed: role.instances, upgradeDomain: upgradeDomainOf(index, domains), crowd }
   const returning = stage === 'returning'
   const choose = returning ? placeReturning : placeInstance
   const node = upstream === undefined ? choose(draft, place) : null
-  role.instances.push({
+  const instance: InstanceRecord = {
     id: instanceName(role.name, index),
     index,
     upgradeDomain: domainAt(node, index, domains),
@@ -66,7 +69,9 @@ export function addInstance(
     anchor: startAnchor(draft.now),
     published: null,
     hopeless: false,
-  })
+  }
+  role.instances.push(instance)
+  crowd?.add(instance)
 }
 
 export function specOf(role: Readonly<RoleRecord>, id: string): RoleSpec {
@@ -149,20 +154,27 @@ export function keepUp(draft: Draft, instance: ProcessRecord): boolean {
 /** Moves every instance of a role as far as what is known allows. */
 export function advanceRole(draft: Draft, key: string): void {
   const seen = draft.roles.get(key)
-  if (seen === undefined || seen.instances.every(instance => isSettled(draft, seen, instance))) return
-  const role = draft.roles.edit(key)
-  if (role === undefined) return
-  const forced = isForced(draft, role.deployment)
-  for (const instance of role.instances) advanceInstance(draft, role, instance, forced)
-  role.instances = role.instances.filter(instance => {
-    const gone =
-      instance.beside === undefined &&
-      instance.stage === 'stopping' &&
-      instance.next === 'remove' &&
-      isDown(draft, role.deployment, instance)
-    if (gone) role.removedIncarnation = Math.max(role.removedIncarnation, instance.incarnation, instance.spent ?? 0)
-    return !gone
-  })
+  if (seen === undefined) return
+  const positions: number[] = []
+  for (const [position, instance] of seen.instances.entries())
+    if (!isSettled(draft, seen, instance)) positions.push(position)
+  if (positions.length === 0) return
+  const edited = draft.roles.editSome(key, positions)
+  if (edited === undefined) return
+  const { role, instances } = edited
+  const waived = waivedFor(draft, role.deployment) ?? undefined
+  for (const instance of instances) advanceInstance(draft, role, instance, waived)
+  const gone = new Set(instances.filter(instance => isGone(draft, role.deployment, instance)))
+  if (gone.size === 0) return
+  for (const { incarnation, spent } of gone)
+    role.removedIncarnation = Math.max(role.removedIncarnation, incarnation, spent ?? 0)
+  role.instances = role.instances.filter(instance => !gone.has(instance))
+}
+
+/** Removed, and all its processes are down. */
+function isGone(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
+  if (instance.beside !== undefined || instance.stage !== 'stopping' || instance.next !== 'remove') return false
+  return isDown(draft, deployment, instance)
 }
 
 /** Nothing observed could move it: cheap to ask, so that quiet roles are not copied. */
@@ -182,12 +194,12 @@ function isSettled(draft: Draft, role: Readonly<RoleRecord>, instance: Readonly<
   )
 }
 
-function advanceInstance(draft: Draft, role: RoleRecord, instance: InstanceRecord, forced: boolean): void {
-  advanceProcess(draft, role, instance, forced)
+function advanceInstance(draft: Draft, role: RoleRecord, instance: InstanceRecord, waived: Waived | undefined): void {
+  advanceProcess(draft, role, instance, waived)
   if (instance.beside !== undefined) {
     // Its successor is in the table: now it may go.
     if (isReady(instance) && instance.beside.next === null) descend(draft, instance.beside, { kind: 'remove' })
-    advanceProcess(draft, role, instance.beside, forced)
+    advanceProcess(draft, role, instance.beside, waived)
     if (instance.beside.stage === 'stopping' && isDown(draft, role.deployment, instance.beside)) {
       instance.spent = highestIncarnation(instance)
       instance.beside = undefined
@@ -199,13 +211,13 @@ function advanceInstance(draft: Draft, role: RoleRecord, instance: InstanceRecor
   }
 }
 
-function advanceProcess(draft: Draft, role: RoleRecord, process: ProcessRecord, forced: boolean): void {
+function advanceProcess(draft: Draft, role: RoleRecord, process: ProcessRecord, waived: Waived | undefined): void {
   fold(draft, role, process)
-  if (process.stage === 'draining' && drained(draft, role, process, forced)) {
+  if (process.stage === 'draining' && drained(draft, role, process, waived)) {
     process.published = null
     enter(draft, process, 'retiring')
   }
-  if (process.stage === 'retiring' && allAcknowledged(draft, process.since, forced)) {
+  if (process.stage === 'retiring' && allAcknowledged(draft, process.since, waived)) {
     process.published = null
     enter(draft, process, 'stopping')
   }
@@ -307,9 +319,9 @@ function rotationOf({ drained: aside }: Readonly<ProcessRecord>): Published['mem
   return aside === true ? 'aside' : 'in'
 }
 
-function drained(draft: Draft, role: RoleRecord, instance: ProcessRecord, forced: boolean): boolean {
-  if (!allAcknowledged(draft, instance.since, forced)) return false
-  const inFlight = inFlightSince(draft, targetKey(role.deployment, instance), instance.since, forced)
+function drained(draft: Draft, role: RoleRecord, instance: ProcessRecord, waived: Waived | undefined): boolean {
+  if (!allAcknowledged(draft, instance.since, waived)) return false
+  const inFlight = inFlightSince(draft, targetKey(role.deployment, instance), instance.since, waived)
   if (inFlight !== null && instance.counted === undefined) {
     instance.counted = true
     noteDrained(draft, role.deployment, inFlight)

@@ -50,14 +50,17 @@ export function giveUp(draft: Draft, name: string, why: string): void {
 }
 
 /**
- * A lost node is taken back once it has reported that nothing runs there that was moved away, or is there in an older
- * incarnation. Until then it gets nothing new: what comes back is stopped before anything else.
+ * A lost node is taken back once it has reported that nothing runs there that was moved away, was stopped meanwhile, or is
+ * there in an older incarnation. Until then it gets nothing new: what comes back is stopped before anything else.
  */
 function readmit(draft: Draft, { name }: Readonly<NodeRecord>): void {
   const seen = draft.observed.nodes[name]
   if (seen === undefined || !seen.online || !seen.reported) return
+  // What is to be stopped counts as stopped since the node was given up: nothing but a report says that it is.
   const rightful = new Map(
-    processesOn(draft, name).map(({ role, process }) => [instanceKey(role.deployment, process), process.incarnation]),
+    processesOn(draft, name)
+      .filter(({ process }) => process.stage !== 'stopped')
+      .map(({ role, process }) => [instanceKey(role.deployment, process), process.incarnation]),
   )
   const stale = Object.values(seen.instances).some(
     ({ key, incarnation, state }) => state !== 'stopped' && incarnation !== rightful.get(key),

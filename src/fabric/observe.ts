@@ -1,3 +1,4 @@
+import type { InstanceObservation } from '../contracts/assignment.ts'
 import type { ListenerStatus, ProxyStatus } from '../contracts/link.ts'
 import { hasReached, type Revision } from '../contracts/revision.ts'
 import { startAnchor } from './anchor.ts'
@@ -109,10 +110,17 @@ export function agentObserved(draft: Draft, input: Of<'agent-observed'>): void {
     silentSince: null,
     reported: true,
     revision: input.revision,
-    instances: Object.fromEntries(input.instances.map(instance => [instance.key, instance])),
+    instances: byKey(input.instances),
     packages: input.packages,
     packageErrors: input.packageErrors,
   })
+}
+
+/** Keys have a slash in them: none is a name that objects inherit. */
+function byKey(instances: readonly InstanceObservation[]): Record<string, InstanceObservation> {
+  const table: Record<string, InstanceObservation> = {}
+  for (const instance of instances) table[instance.key] = instance
+  return table
 }
 
 /** The table of `revision` equals the one this proxy acknowledged: its word and its counts hold for it. */

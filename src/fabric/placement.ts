@@ -1,3 +1,4 @@
+import { Crowd } from './crowd.ts'
 import type { Draft } from './draft.ts'
 import { hasRoom, isSized, needsOf } from './room.ts'
 import type { DeploymentRecord, InstanceRecord, NodeRecord, RoleRecord } from './state.ts'
@@ -35,6 +36,8 @@ interface Place {
   /** Its instances that have their place. */
   readonly placed: readonly Readonly<InstanceRecord>[]
   readonly upgradeDomain: number
+  /** Counted already, by who places many in a row. */
+  readonly crowd?: Crowd | undefined
 }
 
 /**
@@ -72,26 +75,24 @@ export function placeElsewhere(draft: Draft, place: Place & { leaving: string })
   )
 }
 
-function ranked(draft: Draft, { role, placed, upgradeDomain }: Place): NodeRecord[] {
+function ranked(draft: Draft, { role, placed, upgradeDomain, crowd = new Crowd(draft, placed) }: Place): NodeRecord[] {
   const open = [...draft.nodes.values()].filter(isOpen)
   const needs = isSized(draft, role) ? needsOf(draft) : null
   const nodes = needs === null ? open : open.filter(node => hasRoom(draft, node, needs, role))
   if (nodes.length < 2) return nodes
-  const load = tally([...draft.roles.values()].flatMap(role => role.instances.map(({ node }) => node)))
-  const faults = tally(placed.map(({ faultDomain }) => faultDomain))
   // A fault domain of more nodes may hold more.
-  const members = tally(nodes.map(faultDomainOf))
-  const domains = tally(placed.map(instance => instance.upgradeDomain))
+  const members = new Map<number, number>()
+  for (const node of nodes) members.set(faultDomainOf(node), (members.get(faultDomainOf(node)) ?? 0) + 1)
   const cost = (node: NodeRecord): readonly number[] => {
-    const here = placed.filter(instance => instance.node === node.name)
     const declared = node.facts.upgradeDomain
+    const fault = faultDomainOf(node)
     return [
       draft.observed.nodes[node.name]?.online === true ? 0 : 1,
-      declared === null ? 0 : (domains.get(declared) ?? 0),
-      here.length,
-      here.filter(instance => instance.upgradeDomain === upgradeDomain).length,
-      (faults.get(faultDomainOf(node)) ?? 0) / (members.get(faultDomainOf(node)) ?? 1),
-      load.get(node.name) ?? 0,
+      declared === null ? 0 : crowd.inUpgradeDomain(declared),
+      crowd.on(node.name),
+      crowd.on(node.name, upgradeDomain),
+      crowd.inFaultDomain(fault) / (members.get(fault) ?? 1),
+      crowd.load(node.name),
       node.index,
     ]
   }
@@ -99,12 +100,6 @@ function ranked(draft: Draft, { role, placed, upgradeDomain }: Place): NodeRecor
     .map(node => ({ node, cost: cost(node) }))
     .toSorted((a, b) => compareLists(a.cost, b.cost))
     .map(({ node }) => node)
-}
-
-function tally<T>(values: readonly T[]): Map<T, number> {
-  const counts = new Map<T, number>()
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
-  return counts
 }
 
 function compareLists(a: readonly number[], b: readonly number[]): number {

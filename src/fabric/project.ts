@@ -252,6 +252,13 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
     if (deployment === undefined) continue
     const operation = working.get(role.deployment)
     const variables = internalVariables(deployment)
+    // One for all that run the same: a role may have thousands of instances.
+    const specs = new Map<string, RunSpec>()
+    const specFor = (id: string): RunSpec => {
+      const known = specs.get(id) ?? runSpec(role, id, variables)
+      specs.set(id, known)
+      return known
+    }
     for (const instance of role.instances.flatMap(processesOf)) {
       const asked = frontedInstance(role, instance, specOf(role, instance.spec))
       if (asked !== null) fronted.push(asked)
@@ -280,7 +287,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
         upgradeDomain: instance.upgradeDomain,
         faultDomain: instance.faultDomain,
         peers: peers[role.deployment] ?? {},
-        spec: runSpec(role, instance, variables),
+        spec: specFor(instance.spec),
       })
     }
   }
@@ -299,12 +306,8 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
   return assignments
 }
 
-function runSpec(
-  role: RoleRecord,
-  instance: Readonly<ProcessRecord>,
-  internalEndpoints: Record<string, string>,
-): RunSpec {
-  const { definition, ...spec } = specOf(role, instance.spec)
+function runSpec(role: RoleRecord, id: string, internalEndpoints: Record<string, string>): RunSpec {
+  const { definition, ...spec } = specOf(role, id)
   return {
     id: spec.id,
     package: spec.package,

@@ -30,3 +30,10 @@ export class Prng {
     return item
   }
 }
+
+/** A seed for one purpose of a run (FNV-1a over both). */
+export function seedOf(seed: number, purpose: string): number {
+  let hash = 0x811c9dc5
+  for (const char of `${seed} ${purpose}`) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193)
+  return hash >>> 0
+}

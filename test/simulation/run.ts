@@ -1,71 +1,114 @@
 import { parseArgs } from 'node:util'
 import { SCRIPTS, type Step } from './scripts.ts'
-import { simulate, type Outcome } from './simulate.ts'
+import { describe, planWith, shrink } from './shrink.ts'
+import { simulate, type Options, type Outcome } from './simulate.ts'
 
+const HELP = `npm run simulate -- [options]: the rules of src/fabric under faults, one run a seed
+
+  --seeds N      how many (default 100), --from N the first (default 1)
+  --keep 1,2,3   of one seed, only these happenings (as a failure prints them)
+  --no-shrink    print a failure as it was found
+  --walk         every commit of every seed is a point to die at, one run each
+  --scripts      with --walk: the scripted meetings of operations instead of random ones
+  --json         the totals as one line of JSON
+`
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '100' },
     from: { type: 'string', default: '1' },
-    /** Every commit of every seed is a point to die at, one run each. */
+    keep: { type: 'string' },
+    'no-shrink': { type: 'boolean', default: false },
     walk: { type: 'boolean', default: false },
-    /** With `walk`: the scripted meetings of operations instead of random ones. */
     scripts: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 })
 
-const totals = { seeds: 0, runs: 0, steps: 0, commits: 0, kills: 0, violations: 0 }
-const operations: Record<string, number> = {}
+type Counts = Record<string, number>
+const totals = { seeds: 0, runs: 0, steps: 0, commits: 0, controllerDeaths: 0, violations: 0 }
+const faults: Counts = {}
+const verbs: Counts = {}
+const operations: Counts = {}
 const begun = performance.now()
 
-function count(outcome: Outcome): boolean {
+function add(to: Counts, from: Readonly<Counts>): void {
+  for (const [kind, count] of Object.entries(from)) to[kind] = (to[kind] ?? 0) + count
+}
+
+function count(outcome: Outcome, options: Options): boolean {
   totals.runs += 1
   totals.steps += outcome.steps
   totals.commits += outcome.commits
-  totals.kills += outcome.kills
-  for (const [kind, number] of Object.entries(outcome.operations)) operations[kind] = (operations[kind] ?? 0) + number
-  if (outcome.violation === null) return true
+  totals.controllerDeaths += outcome.kills
+  add(faults, outcome.faults)
+  add(verbs, outcome.verbs)
+  add(operations, outcome.operations)
+  if (outcome.failure === null) return true
   totals.violations += 1
-  process.stdout.write(`${outcome.violation}\n\n`)
+  const planned = options.script === undefined && options.kill === undefined
+  const smaller = planned && !values['no-shrink'] ? shrink(outcome.seed, options) : null
+  const all = { keep: [], of: 0, runs: 1, failure: outcome.failure }
+  process.stdout.write(`${describe(outcome, smaller ?? all)}\n\n`)
   return false
 }
 
-const first = Number(values.from)
-for (let seed = first; seed < first + Number(values.seeds); seed++) {
-  totals.seeds += 1
-  if (!values.walk) {
-    count(simulate(seed))
-    continue
-  }
-  const busyMs = 20_000
-  if (values.scripts) {
-    for (const [name, script] of Object.entries(SCRIPTS)) walkScript(seed, name, script)
-    continue
-  }
-  const whole = simulate(seed, { busyMs, kill: () => null })
-  if (!count(whole)) continue
-  for (let point = 1; point <= whole.commits; point++) {
-    const side = point % 2 === 0 ? 'before' : 'after'
-    if (count(simulate(seed, { busyMs, kill: commit => (commit === point ? side : null) }))) continue
-    process.stdout.write(`killed ${side} commit ${point}\n`)
-    break
-  }
+function run(seed: number, options: Options = {}): boolean {
+  return count(simulate(seed, options), options)
 }
-/** Dies at every commit of a script, on either side of the disk. */
-function walkScript(seed: number, name: string, script: readonly Step[]): void {
-  const busyMs = 15_000
-  const whole = simulate(seed, { busyMs, script, kill: () => null })
-  if (!count(whole)) return
+
+/** Dies at every commit of a run, on either side of the disk. */
+function walk(
+  seed: number,
+  name: string,
+  options: Options,
+  sidesOf: (point: number) => readonly ('before' | 'after')[],
+): void {
+  const whole = simulate(seed, { ...options, kill: () => null })
+  if (!count(whole, { ...options, kill: () => null })) return
   for (let point = 1; point <= whole.commits; point++) {
-    for (const side of ['before', 'after'] as const) {
-      if (count(simulate(seed, { busyMs, script, kill: commit => (commit === point ? side : null) }))) continue
+    for (const side of sidesOf(point)) {
+      if (run(seed, { ...options, kill: commit => (commit === point ? side : null) })) continue
       process.stdout.write(`${name}: killed ${side} commit ${point}\n`)
       return
     }
   }
 }
 
-for (const kind of Object.keys(operations).toSorted())
-  process.stdout.write(`${String(operations[kind]).padStart(8)} ${kind}\n`)
-const seconds = (performance.now() - begun) / 1000
-process.stdout.write(`${JSON.stringify(totals)} in ${seconds.toFixed(1)} s\n`)
-process.exitCode = totals.violations === 0 ? 0 : 1
+function runSeed(seed: number): void {
+  totals.seeds += 1
+  if (values.walk && values.scripts) {
+    for (const [name, script] of Object.entries<readonly Step[]>(SCRIPTS))
+      walk(seed, name, { busyMs: 15_000, script }, () => ['before', 'after'])
+  } else if (values.walk) {
+    walk(seed, `seed ${seed}`, { busyMs: 20_000 }, point => [point % 2 === 0 ? 'before' : 'after'])
+  } else if (values.keep !== undefined) {
+    run(seed, { plan: planWith(seed, values.keep.split(',').map(Number)) })
+  } else run(seed)
+}
+
+function print(title: string, counts: Readonly<Counts>): void {
+  process.stdout.write(`${title}\n`)
+  for (const kind of Object.keys(counts).toSorted())
+    process.stdout.write(`${String(counts[kind]).padStart(10)} ${kind}\n`)
+}
+
+if (values.help) {
+  process.stdout.write(HELP)
+} else {
+  const first = Number(values.from)
+  for (let seed = first; seed < first + Number(values.seeds); seed++) runSeed(seed)
+  print('operations that ended', operations)
+  print('asked for', verbs)
+  print('faults', faults)
+  const seconds = (performance.now() - begun) / 1000
+  const whole = { ...totals, seconds: Math.round(seconds * 10) / 10 }
+  process.stdout.write(
+    values.json
+      ? `${JSON.stringify({ ...whole, faults, verbs, operations })}\n`
+      : `${Object.entries(whole)
+          .map(([name, figure]) => `${name} ${figure}`)
+          .join(', ')}\n`,
+  )
+  process.exitCode = totals.violations === 0 ? 0 : 1
+}

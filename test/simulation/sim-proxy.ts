@@ -1,17 +1,18 @@
-import type { LedgerRow } from '../../src/contracts/ledger.ts'
-import type { ListenerStatus, ProxyStatus } from '../../src/contracts/link.ts'
+import type { FromProxy, ListenerStatus, ProxyStatus } from '../../src/contracts/link.ts'
 import { compareRevisions } from '../../src/contracts/revision.ts'
 import type { RoutingTable } from '../../src/contracts/routing.ts'
+import { Dialler } from './dialler.ts'
 import type { Link } from './link.ts'
+import type { Prng } from './prng.ts'
 import type { SimController } from './sim-controller.ts'
+import { SimLedger } from './sim-ledger.ts'
 import type { World } from './world.ts'
-
-type Count = { -readonly [K in keyof LedgerRow]: LedgerRow[K] }
 
 /** One proxy with all its lives: at most one accepts, earlier ones may still be draining after a handover. */
 export class SimProxies {
   readonly id: string
   readonly lives: SimProxy[] = []
+  readonly dice: Prng
   readonly #world: World
   readonly #controller: SimController
   #born = 0
@@ -22,6 +23,7 @@ export class SimProxies {
     this.#world = world
     this.#controller = controller
     this.id = id
+    this.dice = world.dice(`proxy ${id}`)
     this.spawn()
   }
 
@@ -30,7 +32,7 @@ export class SimProxies {
     this.#born += 1
     const life = new SimProxy(this.#world, this.#controller, this, `${this.id}-${this.#born}`, table)
     this.lives.push(life)
-    life.connect()
+    life.dialler.dial()
     life.request()
   }
 
@@ -38,31 +40,31 @@ export class SimProxies {
     return this.lives.findLast(life => life.alive)
   }
 
-  /** Dies; a supervisor starts the next one. */
-  crash(): void {
+  /** Dies; a supervisor starts the next one, perhaps before the controller knows. */
+  crash(dice: Prng): string | null {
     const life = this.current
-    if (life === undefined) return
-    this.#world.log(`proxy ${life.incarnation} dies`)
-    life.die()
-    this.#world.after(this.#world.random.between(50, 1000), () => {
+    if (life === undefined) return null
+    life.die(dice.chance(0.7) ? 0 : dice.between(0, 4000), dice.chance(0.5))
+    this.#world.after(dice.between(50, 1000), () => {
       if (this.current === undefined || this.current.handedOver) this.spawn()
     })
+    return life.incarnation
   }
 
   /** A planned replacement: the old one finishes what it has, then exits. */
-  replace(): void {
+  replace(): string | null {
     const old = this.current
-    if (old === undefined || old.handedOver) return
-    this.#world.log(`proxy ${old.incarnation} is replaced`)
+    if (old === undefined || old.handedOver) return null
     old.handedOver = true
     this.spawn(null)
     old.exitWhenDone()
+    return old.incarnation
   }
 
   /** The machine went down. */
   rebooted(): void {
-    for (const life of this.lives) if (life.alive) life.die()
-    this.#world.after(this.#world.random.between(50, 500), () => {
+    for (const life of this.lives) if (life.alive) life.die(0, false)
+    this.#world.after(this.dice.between(50, 500), () => {
       if (this.current === undefined) this.spawn()
     })
   }
@@ -77,11 +79,13 @@ export class SimProxy {
   applied: RoutingTable | null
   readonly inFlight = new Map<string, number>()
   readonly family: SimProxies
+  readonly dialler: Dialler
   readonly #world: World
   readonly #controller: SimController
+  readonly #dice: Prng
   readonly #bound = new Map<string, { asked: number; port: number }>()
-  readonly #rows = new Map<string, Count>()
-  #link: Link | null = null
+  readonly #ledger = new SimLedger()
+  #targets: ReadonlySet<string> = new Set()
   #statusDue = false
 
   constructor(
@@ -95,34 +99,38 @@ export class SimProxy {
     this.#controller = controller
     this.family = family
     this.incarnation = incarnation
+    this.#dice = family.dice
     this.bootId = world.now().bootId
-    this.applied = table
+    this.applied = null
+    if (table !== null) this.#take(table)
+    this.dialler = new Dialler(world, controller, family.dice, {
+      onDial: link => this.#hello(link),
+      onClosed: link => controller.proxyClosed(this, link),
+    })
   }
 
-  connect(): void {
-    if (!this.alive || this.#link !== null || !this.#controller.up) return
-    this.#link = this.#controller.connectProxy(this)
+  #hello(link: Link): void {
+    const { incarnation, bootId, predecessors } = this
+    const applied = this.applied?.revision ?? null
+    const hello = {
+      type: 'hello',
+      peer: 'proxy',
+      id: this.family.id,
+      incarnation,
+      bootId,
+      applied,
+      predecessors,
+    } as const
+    link.toController.send(() => this.#controller.proxyHello(this, link, hello))
   }
 
-  disconnected(): void {
-    this.#link = null
-    if (!this.alive) return
-    this.#world.after(this.#world.random.between(5, this.#world.calm ? 200 : 1500), () => this.connect())
+  #say(link: Link, message: FromProxy): void {
+    link.toController.send(() => this.#controller.fromProxy(this, link, message))
   }
 
-  breakLink(): void {
-    const link = this.#link
-    if (link === null) return
-    this.#link = null
-    this.#controller.proxyLinkBroke(this, link)
-    this.disconnected()
-  }
-
-  die(): void {
+  die(controllerMs: number, flushed: boolean): void {
     this.alive = false
-    const link = this.#link
-    this.#link = null
-    if (link !== null) this.#controller.proxyLinkBroke(this, link)
+    this.dialler.hangUp(controllerMs, flushed)
   }
 
   exitWhenDone(): void {
@@ -131,13 +139,14 @@ export class SimProxy {
       this.#world.after(100, () => this.exitWhenDone())
       return
     }
-    this.die()
+    this.die(0, true)
     this.family.current?.sawExit(this.incarnation)
   }
 
   /** After the hello on the same link; without a link the next hello says it. */
   sawExit(incarnation: string): void {
-    this.#link?.send(() => this.#controller.proxyExited(incarnation))
+    const { link } = this.dialler
+    if (link !== null) this.#say(link, { type: 'predecessor', incarnation, exited: true })
   }
 
   get predecessors(): { incarnation: string; exited: boolean }[] {
@@ -147,17 +156,17 @@ export class SimProxy {
 
   /** A push has arrived: on disk and in every worker a little later. */
   receive(table: RoutingTable, link: Link): void {
-    this.#world.after(this.#world.random.between(0, this.#world.random.chance(0.05) ? 400 : 10), () => {
+    this.#world.after(this.#dice.between(0, this.#dice.chance(0.05) ? 400 : 10), () => {
       if (!this.alive) return
       if (this.applied !== null && compareRevisions(table.revision, this.applied.revision) < 0) {
-        if (this.#link !== link) return
-        this.#world.fail(`proxy ${this.incarnation} was sent an older table`)
+        // Of a controller that is gone: refused.
+        if (this.dialler.link !== link) return
+        this.#world.fail('newest level wins', `proxy ${this.incarnation} was sent an older table`)
       }
       this.#apply(table)
-      if (this.#link !== link) return
+      if (this.dialler.link !== link) return
       const listeners = this.#listen(table)
-      const status = this.status()
-      link.send(() => this.#controller.proxyAcknowledged(this, link, table.revision, listeners, status))
+      this.#say(link, { type: 'ack', revision: table.revision, listeners, status: this.status() })
     })
   }
 
@@ -165,73 +174,49 @@ export class SimProxy {
     return {
       revision: this.applied?.revision ?? { term: 0, n: 0 },
       inFlight: Object.fromEntries([...this.inFlight].filter(([, count]) => count > 0)),
-      ledger: { incarnation: this.incarnation, rows: [...this.#rows.values()].map(row => ({ ...row })) },
+      ledger: { incarnation: this.incarnation, rows: this.#ledger.rows() },
     }
   }
 
   /** Target keys in the table that this one goes by. */
-  targets(): Set<string> {
-    return new Set(
-      Object.values(this.applied?.pools ?? {}).flatMap(pool => pool.targets.map(candidate => candidate.key)),
-    )
+  targets(): ReadonlySet<string> {
+    return this.#targets
   }
 
   /** A process is gone, and what was in flight on it. */
   dropTarget(key: string): void {
-    if (this.inFlight.delete(key)) this.#statusSoon(0)
+    if (!this.inFlight.delete(key)) return
+    this.#ledger.broken(key)
+    this.#statusSoon(0)
   }
 
   /** The next request of somebody, and all after it. */
   request(): void {
-    if (!this.alive || this.handedOver) return
-    const { random, calm } = this.#world
-    if (calm) return
-    this.#world.after(random.between(20, 400), () => this.request())
-    const listener = this.applied === null ? undefined : this.applied.listeners[random.between(0, 20)]
-    if (listener === undefined || listener.pool === null) return
-    const pool = this.applied?.pools[listener.pool]
+    if (!this.alive || this.handedOver || this.#world.calm) return
+    const dice = this.#dice
+    this.#world.after(dice.between(20, 400), () => this.request())
+    const { applied } = this
+    const listener = applied?.listeners[dice.between(0, 20)]
+    if (applied === null || listener === undefined || listener.pool === null) return
+    const pool = applied.pools[listener.pool]
     if (pool === undefined)
-      this.#world.fail(`listener ${listener.key} names a pool that is not there: ${listener.pool}`)
+      this.#world.fail('address of its slot', `listener ${listener.key} names a pool that is not there`)
     const open = pool.targets.filter(candidate => candidate.state === 'in')
     if (open.length === 0) return
-    const { key, version } = random.pick(open)
+    const { key, version } = dice.pick(open)
+    this.#controller.watch.requestSent(this, key)
     const process = this.#world.processes.get(key)
-    if (process === undefined) this.#world.fail(`a request was sent to ${key}, which never was`)
-    if (process.stoppedAsPlanned) this.#world.fail(`a request was sent to ${key}, which was stopped as planned`)
-    if (!process.alive) return
-    const row = this.#row(listener.key, pool.deployment, version)
-    row.arrived += 1
+    if (process?.alive !== true) return
+    const end = this.#ledger.arrived(key, { vip: listener.key, deployment: pool.deployment, version })
     this.inFlight.set(key, (this.inFlight.get(key) ?? 0) + 1)
     this.#statusSoon(250)
-    const ms = random.chance(0.03) ? random.between(4000, 15_000) : random.between(5, 1500)
+    const ms = dice.chance(0.03) ? dice.between(4000, 15_000) : dice.between(5, 1500)
     this.#world.after(ms, () => {
       const count = this.inFlight.get(key)
-      if (!this.alive || count === undefined || count === 0) return
-      row.answered += 1
+      if (!this.alive || count === undefined || count === 0 || !end(process.lies)) return
       this.inFlight.set(key, count - 1)
       this.#statusSoon(count === 1 ? 0 : 250)
     })
-  }
-
-  #row(vip: string, deployment: string, version: string): Count {
-    const key = `${vip} ${deployment} ${version}`
-    const known = this.#rows.get(key)
-    if (known !== undefined) return known
-    const row: Count = {
-      vip,
-      deployment,
-      version,
-      arrived: 0,
-      answered: 0,
-      refused: 0,
-      clientGone: 0,
-      held: 0,
-      heldMaxMs: 0,
-      replayed: 0,
-      broken: {},
-    }
-    this.#rows.set(key, row)
-    return row
   }
 
   #statusSoon(ms: number): void {
@@ -239,22 +224,26 @@ export class SimProxy {
     this.#statusDue = true
     this.#world.after(ms, () => {
       this.#statusDue = false
-      const link = this.#link
-      if (!this.alive || link === null) return
-      const status = this.status()
-      link.send(() => this.#controller.proxyStatus(this, link, status))
+      const { link } = this.dialler
+      if (this.alive && link !== null) this.#say(link, { type: 'status', status: this.status() })
     })
   }
 
-  #apply(table: RoutingTable): void {
+  #take(table: RoutingTable): void {
     this.applied = table
-    this.family.disk = table
-    const here = this.targets()
+    this.#targets = targetsOf(table)
+  }
+
+  #apply(table: RoutingTable): void {
+    const here = targetsOf(table)
     for (const [key, count] of this.inFlight) {
       if (here.has(key) || count === 0) continue
-      this.#controller.checkCut(this, key, count)
+      this.#controller.watch.requestsCut(this, key, count)
       this.inFlight.delete(key)
+      this.#ledger.broken(key)
     }
+    this.#take(table)
+    this.family.disk = table
   }
 
   #listen(table: RoutingTable): ListenerStatus[] {
@@ -266,9 +255,13 @@ export class SimProxy {
       if (this.#world.takenPorts.has(port)) {
         return { key, port: null, error: `EADDRINUSE: ${host}:${port} is in use` }
       }
-      const bound = port === 0 ? this.#world.random.between(30_000, 39_999) : port
+      const bound = port === 0 ? this.#dice.between(30_000, 39_999) : port
       this.#bound.set(key, { asked: port, port: bound })
       return { key, port: bound, error: null }
     })
   }
+}
+
+function targetsOf(table: RoutingTable): Set<string> {
+  return new Set(Object.values(table.pools).flatMap(pool => pool.targets.map(candidate => candidate.key)))
 }

@@ -1,19 +1,34 @@
 import type { Moment } from '../../src/core/clock.ts'
-import { Prng } from './prng.ts'
+import { Prng, seedOf } from './prng.ts'
+import { RULES, type Rule } from './rules.ts'
+import { TimedQueue } from './timed-queue.ts'
 
 /** One start of one process, as it really is, whatever anybody believes. */
 export interface Process {
+  readonly node: string
+  /** Its instance's key, which no other living process may have. */
+  readonly key: string
   alive: boolean
   /** Ended because its assignment said so. */
   stoppedAsPlanned: boolean
+  /** Answers its probe and breaks every request. */
+  readonly lies: boolean
 }
 
-/** Thrown at the first broken invariant of a run. */
-class Violation extends Error {}
+/** Thrown at the first broken rule of a run. */
+export class Violation extends Error {
+  readonly rule: Rule
 
-/** Simulated time, the queue of what is to happen, and the true state of all processes. */
+  constructor(rule: Rule, message: string) {
+    super(message)
+    this.rule = rule
+  }
+}
+
+/** Simulated time, what is to happen in it, and the true state of all processes. */
 export class World {
-  readonly random: Prng
+  readonly seed: number
+  /** By target: `deployment/instance#incarnation.attempt`. */
   readonly processes = new Map<string, Process>()
   /** Ports somebody else holds. */
   readonly takenPorts = new Set<number>()
@@ -21,89 +36,70 @@ export class World {
   healed = false
   /** No more faults and no more requests: the run is to come to rest. */
   calm = false
-  time = 0
   steps = 0
-  boots = 1
+  /** What was done to the fabric, for people. */
+  readonly script: string[] = []
+  #boots = 1
   #bootedAt = 0
-  #order = 0
-  readonly #queue: { at: number; order: number; what: () => void }[] = []
+  readonly #queue = new TimedQueue()
   readonly #log: string[] = []
 
   constructor(seed: number) {
-    this.random = new Prng(seed)
+    this.seed = seed
+  }
+
+  get time(): number {
+    return this.#queue.time
+  }
+
+  /** A source of chance for one purpose: what others draw does not move it, so that a run shrinks well. */
+  dice(purpose: string): Prng {
+    return new Prng(seedOf(this.seed, purpose))
   }
 
   now(): Moment {
-    return { wall: 1_700_000_000_000 + this.time, mono: this.time - this.#bootedAt, bootId: `boot-${this.boots}` }
+    return { wall: 1_700_000_000_000 + this.time, mono: this.time - this.#bootedAt, bootId: `boot-${this.#boots}` }
   }
 
   rebooted(): void {
-    this.boots += 1
+    this.#boots += 1
     this.#bootedAt = this.time
   }
 
   /** Runs `what` after so many simulated milliseconds. */
   after(ms: number, what: () => void): void {
-    const entry = { at: this.time + ms, order: this.#order++, what }
-    const queue = this.#queue
-    let child = queue.push(entry) - 1
-    while (child > 0) {
-      const parent = (child - 1) >> 1
-      const above = queue[parent]
-      if (above === undefined || !sooner(entry, above)) break
-      queue[child] = above
-      child = parent
-    }
-    queue[child] = entry
+    this.#queue.add(this.time + ms, what)
   }
 
-  /** Lets `ms` milliseconds pass, or fewer where `done` says so. */
-  run(ms: number, done: () => boolean = () => false): void {
+  /** Lets `ms` milliseconds pass. */
+  run(ms: number): void {
     const end = this.time + ms
-    for (;;) {
-      const first = this.#queue[0]
-      if (first === undefined || first.at > end || done()) break
-      this.#pop()
-      this.time = first.at
+    for (let what = this.#queue.next(end); what !== null; what = this.#queue.next(end)) {
       this.steps += 1
-      first.what()
+      what()
     }
-    if (!done()) this.time = end
-  }
-
-  #pop(): void {
-    const queue = this.#queue
-    const last = queue.pop()
-    if (last === undefined || queue.length === 0) return
-    let parent = 0
-    for (;;) {
-      let child = 2 * parent + 1
-      const left = queue[child]
-      if (left === undefined) break
-      const right = queue[child + 1]
-      if (right !== undefined && sooner(right, left)) child += 1
-      const best = queue[child]
-      if (best === undefined || !sooner(best, last)) break
-      queue[parent] = best
-      parent = child
-    }
-    queue[parent] = last
   }
 
   log(line: string): void {
-    this.#log.push(`${(this.time / 1000).toFixed(3)} ${line}`)
+    this.#log.push(`${this.#stamp} ${line}`)
     if (this.#log.length > 60) this.#log.shift()
+  }
+
+  /** An operator, or fate, does something. */
+  done(line: string): void {
+    this.script.push(`${this.#stamp} ${line}`)
+    this.log(line)
   }
 
   get lastEvents(): readonly string[] {
     return this.#log
   }
 
-  fail(message: string): never {
-    throw new Violation(message)
+  get #stamp(): string {
+    return `${(this.time / 1000).toFixed(3)} s`
   }
-}
 
-function sooner(a: { at: number; order: number }, b: { at: number; order: number }): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order)
+  fail(rule: Rule, message: string): never {
+    throw new Violation(rule, `${message}\n  rule ${rule}: ${RULES[rule]}`)
+  }
 }

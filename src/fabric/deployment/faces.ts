@@ -1,5 +1,6 @@
 import type { ListenerOptions, ListenerTls } from '../../contracts/routing.ts'
 import { own } from '../../core/own.ts'
+import { samePlain } from '../../core/plain.ts'
 import type { EndpointDefinition } from '../../model/definition.ts'
 import { certificatesOfEndpoint, knownTo } from '../certificates.ts'
 import type { Draft } from '../draft.ts'
@@ -44,7 +45,7 @@ export function adoptFaces(draft: Draft): void {
 }
 
 function differ(a: readonly Readonly<ListenerRecord>[], b: readonly Readonly<ListenerRecord>[]): boolean {
-  return JSON.stringify(a) !== JSON.stringify(b)
+  return !samePlain(a, b)
 }
 
 /** What a deployment wants shown at an address; null where it has no such endpoint. */

@@ -2,6 +2,7 @@ import type { ConfigureCommand } from '../../contracts/command.ts'
 import { own } from '../../core/own.ts'
 import type { Configuration } from '../../model/definition.ts'
 import { admit } from '../admit.ts'
+import { Crowd } from '../crowd.ts'
 import type { Draft } from '../draft.ts'
 import { addInstance, isReady, keepUp, takeDown } from '../instances.ts'
 import { beginOperation, endOperation, enterStep, operationsOn } from '../operations.ts'
@@ -82,9 +83,10 @@ function scaleRole(
 ): void {
   const role = draft.roles.edit(roleKey(deployment.id, name))
   if (role === undefined) return
+  const crowd = new Crowd(draft, role.instances)
   for (let index = 0; index < wanted; index++) {
     const there = role.instances.find(instance => instance.index === index)
-    if (there === undefined) addInstance(draft, role, index, deployment.upgradeDomainCount, stage)
+    if (there === undefined) addInstance(draft, role, index, deployment.upgradeDomainCount, stage, crowd)
     else if (there.next === 'remove' && (there.spec !== role.target || !keepUp(draft, there))) {
       takeDown(draft, there, { kind: 'restart', spec: role.target })
     }

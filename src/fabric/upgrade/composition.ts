@@ -2,6 +2,7 @@ import { own } from '../../core/own.ts'
 import type { Configuration } from '../../model/definition.ts'
 import type { Release } from '../../model/release.ts'
 import type { Draft } from '../draft.ts'
+import { Crowd } from '../crowd.ts'
 import { addInstance, keepUp, specOf, takeDown } from '../instances.ts'
 import { instanceCount } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
@@ -118,8 +119,10 @@ export function settleInstances(
     const { target } = role
     role.target = wholeSpec(deployment, name, target)
     const returned: string[] = []
+    const crowd = new Crowd(draft, role.instances)
     for (const index of missing(role, to)) {
-      addInstance(draft, role, index, deployment.upgradeDomainCount, index < from ? 'returning' : 'planned')
+      const stage = index < from ? 'returning' : 'planned'
+      addInstance(draft, role, index, deployment.upgradeDomainCount, stage, crowd)
       if (index < from) returned.push(role.instances.at(-1)?.id ?? '')
     }
     role.target = target
@@ -166,7 +169,9 @@ export function planAdded(draft: Draft, deployment: Readonly<DeploymentRecord>, 
     if (role === undefined) continue
     if (!added.includes(name) && specOf(role, role.target).definition.upstreams.length === 0) continue
     for (const instance of role.instances) if (instance.stage === 'planned') instance.spec = role.target
-    for (const index of missing(role, to)) addInstance(draft, role, index, deployment.upgradeDomainCount, 'planned')
+    const crowd = new Crowd(draft, role.instances)
+    for (const index of missing(role, to))
+      addInstance(draft, role, index, deployment.upgradeDomainCount, 'planned', crowd)
     role.instances.sort((a, b) => a.index - b.index)
   }
 }

@@ -1,4 +1,4 @@
-import { isForced } from '../acknowledgements.ts'
+import { waivedFor } from '../acknowledgements.ts'
 import { mayGo } from '../capacity.ts'
 import type { Draft } from '../draft.ts'
 import { comesBeside } from '../beside.ts'
@@ -70,7 +70,7 @@ export function floorHolds(
   domains: readonly number[],
 ): boolean {
   const reason = floorReason(upgrade, deployment.policy, draft.rolesOf(deployment.id), domains)
-  const waits = reason !== null && !isForced(draft, deployment.id)
+  const waits = reason !== null && waivedFor(draft, deployment.id) === null
   if (waits && upgrade.belowFloor !== true) {
     draft.event('upgrade-waiting', `domain ${domains.join(', ')} does not go down: ${reason}`, {
       service: deployment.service,

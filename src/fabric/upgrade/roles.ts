@@ -3,6 +3,7 @@ import { own } from '../../core/own.ts'
 import type { Configuration, RoleDefinition } from '../../model/definition.ts'
 import type { Release } from '../../model/release.ts'
 import { endpointsOfRole } from '../deployment/listeners.ts'
+import { Crowd } from '../crowd.ts'
 import type { Draft } from '../draft.ts'
 import { addInstance, isReady, keepUp, specOf, takeDown } from '../instances.ts'
 import { instanceCount, makeSpec } from '../specs.ts'
@@ -26,7 +27,8 @@ export function createRole(
     instances: [],
   })
   const count = instanceCount(definition, configuration)
-  for (let index = 0; index < count; index++) addInstance(draft, record, index, upgradeDomainCount, 'planned')
+  const crowd = new Crowd(draft, record.instances)
+  for (let index = 0; index < count; index++) addInstance(draft, record, index, upgradeDomainCount, 'planned', crowd)
   return record
 }
 

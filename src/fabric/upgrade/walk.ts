@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../core/errors.ts'
-import { allAcknowledged, isForced } from '../acknowledgements.ts'
+import { allAcknowledged, waivedFor } from '../acknowledgements.ts'
 import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
@@ -78,7 +78,10 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
     case 'verifying':
       return verify(draft, deployment, upgrade)
     case 'removing':
-      if (upgrade.closing !== null && !allAcknowledged(draft, upgrade.closing, isForced(draft, deployment.id)))
+      if (
+        upgrade.closing !== null &&
+        !allAcknowledged(draft, upgrade.closing, waivedFor(draft, deployment.id) ?? undefined)
+      )
         return false
       if (!removeLeavers(draft, deployment.id, upgrade)) return false
       complete(draft, deployment, upgrade)

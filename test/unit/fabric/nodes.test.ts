@@ -149,6 +149,22 @@ t.test('a lost node that returns gets nothing before what was moved away has sto
   t.match(places(lab), 'web5:n1')
 })
 
+// src/fabric/README.md: to a lost node nothing comes before it has reported that what was moved has stopped.
+t.test('a lost node is not taken back while something runs there that was to stop meanwhile', async t => {
+  const lab = deployed()
+  cutOff(lab, 'n1')
+  lab.accept({ kind: 'status', ...SHOP, status: 'Suspended' })
+  lab.pass(TIMEOUT)
+  settle(lab, ['n2'])
+  t.equal(lab.stages(), 'web0:stopped web1:stopped web2:stopped web3:stopped')
+  lab.accept({ kind: 'drainNode', node: 'n1' })
+  lab.connectAgent('n1')
+  says(lab, 'n1', 'ready')
+  t.equal(lab.state.nodes['n1']?.lost, true, 'its processes have not stopped yet')
+  says(lab, 'n1', 'stopped')
+  t.equal(lab.state.nodes['n1']?.lost, undefined)
+})
+
 t.test('a moved instance has an incarnation above the one that may still run', async t => {
   const lab = deployed()
   cutOff(lab, 'n1')
@@ -222,6 +238,29 @@ t.test('force goes on without the word of a silent proxy; one that is connected 
   lab.proxies = ['p1']
   lab.settle()
   t.match(lab.operation(operation), { status: 'Succeeded', receipt: { complete: false, note: /waived.*proxy p2/ } })
+})
+
+// src/fabric/README.md: "Silence changes nothing"; design rule 2: membership changes never by silence alone, after a restart.
+t.test('a forced operation waits for a proxy that was there when it was forced, also after a restart', async t => {
+  const lab = deployed()
+  lab.proxies = ['p1', 'p2']
+  lab.connectProxy('p2')
+  lab.settle()
+  const operation = lab.accept({ kind: 'upgrade', ...SHOP, package: packageOf(lab, '2.0.0'), mode: 'auto', ...FLAGS })
+  lab.report()
+  lab.input({ kind: 'proxy-disconnected', incarnation: 'p2' })
+  lab.accept({ kind: 'force', operation })
+  t.match(lab.stages(), 'web0:draining', 'p1 has not acknowledged')
+  lab.restart()
+  lab.pass(3_600_000)
+  t.match(lab.stages(), 'web0:draining', 'nobody is connected to the new controller yet: p1 may still send requests')
+  lab.connectProxy('p1')
+  lab.acknowledge(['p1'])
+  t.match(lab.stages(), 'web0:retiring', 'p2 is not waited for, as before')
+  lab.proxies = ['p1']
+  for (const node of ['n1', 'n2']) lab.connectAgent(node)
+  lab.settle()
+  t.match(lab.operation(operation), { status: 'Succeeded', receipt: { note: /waived.*proxy p2/ } })
 })
 
 t.test('force is refused where nothing is in progress', async t => {
