@@ -7,6 +7,7 @@ import type { FabricConfig, FabricLimits, ServiceAddresses } from './fabric-conf
 import { FabricSchema, type FabricSource } from './fabric-schema.ts'
 import { compareFaults, type Fault } from './fault.ts'
 import { Findings, independentOf } from './findings.ts'
+import { resolveHooks } from './hooks.ts'
 import { parseSource } from './source-file.ts'
 import { parseVipAddress, resolveVips } from './vip-address.ts'
 
@@ -128,6 +129,7 @@ function resolveConfig(source: FabricSource, page: Page): FabricConfig {
     ),
     quota: source.quota ?? null,
     nodeTimeoutMs: parseDuration(source.nodeTimeout ?? '5m'),
+    hooks: resolveHooks(source.hooks),
     endpointDefaults: {
       maxBodyBytes: source.limits?.maxBody === undefined ? null : parseSize(source.limits.maxBody),
       ejection: withDefaults(resolveEjection(source.ejection)),
@@ -142,10 +144,11 @@ function withDefaults(written: Partial<Ejection> | null): Ejection | null {
 type HostNamesSource = NonNullable<ServiceAddresses['hostNames']>
 
 function resolveService(service: NonNullable<FabricSource['services']>[string]): ServiceAddresses {
-  const { vips, hostNames } = service
+  const { vips, hostNames, hooks } = service
   return {
     ...(vips === undefined ? {} : { vips: resolveVips(vips) }),
     ...(hostNames === undefined ? {} : { hostNames: lowerCase(hostNames) }),
+    ...(hooks === undefined ? {} : { hooks: resolveHooks(hooks) }),
   }
 }
 

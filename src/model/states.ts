@@ -41,4 +41,12 @@ export const HEALTH_STATES = ['Ok', 'Warning', 'Error'] as const
 export type HealthState = (typeof HEALTH_STATES)[number]
 
 /** Why a monitored upgrade did not go through (Service Fabric's `FailureReason`). */
-export type FailureReason = 'Interrupted' | 'HealthCheck' | 'UpgradeDomainTimeout' | 'OverallUpgradeTimeout'
+export type FailureReason =
+  | 'Interrupted'
+  | 'HealthCheck'
+  | 'UpgradeDomainTimeout'
+  | 'OverallUpgradeTimeout'
+  /** Ours: a hook failed, or said no. */
+  | 'Hook'
+  /** Ours: the traffic of `--verify` lost a request. */
+  | 'Verify'
