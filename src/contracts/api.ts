@@ -69,7 +69,7 @@ export const SwapBody = Type.Object(
         closed,
       ),
     ),
-    verify: Type.Optional(Type.Boolean()),
+    verify: Type.Optional(Type.Boolean({ description: 'With probe traffic of its own; the first loss swaps back.' })),
   },
   closed,
 )
@@ -90,6 +90,9 @@ export const UpgradeBody = Type.Object(
     ),
     configuration: Type.Optional(Configuration),
     label: Type.Optional(Type.String({ maxLength: 100 })),
+    verify: Type.Optional(
+      Type.Boolean({ description: 'With probe traffic of its own; the first loss rolls it back.' }),
+    ),
   },
   closed,
 )

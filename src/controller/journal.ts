@@ -14,6 +14,7 @@ const TABLES = {
   proxies: 'proxy',
   requests: 'request',
   health: 'health',
+  tasks: 'task',
 } as const satisfies Partial<Record<keyof FabricState, string>>
 
 type TableName = keyof typeof TABLES

@@ -15,6 +15,7 @@ import type {
   RoleRecord,
   ServiceRecord,
   Table,
+  TaskRecord,
 } from './state.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'
@@ -93,6 +94,7 @@ export class Draft {
   readonly proxies: TableDraft<ProxyRecord>
   readonly requests: TableDraft<RequestRecord>
   readonly health: TableDraft<HealthRecord>
+  readonly tasks: TableDraft<TaskRecord>
   readonly fabric: FabricRecord
   readonly events: FabricEvent[] = []
   observed: Observed
@@ -112,6 +114,7 @@ export class Draft {
     this.proxies = new TableDraft(base.proxies)
     this.requests = new TableDraft(base.requests)
     this.health = new TableDraft(base.health)
+    this.tasks = new TableDraft(base.tasks)
     this.observed = base.observed
   }
 
@@ -149,6 +152,7 @@ export class Draft {
       proxies: this.proxies.finish(),
       requests: this.requests.finish(),
       health: this.health.finish(),
+      tasks: this.tasks.finish(),
     }
     const changed =
       !same(this.fabric, base.fabric) ||

@@ -40,6 +40,11 @@ export function completeBaselines(draft: Draft, incarnation: string): void {
     const operation = draft.operations.edit(seen.id)
     if (operation !== undefined) operation.baseline[incarnation] = baselineOf(draft, seen.service)[incarnation] ?? null
   }
+  for (const seen of draft.tasks.values()) {
+    if (seen.baseline[incarnation] !== null) continue
+    const task = draft.tasks.edit(seen.id)
+    if (task !== undefined) task.baseline[incarnation] = baselineOf(draft, seen.service)[incarnation] ?? null
+  }
 }
 
 /** Writes what happened between the baseline and now into the operation. */
@@ -85,7 +90,7 @@ export function receiptSoFar(
  * Sums over incarnations of end − start, a row per VIP, deployment and version; rows without traffic are left out.
  * Requests still open are told once a VIP: one that was held arrives in another row than it ends in.
  */
-function trafficBetween(start: Readonly<Counts>, end: Readonly<Counts>): (LedgerRow & { open: number })[] {
+export function trafficBetween(start: Readonly<Counts>, end: Readonly<Counts>): (LedgerRow & { open: number })[] {
   const parts: LedgerRow[][] = []
   const open = new Map<string, number>()
   for (const [incarnation, rows] of Object.entries(end)) {

@@ -1,13 +1,17 @@
 import { createHash } from 'node:crypto'
 import { own } from '../core/own.ts'
+import type { Slot } from '../model/common.ts'
 import type { Configuration, Platform, RoleDefinition } from '../model/definition.ts'
 import type { Release } from '../model/release.ts'
 import { refuse, type Blocker } from './refusal.ts'
 import type { RoleSpec } from './state.ts'
 
-/** How a role of a release runs under a configuration. Its id is the same for the same identity and settings. */
-export function makeSpec(release: Release, role: RoleDefinition, configuration: Configuration): RoleSpec {
-  const settings = { ...role.settings }
+/**
+ * How a role of a release runs in a slot under a configuration. Its id is the same for the same identity and settings.
+ * Of a setting that belongs to a slot: what a configuration says, else its value for the slot, else its default.
+ */
+export function makeSpec(release: Release, role: RoleDefinition, configuration: Configuration, slot: Slot): RoleSpec {
+  const settings = { ...role.settings, ...slotDefaults(role, slot) }
   for (const [name, value] of Object.entries(own(configuration.roles, role.name)?.settings ?? {})) {
     if (Object.hasOwn(settings, name)) settings[name] = value
   }
@@ -104,4 +108,10 @@ export function canonicalSettings(settings: Readonly<Record<string, string>>): s
       .toSorted()
       .map(name => [name, settings[name]]),
   )
+}
+
+function slotDefaults({ slotSettings = {} }: RoleDefinition, slot: Slot): Record<string, string> {
+  const values: Record<string, string> = {}
+  for (const [name, { [slot]: value }] of Object.entries(slotSettings)) if (value !== undefined) values[name] = value
+  return values
 }

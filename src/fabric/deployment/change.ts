@@ -153,6 +153,7 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
     ownPackages: true,
     allowRoleChanges: true,
     label: latest.label,
+    slot: command.slot,
   }
   if (differs(draft, seen.id, release, configuration, wish)) {
     takeOver(draft, seen, 'configure')
