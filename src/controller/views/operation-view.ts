@@ -86,7 +86,11 @@ function stepOf(state: FabricState, operation: OperationRecord): OperationView['
       return { step: 'publishing', percent: 95, message }
     }
     case 'settings':
-      return { step: 'settings', percent: 10, message: `walk ${operation.swap?.walk ?? ''} of the settings of the slot` }
+      return {
+        step: 'settings',
+        percent: 10,
+        message: `walk ${operation.swap?.walk ?? ''} of the settings of the slot`,
+      }
     case 'warming':
     case 'pre-swap':
     case 'probing':

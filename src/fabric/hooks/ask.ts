@@ -49,9 +49,17 @@ export function askHook(draft: Draft, ask: HookAsk): HookAnswer {
     return { kind: 'wait' }
   }
   if (task.outcome === null) return { kind: 'wait' }
-  if (task.outcome.ok) return { kind: 'go' }
+  const message = refusalOf(draft, ask)
+  return message === null ? { kind: 'go' } : { kind: 'fail', message }
+}
+
+/** A hook's no, heard once: then it is forgotten. */
+export function refusalOf(draft: Draft, ask: HookAsk): string | null {
+  const name = nameOf(ask)
+  const task = taskOf(draft, ask.facts.operation, name)
+  if (task?.outcome?.ok !== false) return null
   draft.tasks.delete(task.id)
-  return { kind: 'fail', message: `hook ${name}: ${task.outcome.detail}` }
+  return `hook ${name}: ${task.outcome.detail}`
 }
 
 /** The step is taken: the next time it is asked anew. */

@@ -2,8 +2,8 @@ import type { HookEvent } from '../../model/hooks.ts'
 import type { Draft } from '../draft.ts'
 import type { DeploymentRecord, UpgradeRecord } from '../state.ts'
 import type { Verdict } from '../upgrade/verdict.ts'
-import { verifyDomain } from '../verify/upgrade.ts'
-import { askHook, forgetHook, type HookAsk } from './ask.ts'
+import { verifyDomain, verifyLoss } from '../verify/upgrade.ts'
+import { askHook, forgetHook, refusalOf, type HookAsk } from './ask.ts'
 
 /** May the domain at the walk's position go down? On the way back nothing is asked. */
 export function domainMayBegin(draft: Draft, deployment: Readonly<DeploymentRecord>, upgrade: UpgradeRecord): Verdict {
@@ -29,6 +29,17 @@ export function domainMayEnd(draft: Draft, deployment: Readonly<DeploymentRecord
     if (answer.kind === 'wait') return answer
   }
   for (const ask of asks) forgetHook(draft, ask)
+  return { kind: 'go' }
+}
+
+/** What fails a walk whatever it is at: a lost request, or a hook's no (a health check is looked at only when it is due). */
+export function domainTrouble(draft: Draft, deployment: Readonly<DeploymentRecord>, upgrade: UpgradeRecord): Verdict {
+  const lost = verifyLoss(draft, deployment, upgrade)
+  if (lost.kind === 'fail' || upgrade.direction === 'back') return lost
+  for (const event of ['pre-domain', 'post-domain', 'confirm-domain'] as const) {
+    const message = refusalOf(draft, askOf(draft, deployment, upgrade, event))
+    if (message !== null) return { kind: 'fail', reason: 'Hook', message }
+  }
   return { kind: 'go' }
 }
 

@@ -8,8 +8,7 @@ import { endOperation, enterStep } from '../operations.ts'
 import { adoptDomains } from '../placement.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
 import { failUpgrade } from './failure.ts'
-import { domainMayBegin, domainMayEnd } from '../hooks/domain-gates.ts'
-import { verifyLoss } from '../verify/upgrade.ts'
+import { domainMayBegin, domainMayEnd, domainTrouble } from '../hooks/domain-gates.ts'
 import type { Verdict } from './verdict.ts'
 import { judge, judgeTime, waitsForWalk } from './gate.ts'
 import { bindingOf, fitAddresses } from './addresses.ts'
@@ -57,7 +56,7 @@ export function pauseWalk(draft: Draft, { upgrade }: DeploymentRecord): void {
 
 /** One phase forward; false when something must be waited for. */
 function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
-  for (const verdict of [judgeTime(draft, deployment, upgrade), verifyLoss(draft, deployment, upgrade)])
+  for (const verdict of [judgeTime(draft, deployment, upgrade), domainTrouble(draft, deployment, upgrade)])
     if (verdict.kind === 'fail') return failed(draft, deployment, upgrade, verdict)
   switch (upgrade.phase) {
     case 'preparing':
