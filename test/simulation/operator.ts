@@ -14,7 +14,10 @@ function shop(version: string, unchanged: Record<string, string> = {}, port = 80
     role('web', {
       instances: 4,
       endpoints: [endpoint('http', port), endpoint('inner', 0, { internal: true })],
-      settings: { colour: 'red' },
+      settings: { colour: 'red', store: '' },
+      slotSettings: { store: { production: 'live', staging: 'test' } },
+      warmUp: [{ endpoint: 'http', path: '/', accept: [[200, 399]], timeoutMs: 1000 }],
+      verify: [{ kind: 'short', endpoint: 'http', path: '/', accept: [[200, 399]], body: null }],
     }),
     role('crunch', { kind: 'worker', endpoints: [], instances: 2, settings: { depth: '1' }, settingsReload: 'SIGHUP' }),
   ]
@@ -204,6 +207,7 @@ export class Operator {
         force: random.chance(0.8),
         overlap: random.chance(0.1),
         restartUnchanged: random.chance(0.2),
+        verify: random.chance(0.15),
         policy: this.#policy(),
         ...(random.chance(0.1) ? { allowRoleChanges: false } : {}),
         ...(random.chance(0.2) ? { configuration: { roles: { web: { instances: random.between(0, 6) } } } } : {}),
@@ -212,11 +216,12 @@ export class Operator {
     }
     if (roll < 0.5) {
       if (random.chance(0.2)) return { kind: 'swap', service, phase: 'prepare' }
+      if (random.chance(0.1)) return { kind: 'swap', service, phase: 'cancel' }
       const expect = {
         production: slots?.production ?? null,
         staging: random.chance(0.8) ? (slots?.staging ?? null) : 'd0',
       }
-      return { kind: 'swap', service, ...(random.chance(0.5) ? { expect } : {}) }
+      return { kind: 'swap', service, verify: random.chance(0.2), ...(random.chance(0.5) ? { expect } : {}) }
     }
     if (roll < 0.62) return this.#configure(service, slot)
     if (roll < 0.7) return { kind: 'status', service, slot, status: random.chance(0.5) ? 'Suspended' : 'Running' }

@@ -14,6 +14,7 @@ import { sameJournal, serialise } from './journal.ts'
 import { Link } from './link.ts'
 import type { SimAgent } from './sim-agent.ts'
 import type { SimProxies, SimProxy } from './sim-proxy.ts'
+import { SIM_HOOKS, SimTasks } from './sim-tasks.ts'
 import type { World } from './world.ts'
 
 const SETTINGS: FabricSettings = {
@@ -25,6 +26,7 @@ const SETTINGS: FabricSettings = {
   sizes: { big: { cores: 2, memoryBytes: 1 } },
   quota: { cores: 40 },
   nodeTimeoutMs: 8000,
+  hooks: SIM_HOOKS,
 }
 
 /** Says whether the controller dies at its commit number `commit`, and on which side of the disk. */
@@ -49,6 +51,7 @@ export class SimController {
   proxyFamilies: SimProxies[] = []
   agents: SimAgent[] = []
   readonly watch: Watch
+  readonly #tasks: SimTasks
   readonly #world: World
   readonly #kill: KillPlan
   readonly #pure: boolean
@@ -68,6 +71,9 @@ export class SimController {
     this.state = emptyState('sim', SETTINGS)
     this.#committed = this.state
     this.watch = new Watch(world, this)
+    this.#tasks = new SimTasks(world, (id, report) => {
+      this.#input({ kind: 'task-reported', id, report })
+    })
   }
 
   get liveProxies(): SimProxy[] {
@@ -196,6 +202,7 @@ export class SimController {
       if (applied.changed) this.#settle()
       this.#wake()
       this.#pushAll()
+      this.#tasks.look(this.state)
       return applied
     } catch (thrown) {
       if (!(thrown instanceof Killed)) throw thrown
@@ -280,6 +287,7 @@ export class SimController {
 
   #shutDown(): void {
     this.up = false
+    this.#tasks.died()
     this.#life += 1
     for (const link of this.#links.values()) link.open = false
     const peers = [...this.#proxies.values()]
