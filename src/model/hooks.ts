@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { parseDuration } from '../core/duration.ts'
 import { Duration, closed } from './common.ts'
+import type { Findings } from './findings.ts'
 
 /** Moments of a swap or a walk at which something outside may be asked or told. */
 export const HOOK_EVENTS = [
@@ -26,39 +27,31 @@ export type Hook =
 
 export type Hooks = Readonly<Partial<Record<HookEvent, Hook>>>
 
-const clock = {
+const HookSource = {
+  command: Type.Optional(
+    Type.Array(Type.String({ minLength: 1 }), {
+      minItems: 1,
+      description: 'A program and its arguments, run without a shell. Either this or `url`.',
+    }),
+  ),
+  url: Type.Optional(
+    Type.String({
+      pattern: '^https?://[^\\s]+$',
+      patternErrorMessage: 'an address such as http://127.0.0.1:9000/approve',
+      description: 'Called with a JSON body (GET: with none).',
+    }),
+  ),
+  method: Type.Optional(
+    Type.Union([Type.Literal('GET'), Type.Literal('POST'), Type.Literal('PUT')], {
+      default: 'POST',
+      description: 'With `url`.',
+    }),
+  ),
   timeout: Type.Optional(Duration('It has failed after this long (a confirmation: has not been given yet).', '30s')),
   interval: Type.Optional(Duration('confirm-domain: from "not yet" to the next question.', '10s')),
 }
 
-const HookSource = Type.Union([
-  Type.Object(
-    {
-      command: Type.Array(Type.String({ minLength: 1 }), {
-        minItems: 1,
-        description: 'A program and its arguments, run without a shell.',
-      }),
-      ...clock,
-    },
-    closed,
-  ),
-  Type.Object(
-    {
-      url: Type.String({
-        pattern: '^https?://[^\\s]+$',
-        patternErrorMessage: 'an address such as http://127.0.0.1:9000/approve',
-        description: 'Called with a JSON body (GET: with none).',
-      }),
-      method: Type.Optional(
-        Type.Union([Type.Literal('GET'), Type.Literal('POST'), Type.Literal('PUT')], { default: 'POST' }),
-      ),
-      ...clock,
-    },
-    closed,
-  ),
-])
-
-const hook = (description: string) => Type.Optional(Type.Union(HookSource.anyOf, { description }))
+const hook = (description: string) => Type.Optional(Type.Object(HookSource, { ...closed, description }))
 
 export const HooksSource = Type.Object(
   {
@@ -72,20 +65,36 @@ export const HooksSource = Type.Object(
   { ...closed, description: 'Commands and HTTP calls at the steps of swaps and upgrades.' },
 )
 
+type Source = Static<typeof HooksSource>
+
+/** A hook is a command or a call, and nothing is asked of what it is not. */
+export function checkHooks(source: Source | undefined, path: readonly string[], findings: Findings): void {
+  for (const event of HOOK_EVENTS) {
+    const written = source?.[event]
+    if (written === undefined) continue
+    const at = [...path, event]
+    if (written.command === undefined && written.url === undefined) {
+      findings.keyFault(at, 'has neither command nor url', 'write command: [PROGRAM, …] or url: http://…')
+    } else if (written.command !== undefined && written.url !== undefined) {
+      findings.fault([...at, 'url'], 'found both command and url', 'keep one')
+    }
+    if (written.method !== undefined && written.url === undefined)
+      findings.fault([...at, 'method'], 'found a method without url', 'remove it, or write url')
+    if (written.interval !== undefined && event !== 'confirm-domain')
+      findings.fault([...at, 'interval'], 'found an interval where nothing is asked twice', 'remove it')
+  }
+}
+
 /** Fills in defaults. */
-export function resolveHooks(source: Static<typeof HooksSource> = {}): Hooks {
+export function resolveHooks(source: Source = {}): Hooks {
   const resolved: Partial<Record<HookEvent, Hook>> = {}
   for (const event of HOOK_EVENTS) {
     const written = source[event]
     if (written === undefined) continue
-    const times = {
-      timeoutMs: parseDuration(written.timeout ?? '30s'),
-      intervalMs: parseDuration(written.interval ?? '10s'),
-    }
-    resolved[event] =
-      'command' in written
-        ? { kind: 'command', command: written.command, ...times }
-        : { kind: 'url', url: written.url, method: written.method ?? 'POST', ...times }
+    const { command, url, method = 'POST', timeout = '30s', interval = '10s' } = written
+    const times = { timeoutMs: parseDuration(timeout), intervalMs: parseDuration(interval) }
+    if (command !== undefined) resolved[event] = { kind: 'command', command, ...times }
+    else if (url !== undefined) resolved[event] = { kind: 'url', url, method, ...times }
   }
   return resolved
 }

@@ -7,7 +7,7 @@ import type { FabricConfig, FabricLimits, ServiceAddresses } from './fabric-conf
 import { FabricSchema, type FabricSource } from './fabric-schema.ts'
 import { compareFaults, type Fault } from './fault.ts'
 import { Findings, independentOf } from './findings.ts'
-import { resolveHooks } from './hooks.ts'
+import { checkHooks, resolveHooks } from './hooks.ts'
 import { parseSource } from './source-file.ts'
 import { parseVipAddress, resolveVips } from './vip-address.ts'
 
@@ -54,6 +54,9 @@ export function loadFabricConfig(
 }
 
 function checkConfig(source: FabricSource, findings: Findings): void {
+  checkHooks(source.hooks, ['hooks'], findings)
+  for (const [name, { hooks }] of Object.entries(source.services ?? {}))
+    checkHooks(hooks, ['services', name, 'hooks'], findings)
   const addresses = [
     { path: ['vips'], vips: source.vips },
     ...Object.entries(source.services ?? {}).map(([name, { vips }]) => ({ path: ['services', name, 'vips'], vips })),
