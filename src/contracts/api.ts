@@ -37,6 +37,13 @@ const Configuration = Type.Object(
         {
           instances: Type.Optional(Type.Integer({ minimum: 0, maximum: 10000 })),
           settings: Type.Optional(Type.Record(Type.String(), Type.String())),
+          slotSettings: Type.Optional(
+            Type.Record(
+              Type.String(),
+              Type.Object({ production: Type.Optional(Type.String()), staging: Type.Optional(Type.String()) }, closed),
+              { description: 'Of settings that belong to a slot, by slot.' },
+            ),
+          ),
           certificates: Type.Optional(
             Type.Record(
               Type.String(),

@@ -8,10 +8,16 @@ import type { RoleSpec } from './state.ts'
 
 /**
  * How a role of a release runs in a slot under a configuration. Its id is the same for the same identity and settings.
- * Of a setting that belongs to a slot: what a configuration says, else its value for the slot, else its default.
+ * Of a setting that belongs to a slot: what a configuration's `settings` say, else its value for the slot there, else that
+ * in the definition, else its default.
  */
 export function makeSpec(release: Release, role: RoleDefinition, configuration: Configuration, slot: Slot): RoleSpec {
-  const settings = { ...role.settings, ...slotDefaults(role, slot) }
+  const over = own(configuration.roles, role.name)?.slotSettings
+  const settings = {
+    ...role.settings,
+    ...valuesIn(slot, role.slotSettings),
+    ...valuesIn(slot, over, role.slotSettings),
+  }
   for (const [name, value] of Object.entries(own(configuration.roles, role.name)?.settings ?? {})) {
     if (Object.hasOwn(settings, name)) settings[name] = value
   }
@@ -45,11 +51,13 @@ export function mergeConfiguration(base: Configuration, over: Configuration): Co
   for (const [name, role] of Object.entries(over.roles)) {
     const settings = { ...own(roles, name)?.settings, ...role.settings }
     const certificates = { ...own(roles, name)?.certificates, ...role.certificates }
+    const bound = mergeSlotSettings(own(roles, name)?.slotSettings, role.slotSettings)
     roles[name] = {
       ...own(roles, name),
       ...role,
       ...(Object.keys(settings).length > 0 ? { settings } : {}),
       ...(Object.keys(certificates).length > 0 ? { certificates } : {}),
+      ...(Object.keys(bound).length > 0 ? { slotSettings: bound } : {}),
     }
   }
   return { roles }
@@ -76,6 +84,14 @@ export function checkConfiguration(
       blockers.push({
         code: 'invalid_configuration',
         message: `role ${name} has no setting "${setting}"; ${known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`}`,
+      })
+    }
+    for (const setting of Object.keys(role.slotSettings ?? {})) {
+      const known = Object.keys(definition.slotSettings ?? {})
+      if (known.includes(setting)) continue
+      blockers.push({
+        code: 'invalid_configuration',
+        message: `role ${name} binds no setting "${setting}" to a slot; ${known.length === 0 ? 'it binds none' : `it binds ${known.join(', ')}`}`,
       })
     }
     for (const certificate of Object.keys(role.certificates ?? {})) {
@@ -110,8 +126,18 @@ export function canonicalSettings(settings: Readonly<Record<string, string>>): s
   )
 }
 
-function slotDefaults({ slotSettings = {} }: RoleDefinition, slot: Slot): Record<string, string> {
+type Bound = RoleDefinition['slotSettings']
+
+/** Values of a slot; of `known` settings only, where it is given. */
+function valuesIn(slot: Slot, bound: Bound, known: Bound = bound): Record<string, string> {
   const values: Record<string, string> = {}
-  for (const [name, { [slot]: value }] of Object.entries(slotSettings)) if (value !== undefined) values[name] = value
+  for (const [name, { [slot]: value }] of Object.entries(bound ?? {}))
+    if (value !== undefined && Object.hasOwn(known ?? {}, name)) values[name] = value
   return values
+}
+
+function mergeSlotSettings(base: Bound = {}, over: Bound = {}): NonNullable<Bound> {
+  const merged = { ...base }
+  for (const [name, values] of Object.entries(over)) merged[name] = { ...own(merged, name), ...values }
+  return merged
 }

@@ -149,6 +149,8 @@ export interface Configuration {
 export interface RoleConfiguration {
   readonly instances?: number
   readonly settings?: Readonly<Record<string, string>>
+  /** Of settings that the definition binds to a slot: over its values there. */
+  readonly slotSettings?: Readonly<Record<string, SlotValues>>
   /** By name, instead of what the package brings. */
   readonly certificates?: Readonly<Record<string, CertificateRef>>
 }

@@ -2,7 +2,7 @@ import { parseDuration } from '../core/duration.ts'
 import type { CertificateFiles } from './certificate.ts'
 import { parseSize, resolveEjection } from './common.ts'
 import type { CapacityFloor, EndpointDefinition, Probe, RoleDefinition, ServiceDefinition } from './definition.ts'
-import { resolveVerify, resolveWarmUp, type SlotValues } from './role-traffic.ts'
+import { resolveSlotValues, resolveVerify, resolveWarmUp } from './role-traffic.ts'
 import type { RoleSource, ServiceSource } from './service-schema.ts'
 import { resolveVips } from './vip-address.ts'
 
@@ -83,14 +83,7 @@ function resolveSlotSettings(
   textAt: TextAt,
 ): Pick<RoleDefinition, 'settings' | 'slotSettings'> {
   if (slotSettings === undefined) return { settings }
-  const bound = mapValues(slotSettings, (values, setting): SlotValues => {
-    const text = (slot: 'production' | 'staging') =>
-      textAt(['roles', name, 'slotSettings', setting, slot]) ?? String(values[slot])
-    return {
-      ...(values.production === undefined ? {} : { production: text('production') }),
-      ...(values.staging === undefined ? {} : { staging: text('staging') }),
-    }
-  })
+  const bound = resolveSlotValues(slotSettings, ['roles', name, 'slotSettings'], textAt)
   return { settings: { ...mapValues(bound, ({ production = '' }) => production), ...settings }, slotSettings: bound }
 }
 

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { parseDuration } from '../core/duration.ts'
-import { Duration, Name, Named, closed } from './common.ts'
+import { Duration, Name, Named, closed, type Slot } from './common.ts'
 import type { EndpointDefinition, Probe } from './definition.ts'
 
 /** Statuses from, to, both included. */
@@ -96,8 +96,23 @@ const SettingValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
 
 export const SlotSettingsSource = Named(
   Type.Object({ production: Type.Optional(SettingValue), staging: Type.Optional(SettingValue) }, closed),
-  { description: 'Settings that belong to a slot: their values stay when the code moves.' },
+  { description: 'Settings that belong to a slot, with their values there; they stay when the code moves.' },
 )
+
+/** `textAt` gives a value as it was written, so that `1.10` stays `1.10`; absent: as text. */
+export function resolveSlotValues(
+  source: Static<typeof SlotSettingsSource>,
+  path: readonly string[] = [],
+  textAt: (path: readonly string[]) => string | undefined = () => undefined,
+): Record<string, SlotValues> {
+  return Object.fromEntries(
+    Object.entries(source).map(([setting, values]) => {
+      const text = (slot: Slot): Partial<Record<Slot, string>> =>
+        values[slot] === undefined ? {} : { [slot]: textAt([...path, setting, slot]) ?? String(values[slot]) }
+      return [setting, { ...text('production'), ...text('staging') }]
+    }),
+  )
+}
 
 function resolveAccept(source: Static<typeof Accept> = ['200-399']): StatusRange[] {
   return source.map(one => {

@@ -293,6 +293,7 @@ export const ConfigurationSchema = Type.Object(
         {
           instances: Type.Optional(Type.Integer({ minimum: 0, maximum: 10000 })),
           settings: Type.Optional(Named(SettingValue)),
+          slotSettings: Type.Optional(SlotSettingsSource),
           certificates: Type.Optional(
             Named(Type.Union([...CertificateSource]), {
               description: 'Instead of what the package brings. Paths relative to this file.',

@@ -9,7 +9,7 @@ import { configurationFor } from '../slot-settings/values.ts'
 import { targetKey, type OperationRecord, type ServiceRecord, type SwapProgress } from '../state.ts'
 import { beginTask, taskOf } from '../tasks.ts'
 import { definitionsOf, targetsOf } from '../verify/targets.ts'
-import { trafficOf, type Traffic } from '../verify/traffic.ts'
+import { noteTraffic, trafficOf, type Traffic } from '../verify/traffic.ts'
 import { giveBack, restoreCandidate } from './restore-candidate.ts'
 import { swapPreflight } from './swap.ts'
 
@@ -89,7 +89,9 @@ function step(draft: Draft, operation: Swap, service: Readonly<ServiceRecord>): 
     case 'verifying': {
       const traffic = probe(draft, operation, service, 'after')
       if (traffic.kind === 'lost') return undo(draft, operation, traffic.message)
-      return traffic.kind === 'go' && to('post-swap')
+      if (traffic.kind === 'wait') return false
+      noteTraffic(draft, id)
+      return to('post-swap')
     }
     case 'post-swap': {
       const answer = askHook(draft, askOf(draft, operation, 'post-swap'))

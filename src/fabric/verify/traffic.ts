@@ -12,6 +12,8 @@ export type Traffic =
   | { readonly kind: 'wait' }
   | { readonly kind: 'lost'; readonly message: string }
 
+const NOTE = 'probe traffic: '
+
 interface Phase {
   readonly operation: string
   readonly service: string
@@ -65,6 +67,14 @@ export function lossOf(draft: Draft, asked: Pick<Phase, 'operation' | 'service' 
   return replayed === 0
     ? null
     : `${replayed} requests to ${asked.slot} got no answer from an instance and had to be sent again`
+}
+
+/** Says in the receipt how much traffic found nothing wrong. */
+export function noteTraffic(draft: Draft, operation: string): void {
+  const sent = taskOf(draft, operation, 'verify')?.reached?.sent ?? 0
+  const record = draft.operations.edit(operation)
+  if (sent === 0 || record?.status !== 'InProgress') return
+  record.remarks = [...record.remarks.filter(remark => !remark.startsWith(NOTE)), `${NOTE}${sent} requests, none lost`]
 }
 
 /** Have the proxies told of all that was sent? What died with a proxy is never told. */

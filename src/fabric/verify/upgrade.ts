@@ -5,7 +5,7 @@ import { specOf } from '../instances.ts'
 import type { DeploymentRecord, UpgradeRecord } from '../state.ts'
 import type { Verdict } from '../upgrade/verdict.ts'
 import { targetsOf } from './targets.ts'
-import { lossOf, trafficOf } from './traffic.ts'
+import { lossOf, noteTraffic, trafficOf } from './traffic.ts'
 
 /** Has the probe traffic of a walk had enough at this domain? `before` is asked of the first one only. */
 export function verifyDomain(
@@ -37,6 +37,7 @@ export function verifyDomain(
       when === 'before' ? 'few' : 'each',
     ),
   })
+  if (last && traffic.kind === 'go') noteTraffic(draft, upgrade.operation)
   return traffic.kind === 'lost' ? { kind: 'fail', reason: 'Verify', message: traffic.message } : traffic
 }
 

@@ -105,6 +105,29 @@ t.test('what a configuration gave in a slot stays there, over what definitions s
   t.strictSame(settingsOf(lab, 'staging'), Array(2).fill('{"colour":"red","store":"test-db"}'))
 })
 
+t.test(
+  'one configuration may hold the values of both slots; they go before the definition and are taken by slot',
+  async t => {
+    const lab = both()
+    const store = { production: 'eu-db', staging: 'eu-test' }
+    for (const slot of ['production', 'staging'] as const) {
+      const at = { kind: 'configure', service: 'shop', slot } as const
+      lab.accept({ ...at, configuration: { roles: { web: { slotSettings: { store } } } } })
+      lab.settle()
+    }
+    t.equal(`${stores(lab, 'production')} ${stores(lab, 'staging')}`, 'eu-db eu-db eu-test eu-test')
+    lab.accept(swap)
+    lab.settle()
+    t.equal(slots(lab), 'd2 d1')
+    t.equal(`${stores(lab, 'production')} ${stores(lab, 'staging')}`, 'eu-db eu-db eu-test eu-test')
+    const at = { kind: 'configure', service: 'shop', slot: 'production' } as const
+    const colour = { colour: { production: 'x' } }
+    t.strictSame(lab.refused({ ...at, configuration: { roles: { web: { slotSettings: colour } } } }), [
+      'invalid_configuration',
+    ])
+  },
+)
+
 t.test('cancel puts all back, before and after prepare has ended', async t => {
   for (const wait of [false, true]) {
     const lab = both()

@@ -69,6 +69,7 @@ t.test('probe traffic flows before, through and after the exchange, then the swa
   t.equal(lab.operation(operation).status, 'InProgress', 'the proxies have not told of all of them yet')
   count(lab, 2100, { answered: 2100 })
   t.equal(lab.operation(operation).status, 'Succeeded')
+  t.strictSame(lab.operation(operation).remarks, ['probe traffic: 2100 requests, none lost'])
   t.strictSame(lab.state.tasks, {})
 })
 

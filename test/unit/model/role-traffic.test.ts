@@ -1,4 +1,5 @@
 import t from 'tap'
+import { loadConfiguration } from '../../../src/model/load-configuration.ts'
 import { loadDefinition } from '../../../src/model/load-definition.ts'
 import { verifyProbesOf } from '../../../src/model/role-traffic.ts'
 
@@ -36,6 +37,22 @@ t.test('a slot setting keeps its text, and needs a value for each slot or a defa
   t.strictSame(web.slotSettings, { store: { production: '1.10', staging: 'off' }, level: { staging: '4' } })
   t.match(faults('    slotSettings: { store: { staging: a } }\n'), /slotSettings\.store.*no value for production/)
   t.match(faults('    slotSettings: { store: { stage: a } }\n'), /unknown key "stage"/)
+})
+
+t.test('a configuration gives values of a slot to what the definition binds, and to nothing else', async t => {
+  const definition = load('    slotSettings: { store: { production: a, staging: b } }\n')
+  if ('faults' in definition) throw new Error(faults(''))
+  const configure = (slotSettings: string) =>
+    loadConfiguration(
+      'service.config.yaml',
+      `roles: { web: { slotSettings: ${slotSettings} } }`,
+      definition.definition,
+      { kindOf: () => null, textOf: () => null, now: 0 },
+    )
+  t.match(configure('{ store: { staging: 1.10 } }'), {
+    configuration: { roles: { web: { slotSettings: { store: { staging: '1.10' } } } } },
+  })
+  t.match(configure('{ stor: { staging: x } }'), { faults: [{ message: /slotSettings\.stor.*store/ }] })
 })
 
 t.test('warm-up and verification have defaults', async t => {
