@@ -5,6 +5,9 @@ import type { FromVerifier } from './verifier/messages.ts'
 
 const MAIN = fileURLToPath(new URL('./verifier/main.js', import.meta.url))
 
+/** From the end of one to the start of the next. */
+const AGAIN_MS = 1000
+
 /**
  * Probe traffic in a process of its own, so that it does not disturb the controller and ends with it. One that dies is
  * started again: it has lost nothing but its count.
@@ -42,10 +45,14 @@ export class VerifyProcess {
       if (said.type === 'lost') this.#report({ kind: 'done', ok: false, detail: said.detail })
       else this.#report({ kind: 'reached', phase: said.phase, sent: said.sent })
     })
-    child.on('error', () => undefined)
-    child.on('exit', () => {
-      if (this.#child === child) setTimeout(() => this.#child === child && this.#start(), 1000).unref()
+    const again = (): void => {
+      setTimeout(() => this.#child === child && this.#start(), AGAIN_MS).unref()
+    }
+    child.on('error', () => {
+      // It could not be started; else its end follows.
+      if (child.pid === undefined) again()
     })
+    child.on('exit', again)
     child.send({ type: 'work', work: this.#work })
   }
 }

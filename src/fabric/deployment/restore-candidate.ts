@@ -1,12 +1,13 @@
 import type { Configuration } from '../../model/definition.ts'
 import type { Draft } from '../draft.ts'
-import { giveValues } from '../slot-settings/values.ts'
+import { configurationFor, giveValues } from '../slot-settings/values.ts'
 
 /** What is in staging gets its own values back, off traffic. Answers the walk; null where nothing has to restart. */
 export function restoreCandidate(draft: Draft, service: string, restore: Configuration | null): string | null {
   const candidate = draft.services.get(service)?.slots.staging ?? null
   if (candidate === null || restore === null) return null
-  return giveBack(draft, candidate, restore)
+  // Only what belongs to a slot: certificates may have been renewed meanwhile.
+  return giveBack(draft, candidate, configurationFor(draft, candidate, restore))
 }
 
 /** As `restoreCandidate`, of any deployment that has left traffic. */

@@ -45,6 +45,7 @@ export function domainTrouble(draft: Draft, deployment: Readonly<DeploymentRecor
 
 /** Tells what is outside of a rollback that has begun. Nothing waits for it, and it may outlive the rollback. */
 export function tellRollback(draft: Draft, deployment: Readonly<DeploymentRecord>, upgrade: UpgradeRecord): void {
+  if (upgrade.unasked === true) return
   askHook(draft, { ...askOf(draft, deployment, upgrade, 'on-rollback'), owner: 'nobody' })
 }
 

@@ -2,7 +2,8 @@ import t from 'tap'
 import { planOf } from '../../../src/controller/plan.ts'
 import { rehearse } from '../../../src/fabric/apply.ts'
 import type { Command } from '../../../src/contracts/command.ts'
-import { makeRelease, role } from '../../simulation/releases.ts'
+import type { Certificate } from '../../../src/model/certificate.ts'
+import { certificate, endpoint, makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 import { create, names, NO, say, settingsOf, swap, YES } from './task-lab.ts'
 
@@ -143,6 +144,32 @@ t.test('cancel puts all back, before and after prepare has ended', async t => {
     t.equal(lab.state.services['shop']?.prepared, null)
     t.strictSame(lab.refused({ ...swap, phase: 'commit' }), ['nothing_to_do'])
   }
+})
+
+t.test('a certificate that is renewed while a swap is prepared stays, also when all is put back', async t => {
+  const tls = role('web', {
+    settings: { store: 'none' },
+    slotSettings: { store: { production: 'live', staging: 'test' } },
+    endpoints: [endpoint('https', 443, { protocol: 'https', certificates: ['site'] })],
+    certificates: { site: null },
+  })
+  const release = makeRelease('shop', '1.0.0', [tls])
+  const lab = new Lab([release])
+  const [old, fresh] = [certificate('old', ['shop.localhost']), certificate('fresh', ['shop.localhost'])]
+  const given = ({ id }: Certificate) => ({ roles: { web: { certificates: { site: { id } } } } })
+  for (const slot of ['production', 'staging'] as const) {
+    const create = { kind: 'create', service: 'shop', slot, package: release.digest, replace: false } as const
+    lab.accept({ ...create, configuration: given(old) }, null, [old])
+    lab.settle()
+  }
+  lab.accept({ ...swap, phase: 'prepare' })
+  lab.accept({ kind: 'configure', service: 'shop', slot: 'staging', configuration: given(fresh) }, null, [fresh])
+  lab.settle()
+  lab.accept({ ...swap, phase: 'cancel' })
+  lab.settle()
+  t.equal(stores(lab, 'staging'), 'test test')
+  t.equal(lab.deployment('staging').configuration.roles['web']?.certificates?.['site']?.id, fresh.id)
+  t.same(Object.keys(lab.state.certificates).toSorted(), [old.id, fresh.id].toSorted())
 })
 
 t.test('a candidate that does not start with production values fails the swap and gets its own back', async t => {
