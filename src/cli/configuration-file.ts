@@ -4,6 +4,7 @@ import { VipswapError, errorMessage, systemCode } from '../core/errors.ts'
 import type { ConfigurationText } from '../contracts/api/bodies.ts'
 import { beside } from '../core/beside.ts'
 import { ConfigurationSchema, type ConfigurationSource } from '../model/service-schema.ts'
+import { resolveSlotValues } from '../model/role-traffic.ts'
 import { Compile } from 'typebox/compile'
 
 /**
@@ -25,7 +26,7 @@ export async function readConfigurationFile(path: string): Promise<Configuration
     const [fault] = check.Errors(value)
     throw new VipswapError(
       'invalid_configuration',
-      `${path}: ${fault?.instancePath ?? ''} ${fault?.message ?? 'is wrong'}; write roles: { NAME: { instances, settings, certificates } }`,
+      `${path}: ${fault?.instancePath ?? ''} ${fault?.message ?? 'is wrong'}; write roles: { NAME: { instances, settings, slotSettings, certificates } }`,
     )
   }
   const roles = Object.entries(value.roles).map(([name, role]) => {
@@ -34,6 +35,7 @@ export async function readConfigurationFile(path: string): Promise<Configuration
       {
         ...(role.instances === undefined ? {} : { instances: role.instances }),
         ...(role.settings === undefined ? {} : { settings: texts(role.settings) }),
+        ...(role.slotSettings === undefined ? {} : { slotSettings: resolveSlotValues(role.slotSettings) }),
         ...(role.certificates === undefined ? {} : { certificates: readPems(path, name, role.certificates) }),
       },
     ] as const

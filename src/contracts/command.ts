@@ -81,6 +81,8 @@ export interface UpgradeCommand {
   readonly overlap: boolean
   /** False: roles that the package lacks are kept, and changed ones refused (Service Fabric's default services). */
   readonly allowRoleChanges?: boolean
+  /** With traffic of the system's own; the first loss undoes it. */
+  readonly verify?: boolean
   readonly configuration?: Configuration
   readonly label?: string
 }

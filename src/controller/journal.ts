@@ -16,6 +16,7 @@ const TABLES = {
   health: 'health',
   marks: 'mark',
   aftermaths: 'aftermath',
+  tasks: 'task',
 } as const satisfies Partial<Record<keyof FabricState, string>>
 
 type TableName = keyof typeof TABLES

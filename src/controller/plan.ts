@@ -6,6 +6,7 @@ import { swapPreflight } from '../fabric/deployment/swap.ts'
 import { Draft } from '../fabric/draft.ts'
 import type { Refusal } from '../fabric/refusal.ts'
 import type { FabricState } from '../fabric/state.ts'
+import { planSwap } from './plan-swap.ts'
 import { planRefusedUpgrade, planUpgrade, upgradeSteps, upgradeWarnings } from './plan-upgrade.ts'
 
 /** What a command would do, in words, from its rehearsal. */
@@ -76,11 +77,5 @@ function swapSteps(state: FabricState, draft: Draft, command: Command): string[]
   if (!('service' in command)) return []
   const service = draft.services.get(command.service)
   if (service === undefined || command.kind !== 'swap') return []
-  const label = (id: string | null): string =>
-    id === null ? 'nothing' : `${id} (${state.deployments[id]?.version ?? '?'})`
-  return [
-    `production will serve ${label(service.slots.production)}`,
-    `staging will serve ${label(service.slots.staging)}`,
-    'addresses and connections stay',
-  ]
+  return planSwap(state, draft, command)
 }

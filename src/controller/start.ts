@@ -4,6 +4,7 @@ import { createSystemClock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { FabricSettings } from '../fabric/state.ts'
 import type { FabricConfig } from '../model/fabric-config.ts'
+import { HOOK_EVENTS, type Hooks } from '../model/hooks.ts'
 import { createPackageStore } from '../packages/package-store.ts'
 import { openLevelStore } from '../store/level-store.ts'
 import type { ControllerApi } from './controller-api.ts'
@@ -15,6 +16,7 @@ import { Peers } from './links/peers.ts'
 import { Reconciler } from './reconciler.ts'
 import { startRetention } from './retention.ts'
 import { startTraffic } from './traffic/traffic.ts'
+import { TaskRunner, type HookTable } from './tasks/runner.ts'
 
 export interface ControllerOptions {
   /** Where the journal and the packages are kept. */
@@ -64,12 +66,14 @@ export async function startController(options: ControllerOptions): Promise<Runni
     log.info({ term, revision: n, services: Object.keys(reconciler.state.services) }, 'controller started')
     const traffic = startTraffic(reconciler, clock)
     const api = createController({ reconciler, peers, packages, clock, traffic, keepPackages: keep })
+    const tasks = new TaskRunner(reconciler, hooksOf(config), log)
     const stopRetention = startRetention(reconciler, () => api.gc(), log)
     return {
       api,
       broken,
       isAlone: () => peers.connected.proxies === 0 && peers.connected.agents === 0,
       close: async () => {
+        tasks.close()
         stopRetention()
         traffic.close()
         await links.close()
@@ -80,6 +84,23 @@ export async function startController(options: ControllerOptions): Promise<Runni
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+function hooksOf({ hooks, services }: FabricConfig): HookTable {
+  return {
+    all: hooks,
+    services: Object.fromEntries(Object.entries(services).map(([name, { hooks: own = {} }]) => [name, own])),
+  }
+}
+
+/** Which hooks there are; the rules need no more. */
+function hookNames(config: FabricConfig): NonNullable<FabricSettings['hooks']> {
+  const names = (hooks: Hooks) => HOOK_EVENTS.filter(event => hooks[event] !== undefined)
+  const { all, services } = hooksOf(config)
+  return {
+    all: names(all),
+    services: Object.fromEntries(Object.entries(services).map(([name, hooks]) => [name, names(hooks)])),
   }
 }
 
@@ -108,5 +129,6 @@ function settingsOf(config: FabricConfig): FabricSettings {
     sizes,
     quota,
     nodeTimeoutMs,
+    hooks: hookNames(config),
   }
 }

@@ -37,6 +37,8 @@ import { acceptChange } from './upgrade/change.ts'
 import { rebaseUpgrade } from './upgrade/clocks.ts'
 import { acceptRollback, acceptWalk } from './upgrade/rollback.ts'
 import { advanceUpgrade } from './upgrade/walk.ts'
+import { advanceSwap } from './deployment/advance-swap.ts'
+import { pruneTasks, restartTasks, takeReport } from './tasks.ts'
 
 /** Ended operations kept for `vipswap operations` and receipts. */
 const KEEP_OPERATIONS = 500
@@ -163,6 +165,7 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-re
       draft.fabric.revision = { ...draft.fabric.revision, term: draft.fabric.revision.term + 1 }
       rebaseClocks(draft)
       silenceAll(draft)
+      restartTasks(draft)
       break
     case 'term-seen':
       if (input.term >= draft.fabric.revision.term) {
@@ -215,6 +218,9 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-re
     case 'observed':
       for (const observation of input.batch) take(draft, observation)
       break
+    case 'task-reported':
+      takeReport(draft, input.id, input.report)
+      break
     case 'tick':
       break
     default:
@@ -231,11 +237,13 @@ function advance(draft: Draft): void {
   for (const id of draft.operations.keys()) {
     const operation = draft.operations.get(id)
     if (operation === undefined || operation.status !== 'InProgress') continue
-    if (operation.step === 'publishing') finishPublishing(draft, id)
+    if (operation.kind === 'swap') advanceSwap(draft, id)
+    else if (operation.step === 'publishing') finishPublishing(draft, id)
     else if (operation.kind === 'create') advanceCreate(draft, id)
     else if (operation.kind === 'drain') advanceNodeDrain(draft, operation)
     else advanceChange(draft, operation)
   }
+  pruneTasks(draft)
   advanceAfter(draft)
   advancePauses(draft)
   // Each apply ends with all of this as it should be: it is only off where something was written.
@@ -250,19 +258,6 @@ function advance(draft: Draft): void {
 function finishPublishing(draft: Draft, id: string): void {
   const seen = draft.operations.get(id)
   if (seen === undefined || !allAcknowledged(draft, seen.since, waivedProxies(seen))) return
-  if (seen.kind === 'swap') {
-    const operation = draft.operations.edit(id)
-    const switchMs = Math.max(0, draft.now.mono - seen.startedMono)
-    if (operation !== undefined) operation.receipt = { complete: false, note: null, traffic: [], domains: [], switchMs }
-    draft.event(
-      'swapped',
-      `production is ${seen.to['production'] ?? 'empty'}, staging is ${seen.to['staging'] ?? 'empty'}`,
-      {
-        service: seen.service,
-        operation: id,
-      },
-    )
-  }
   endOperation(draft, id, 'Succeeded')
 }
 

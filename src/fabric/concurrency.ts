@@ -208,7 +208,7 @@ export const RUNNING = {
     asked: { ...HELD, deployOther: 'slot_occupied' },
   },
   swapping: {
-    what: 'a swap being published',
+    what: 'a swap, from its preparation to its publication',
     locks: true,
     asked: { ...HELD, certificates: 'accepted', deployOther: 'slot_occupied' },
   },

@@ -1,4 +1,5 @@
 import { own } from '../core/own.ts'
+import type { Slot } from '../model/common.ts'
 import type { Configuration, EndpointDefinition, RoleDefinition, ServiceDefinition } from '../model/definition.ts'
 import type { Release } from '../model/release.ts'
 import type { ChangeKind } from './allowed-changes.ts'
@@ -24,6 +25,8 @@ export interface Comparison {
   readonly configuration: Configuration
   /** Only this role counts; null: all. */
   readonly only: string | null
+  /** Whose values the settings get that belong to a slot. */
+  readonly slot: Slot
 }
 
 /** Every difference that the table of allowed changes knows, save the version path. */
@@ -72,13 +75,13 @@ function platformChanges(roles: readonly Readonly<RoleRecord>[], { platform }: S
 }
 
 function* roleChanges(
-  { deployment, release, configuration }: Comparison,
+  { deployment, release, configuration, slot }: Comparison,
   role: Readonly<RoleRecord>,
   after: RoleDefinition,
 ): Iterable<Change> {
   const current = specOf(role, role.target)
   const before = current.definition
-  const next = makeSpec(release, after, configuration)
+  const next = makeSpec(release, after, configuration, slot)
   const change = (kind: ChangeKind, what: string): Change => ({ kind, role: role.name, what })
   if (before.upstreams.length > 0 !== after.upstreams.length > 0) {
     const [from, to] = before.upstreams.length > 0 ? ['upstreams', 'command'] : ['command', 'upstreams']

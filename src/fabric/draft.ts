@@ -16,6 +16,7 @@ import type {
   RequestRecord,
   RoleRecord,
   ServiceRecord,
+  TaskRecord,
 } from './state.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'
@@ -38,6 +39,7 @@ export class Draft {
   readonly health: TableDraft<HealthRecord>
   readonly marks: TableDraft<MarkRecord>
   readonly aftermaths: TableDraft<AftermathRecord>
+  readonly tasks: TableDraft<TaskRecord>
   readonly fabric: FabricRecord
   readonly events: FabricEvent[] = []
   observed: Observed
@@ -60,6 +62,7 @@ export class Draft {
     this.health = new TableDraft(base.health)
     this.marks = new TableDraft(base.marks)
     this.aftermaths = new TableDraft(base.aftermaths)
+    this.tasks = new TableDraft(base.tasks)
     this.observed = base.observed
   }
 
@@ -105,6 +108,7 @@ export class Draft {
       health: this.health.finish(),
       marks: this.marks.finish(),
       aftermaths: this.aftermaths.finish(),
+      tasks: this.tasks.finish(),
     }
     const changed =
       !samePlain(this.fabric, base.fabric) ||

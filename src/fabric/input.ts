@@ -2,6 +2,7 @@ import type { InstanceObservation } from '../contracts/assignment.ts'
 import type { Command } from '../contracts/command.ts'
 import type { ListenerStatus, NodeFacts, ProxyStatus } from '../contracts/link.ts'
 import type { Revision } from '../contracts/revision.ts'
+import type { TaskReport } from '../contracts/task.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'
 import type { Slot } from '../model/common.ts'
@@ -70,6 +71,7 @@ export type Input =
       readonly label: string | null
       readonly read: boolean
     }
+  | { readonly kind: 'task-reported'; readonly id: string; readonly report: TaskReport }
   | { readonly kind: 'tick' }
 
 /** Someone outside says how a deployment or an instance is. It may be refused, as a command. */

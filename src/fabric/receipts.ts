@@ -44,6 +44,11 @@ export function completeBaselines(draft: Draft, incarnation: string): void {
     const operation = draft.operations.edit(seen.id)
     if (operation !== undefined) operation.baseline[incarnation] = baselineOf(draft, seen.service)[incarnation] ?? null
   }
+  for (const seen of draft.tasks.values()) {
+    if (seen.baseline[incarnation] !== null) continue
+    const task = draft.tasks.edit(seen.id)
+    if (task !== undefined) task.baseline[incarnation] = baselineOf(draft, seen.service)[incarnation] ?? null
+  }
 }
 
 /** Writes what happened between the baseline and now into the operation. */

@@ -1,13 +1,23 @@
 import { createHash } from 'node:crypto'
 import { own } from '../core/own.ts'
+import type { Slot } from '../model/common.ts'
 import type { Configuration, Platform, RoleDefinition } from '../model/definition.ts'
 import type { Release } from '../model/release.ts'
 import { refuse, type Blocker } from './refusal.ts'
 import type { RoleSpec } from './state.ts'
 
-/** How a role of a release runs under a configuration. Its id is the same for the same identity and settings. */
-export function makeSpec(release: Release, role: RoleDefinition, configuration: Configuration): RoleSpec {
-  const settings = { ...role.settings }
+/**
+ * How a role of a release runs in a slot under a configuration. Its id is the same for the same identity and settings.
+ * Of a setting that belongs to a slot: what a configuration's `settings` say, else its value for the slot there, else that
+ * in the definition, else its default.
+ */
+export function makeSpec(release: Release, role: RoleDefinition, configuration: Configuration, slot: Slot): RoleSpec {
+  const over = own(configuration.roles, role.name)?.slotSettings
+  const settings = {
+    ...role.settings,
+    ...valuesIn(slot, role.slotSettings),
+    ...valuesIn(slot, over, role.slotSettings),
+  }
   for (const [name, value] of Object.entries(own(configuration.roles, role.name)?.settings ?? {})) {
     if (Object.hasOwn(settings, name)) settings[name] = value
   }
@@ -41,11 +51,13 @@ export function mergeConfiguration(base: Configuration, over: Configuration): Co
   for (const [name, role] of Object.entries(over.roles)) {
     const settings = { ...own(roles, name)?.settings, ...role.settings }
     const certificates = { ...own(roles, name)?.certificates, ...role.certificates }
+    const bound = mergeSlotSettings(own(roles, name)?.slotSettings, role.slotSettings)
     roles[name] = {
       ...own(roles, name),
       ...role,
       ...(Object.keys(settings).length > 0 ? { settings } : {}),
       ...(Object.keys(certificates).length > 0 ? { certificates } : {}),
+      ...(Object.keys(bound).length > 0 ? { slotSettings: bound } : {}),
     }
   }
   return { roles }
@@ -72,6 +84,14 @@ export function checkConfiguration(
       blockers.push({
         code: 'invalid_configuration',
         message: `role ${name} has no setting "${setting}"; ${known.length === 0 ? 'it has none' : `it has ${known.join(', ')}`}`,
+      })
+    }
+    for (const setting of Object.keys(role.slotSettings ?? {})) {
+      const known = Object.keys(definition.slotSettings ?? {})
+      if (known.includes(setting)) continue
+      blockers.push({
+        code: 'invalid_configuration',
+        message: `role ${name} binds no setting "${setting}" to a slot; ${known.length === 0 ? 'it binds none' : `it binds ${known.join(', ')}`}`,
       })
     }
     for (const certificate of Object.keys(role.certificates ?? {})) {
@@ -104,4 +124,20 @@ export function canonicalSettings(settings: Readonly<Record<string, string>>): s
       .toSorted()
       .map(name => [name, settings[name]]),
   )
+}
+
+type Bound = RoleDefinition['slotSettings']
+
+/** Values of a slot; of `known` settings only, where it is given. */
+function valuesIn(slot: Slot, bound: Bound, known: Bound = bound): Record<string, string> {
+  const values: Record<string, string> = {}
+  for (const [name, { [slot]: value }] of Object.entries(bound ?? {}))
+    if (value !== undefined && Object.hasOwn(known ?? {}, name)) values[name] = value
+  return values
+}
+
+function mergeSlotSettings(base: Bound = {}, over: Bound = {}): NonNullable<Bound> {
+  const merged = { ...base }
+  for (const [name, values] of Object.entries(over)) merged[name] = { ...own(merged, name), ...values }
+  return merged
 }

@@ -5,11 +5,13 @@ import type { Durations } from '../model/ledger-row.ts'
 import type { ListenerStatus, NodeFacts, ProxyStatus } from '../contracts/link.ts'
 import type { Revision } from '../contracts/revision.ts'
 import type { DataPlaneLimits, ListenerOptions, ListenerTls } from '../contracts/routing.ts'
+import type { TaskWork } from '../contracts/task.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import type { Slot } from '../model/common.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Configuration, Platform, RoleDefinition, VipAddresses } from '../model/definition.ts'
 import type { EndpointDefaults } from '../model/fabric-config.ts'
+import type { HookEvent } from '../model/hooks.ts'
 import type { Release } from '../model/release.ts'
 import type { FailureReason, HealthState, OperationStatus, UpgradeMode } from '../model/states.ts'
 import type { UpgradePolicy } from '../model/upgrade-policy.ts'
@@ -40,6 +42,7 @@ export interface FabricState {
   readonly marks: Table<MarkRecord>
   /** What came after an operation, by its id. */
   readonly aftermaths: Table<AftermathRecord>
+  readonly tasks: Table<TaskRecord>
   readonly observed: Observed
 }
 
@@ -49,6 +52,8 @@ export interface FabricRecord {
   nextDeployment: number
   nextOperation: number
   nextEvent: number
+  /** Absent before the first. */
+  nextTask?: number
   settings: FabricSettings
   /** When something was journaled last: how far durations had come, should the machine boot next. */
   moment: Moment | null
@@ -70,6 +75,8 @@ export interface FabricSettings {
   quota: { readonly cores: number } | null
   /** A node silent for longer has its instances moved to others. */
   nodeTimeoutMs: number
+  /** Which hooks there are; what they run is the runner's business. Absent: none. */
+  hooks?: { all: readonly HookEvent[]; services: Readonly<Record<string, readonly HookEvent[]>> }
 }
 
 export interface ServiceRecord {
@@ -80,7 +87,13 @@ export interface ServiceRecord {
   hostNames: Record<Slot, string>
   listeners: ListenerRecord[]
   /** A two-phase swap that is prepared: bars every other change until it is committed or cancelled. */
-  prepared: { operation: string; production: string | null; staging: string | null } | null
+  prepared: {
+    operation: string
+    production: string | null
+    staging: string | null
+    /** What the candidate was configured by before it got production's values; absent: it got none. */
+    restore?: Configuration
+  } | null
   /** Slots whose addresses hold arriving requests. */
   paused?: Partial<Record<Slot, PauseRecord>> | undefined
 }
@@ -257,6 +270,10 @@ export interface UpgradeRecord {
   stuck: string[]
   /** What was in Error when it began, where the policy asks for that: keys of evaluations. */
   baseline: string[]
+  /** The system sends traffic of its own, and undoes it on the first loss. */
+  verify?: true | undefined
+  /** Part of a swap: no hook is asked about it. */
+  unasked?: true | undefined
 }
 
 /** One domain of a walk; moments of the wall clock. */
@@ -344,6 +361,42 @@ export interface OperationRecord {
   node?: string | undefined
   /** `force` was given: whose word is not waited for. Its receipt says so. */
   waived?: string[] | undefined
+  /** Of kind swap. */
+  swap?: SwapProgress | undefined
+}
+
+/** What a swap has to do besides the exchange, and what it has done so far. */
+export interface SwapProgress {
+  phase: 'swap' | 'prepare' | 'commit' | 'cancel'
+  verify: boolean
+  /** The walk that gives the candidate its values, or takes them back. */
+  walk: string | null
+  /** What the candidate was configured by before it got production's values; null: it got none. */
+  restore: Configuration | null
+  /** When the slots were exchanged. */
+  exchangedMono: number | null
+  /** Why it is being undone. */
+  failure: { code: ErrorCode; message: string } | null
+}
+
+/** One task (design rule 1) and what was heard of it. */
+export interface TaskRecord {
+  id: string
+  operation: string
+  service: string
+  deployment: string | null
+  /** Within its operation: `pre-swap`, `pre-domain/2`, `warm/d2/web_IN_0#1.1`, `verify`. */
+  name: string
+  /** With what it ends unasked: its operation, the walk of its deployment, or nothing. */
+  owner: 'operation' | 'walk' | 'nobody'
+  work: TaskWork
+  outcome: { ok: boolean; detail: string } | null
+  /** Of kind verify: the last phase that has had enough. */
+  reached: { phase: string; sent: number } | null
+  /** Why a confirmation has not been given yet. */
+  waiting: string | null
+  /** Ledger rows per proxy incarnation when it began; of kind verify. */
+  baseline: Record<string, LedgerRow[] | null>
 }
 
 export interface ReceiptRecord {
@@ -496,6 +549,7 @@ export function emptyState(id: string, settings: FabricSettings): FabricState {
     health: {},
     marks: {},
     aftermaths: {},
+    tasks: {},
     observed: NOTHING_OBSERVED,
   }
 }

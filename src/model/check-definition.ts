@@ -1,5 +1,6 @@
 import semver from 'semver'
 import { checkEndpoints } from './check-endpoints.ts'
+import { checkRoleTraffic } from './check-role-traffic.ts'
 import { checkPorts } from './check-ports.ts'
 import type { RoleDefinition, ServiceDefinition } from './definition.ts'
 import { RESERVED_VARIABLES, variableName } from './environment.ts'
@@ -73,6 +74,7 @@ function checkRole(
   checkPath(source, role, kindOf, findings)
   checkProbe(source, role, findings)
   checkEndpoints(source, role, findings)
+  checkRoleTraffic(source, role, findings)
   if (role.kind === 'web' && role.endpoints.length === 0) {
     findings.fault(at('kind'), 'found web without endpoints', 'write endpoints, or kind: worker')
   }

@@ -1,4 +1,5 @@
 import type { CertificateFiles, CertificateRef } from './certificate.ts'
+import type { SlotValues, VerifyProbe, WarmUp } from './role-traffic.ts'
 
 /**
  * The service definition and configuration after defaults: what every other part works with.
@@ -57,6 +58,12 @@ export interface RoleDefinition {
   readonly startup: readonly Command[]
   readonly localStorage: readonly LocalStorageDefinition[]
   readonly settings: Readonly<Record<string, string>>
+  /** Those of `settings` that belong to a slot, with their values there. Absent: none. */
+  readonly slotSettings?: Readonly<Record<string, SlotValues>>
+  /** Asked of each instance before a swap gives it traffic. Absent: nothing. */
+  readonly warmUp?: readonly WarmUp[]
+  /** What `--verify` sends; absent: a GET of the probe's path. */
+  readonly verify?: readonly VerifyProbe[]
   /** Changed settings are told by a file and this signal; absent: by a restart. */
   readonly settingsReload?: ReloadSignal
   readonly env: Readonly<Record<string, string>>
@@ -142,6 +149,8 @@ export interface Configuration {
 export interface RoleConfiguration {
   readonly instances?: number
   readonly settings?: Readonly<Record<string, string>>
+  /** Of settings that the definition binds to a slot: over its values there. */
+  readonly slotSettings?: Readonly<Record<string, SlotValues>>
   /** By name, instead of what the package brings. */
   readonly certificates?: Readonly<Record<string, CertificateRef>>
 }

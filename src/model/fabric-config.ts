@@ -1,4 +1,5 @@
 import type { Ejection, VipAddresses } from './definition.ts'
+import type { Hooks } from './hooks.ts'
 
 /** `vipswap.yaml` after defaults. Times are milliseconds, sizes bytes. */
 export interface FabricConfig {
@@ -16,6 +17,8 @@ export interface FabricConfig {
   readonly nodeTimeoutMs: number
   /** What roles and endpoints get that say nothing else. */
   readonly endpointDefaults: EndpointDefaults
+  /** Of all services; one that a service has itself goes before. */
+  readonly hooks: Hooks
 }
 
 export interface EndpointDefaults {
@@ -28,6 +31,7 @@ export interface EndpointDefaults {
 export interface ServiceAddresses {
   readonly vips?: VipAddresses
   readonly hostNames?: { readonly production?: string; readonly staging?: string }
+  readonly hooks?: Hooks
 }
 
 /** Field for field the limits of the routing table; a test holds the two together. */

@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { HooksSource } from './hooks.ts'
 import { Duration, EjectionSource, HostNames, Named, Port, Size, Vips, closed } from './common.ts'
 
 const count = (minimum: number, maximum: number, fallback: number, description: string) =>
@@ -69,7 +70,7 @@ const SizeSchema = Type.Object(
 )
 
 const Service = Type.Object(
-  { vips: Type.Optional(Vips), hostNames: Type.Optional(HostNames) },
+  { vips: Type.Optional(Vips), hostNames: Type.Optional(HostNames), hooks: Type.Optional(HooksSource) },
   { ...closed, description: 'Goes before what the package asks for.' },
 )
 
@@ -110,6 +111,7 @@ export const FabricSchema = Type.Object(
       Duration('The instances of a node not heard from for this long are moved to other nodes.', '5m'),
     ),
     ejection: Type.Optional(EjectionSource),
+    hooks: Type.Optional(HooksSource),
     accessLog: Type.Optional(
       Type.Union([Type.Literal(false), Type.Literal(true), Type.Literal('json'), Type.Literal('common')], {
         default: false,

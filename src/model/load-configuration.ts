@@ -6,6 +6,7 @@ import { compareFaults, type Fault } from './fault.ts'
 import { Findings, independentOf } from './findings.ts'
 import { suggest } from './nearest.ts'
 import { resolveFiles } from './resolve-definition.ts'
+import { resolveSlotValues } from './role-traffic.ts'
 import { ConfigurationSchema, type ConfigurationSource } from './service-schema.ts'
 import { parseSource, type SourceFile } from './source-file.ts'
 
@@ -83,6 +84,12 @@ function checkRole(name: string, role: RoleSource, definition: ServiceDefinition
     const found = `found "${setting}", which the definition does not name`
     findings.keyFault([...path, 'settings', setting], found, suggest(setting, known))
   }
+  const bound = Object.keys(defined.slotSettings ?? {})
+  for (const setting of Object.keys(role.slotSettings ?? {})) {
+    if (bound.includes(setting)) continue
+    const found = `found "${setting}", which the definition does not bind to a slot`
+    findings.keyFault([...path, 'slotSettings', setting], found, suggest(setting, bound))
+  }
   const named = Object.keys(defined.certificates)
   for (const certificate of Object.keys(role.certificates ?? {})) {
     if (named.includes(certificate)) continue
@@ -99,7 +106,7 @@ function checkRole(name: string, role: RoleSource, definition: ServiceDefinition
 }
 
 function resolveRole(source: SourceFile, name: string, role: RoleSource): RoleConfiguration {
-  const { instances, settings } = role
+  const { instances, settings, slotSettings } = role
   const texts = Object.entries(settings ?? {}).map(([setting, value]): [string, string] => [
     setting,
     source.textAt(['roles', name, 'settings', setting]) ?? String(value),
@@ -107,5 +114,10 @@ function resolveRole(source: SourceFile, name: string, role: RoleSource): RoleCo
   return {
     ...(instances === undefined ? {} : { instances }),
     ...(settings === undefined ? {} : { settings: Object.fromEntries(texts) }),
+    ...(slotSettings === undefined
+      ? {}
+      : {
+          slotSettings: resolveSlotValues(slotSettings, ['roles', name, 'slotSettings'], path => source.textAt(path)),
+        }),
   }
 }

@@ -7,6 +7,7 @@ import type { FabricConfig, FabricLimits, ServiceAddresses } from './fabric-conf
 import { FabricSchema, type FabricSource } from './fabric-schema.ts'
 import { compareFaults, type Fault } from './fault.ts'
 import { Findings, independentOf } from './findings.ts'
+import { checkHooks, resolveHooks } from './hooks.ts'
 import { parseSource } from './source-file.ts'
 import { parseVipAddress, resolveVips } from './vip-address.ts'
 
@@ -53,6 +54,9 @@ export function loadFabricConfig(
 }
 
 function checkConfig(source: FabricSource, findings: Findings): void {
+  checkHooks(source.hooks, ['hooks'], findings)
+  for (const [name, { hooks }] of Object.entries(source.services ?? {}))
+    checkHooks(hooks, ['services', name, 'hooks'], findings)
   const addresses = [
     { path: ['vips'], vips: source.vips },
     ...Object.entries(source.services ?? {}).map(([name, { vips }]) => ({ path: ['services', name, 'vips'], vips })),
@@ -128,6 +132,7 @@ function resolveConfig(source: FabricSource, page: Page): FabricConfig {
     ),
     quota: source.quota ?? null,
     nodeTimeoutMs: parseDuration(source.nodeTimeout ?? '5m'),
+    hooks: resolveHooks(source.hooks),
     endpointDefaults: {
       maxBodyBytes: source.limits?.maxBody === undefined ? null : parseSize(source.limits.maxBody),
       ejection: withDefaults(resolveEjection(source.ejection)),
@@ -142,10 +147,11 @@ function withDefaults(written: Partial<Ejection> | null): Ejection | null {
 type HostNamesSource = NonNullable<ServiceAddresses['hostNames']>
 
 function resolveService(service: NonNullable<FabricSource['services']>[string]): ServiceAddresses {
-  const { vips, hostNames } = service
+  const { vips, hostNames, hooks } = service
   return {
     ...(vips === undefined ? {} : { vips: resolveVips(vips) }),
     ...(hostNames === undefined ? {} : { hostNames: lowerCase(hostNames) }),
+    ...(hooks === undefined ? {} : { hooks: resolveHooks(hooks) }),
   }
 }
 

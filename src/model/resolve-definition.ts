@@ -2,6 +2,7 @@ import { parseDuration } from '../core/duration.ts'
 import type { CertificateFiles } from './certificate.ts'
 import { parseSize, resolveEjection } from './common.ts'
 import type { CapacityFloor, EndpointDefinition, Probe, RoleDefinition, ServiceDefinition } from './definition.ts'
+import { resolveSlotValues, resolveVerify, resolveWarmUp } from './role-traffic.ts'
 import type { RoleSource, ServiceSource } from './service-schema.ts'
 import { resolveVips } from './vip-address.ts'
 
@@ -55,7 +56,9 @@ function resolveRole(name: string, role: RoleSource, textAt: TextAt, kindOf: Pat
         cleanOnRecycle,
       }),
     ),
-    settings: texts('settings'),
+    ...resolveSlotSettings(role, name, texts('settings'), textAt),
+    ...(role.warmUp === undefined ? {} : { warmUp: resolveWarmUp(role.warmUp, endpoints) }),
+    ...(role.verify === undefined ? {} : { verify: resolveVerify(role.verify, endpoints) }),
     ...(role.settingsReload === undefined ? {} : { settingsReload: role.settingsReload.signal }),
     env: texts('env'),
     size: role.size ?? null,
@@ -70,6 +73,18 @@ function resolveRole(name: string, role: RoleSource, textAt: TextAt, kindOf: Pat
     order: role.order ?? null,
     capacityFloor: resolveFloor(role.capacityFloor),
   }
+}
+
+/** A setting with a value for each slot needs none in `settings`. */
+function resolveSlotSettings(
+  { slotSettings }: RoleSource,
+  name: string,
+  settings: Readonly<Record<string, string>>,
+  textAt: TextAt,
+): Pick<RoleDefinition, 'settings' | 'slotSettings'> {
+  if (slotSettings === undefined) return { settings }
+  const bound = resolveSlotValues(slotSettings, ['roles', name, 'slotSettings'], textAt)
+  return { settings: { ...mapValues(bound, ({ production = '' }) => production), ...settings }, slotSettings: bound }
 }
 
 function resolveFloor(source: RoleSource['capacityFloor']): CapacityFloor | null {

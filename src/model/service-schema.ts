@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { Duration, EjectionSource, HostNames, Name, Named, Port, Size, Vips, closed } from './common.ts'
+import { SlotSettingsSource, VerifySource, WarmUpSource } from './role-traffic.ts'
 
 /** IPv6 in brackets. */
 const UPSTREAM = '^([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[1-9]\\d{0,4}$'
@@ -163,6 +164,9 @@ const Role = Type.Object(
     ),
     localStorage: Type.Optional(Named(LocalStorage)),
     settings: Type.Optional(Named(SettingValue, { description: 'Default values of settings.' })),
+    slotSettings: Type.Optional(SlotSettingsSource),
+    warmUp: Type.Optional(WarmUpSource),
+    verify: Type.Optional(VerifySource),
     settingsReload: Type.Optional(
       Type.Object(
         { signal: Type.Union([Type.Literal('SIGHUP'), Type.Literal('SIGUSR1'), Type.Literal('SIGUSR2')]) },
@@ -289,6 +293,7 @@ export const ConfigurationSchema = Type.Object(
         {
           instances: Type.Optional(Type.Integer({ minimum: 0, maximum: 10000 })),
           settings: Type.Optional(Named(SettingValue)),
+          slotSettings: Type.Optional(SlotSettingsSource),
           certificates: Type.Optional(
             Named(Type.Union([...CertificateSource]), {
               description: 'Instead of what the package brings. Paths relative to this file.',

@@ -47,5 +47,14 @@ export const HEALTH_STATES = ['Ok', 'Warning', 'Error'] as const
 export type HealthState = (typeof HEALTH_STATES)[number]
 
 /** Why a monitored upgrade did not go through (Service Fabric's `FailureReason`). */
-export const FAILURE_REASONS = ['Interrupted', 'HealthCheck', 'UpgradeDomainTimeout', 'OverallUpgradeTimeout'] as const
+export const FAILURE_REASONS = [
+  'Interrupted',
+  'HealthCheck',
+  'UpgradeDomainTimeout',
+  'OverallUpgradeTimeout',
+  // Ours: a hook failed, or said no.
+  'Hook',
+  // Ours: the traffic of `--verify` lost a request.
+  'Verify',
+] as const
 export type FailureReason = (typeof FAILURE_REASONS)[number]

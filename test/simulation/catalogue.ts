@@ -14,7 +14,10 @@ function shop(
     role('web', {
       instances: 4,
       endpoints: [endpoint('http', port), endpoint('inner', 0, { internal: true })],
-      settings: { colour: 'red' },
+      settings: { colour: 'red', store: '' },
+      slotSettings: { store: { production: 'live', staging: 'test' } },
+      warmUp: [{ endpoint: 'http', path: '/', accept: [[200, 399]], timeoutMs: 1000 }],
+      verify: [{ kind: 'short', endpoint: 'http', path: '/', accept: [[200, 399]], body: null }],
       capacityFloor: floor === null ? null : { unit: 'instances', value: floor },
     }),
     role('crunch', { kind: 'worker', endpoints: [], instances: 2, settings: { depth: '1' }, settingsReload: 'SIGHUP' }),

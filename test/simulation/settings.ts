@@ -2,6 +2,7 @@ import type { NodeFacts } from '../../src/contracts/link.ts'
 import { DEFAULT_LIMITS } from '../../src/contracts/routing.ts'
 import type { FabricSettings } from '../../src/fabric/state.ts'
 import { DEFAULT_FABRIC_CONFIG } from '../../src/model/load-fabric-config.ts'
+import { SIM_HOOKS } from './sim-tasks.ts'
 
 /** A fabric's own configuration: a quota that can be met, and a node time-out that partitions outlast. */
 export const SETTINGS: FabricSettings = {
@@ -13,6 +14,7 @@ export const SETTINGS: FabricSettings = {
   sizes: { big: { cores: 2, memoryBytes: 1 } },
   quota: { cores: 40 },
   nodeTimeoutMs: 8000,
+  hooks: SIM_HOOKS,
 }
 
 export function nodeFacts(upgradeDomain: number | null): NodeFacts {

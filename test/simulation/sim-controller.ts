@@ -15,6 +15,7 @@ import { assertPure, deepFreeze } from './pure.ts'
 import { SETTINGS, nodeFacts } from './settings.ts'
 import type { SimAgent } from './sim-agent.ts'
 import type { SimProxies, SimProxy } from './sim-proxy.ts'
+import { SimTasks } from './sim-tasks.ts'
 import { Watch } from './watch.ts'
 import type { Prng } from './prng.ts'
 import type { World } from './world.ts'
@@ -47,6 +48,7 @@ export class SimController {
   agents: SimAgent[] = []
   readonly rules: FabricRules
   readonly watch: Watch
+  readonly #tasks: SimTasks
   readonly #world: World
   readonly #dice: Prng
   readonly #killPlan: KillPlan | null
@@ -73,6 +75,9 @@ export class SimController {
     this.state = emptyState('sim', SETTINGS)
     this.#committed = this.state
     this.watch = new Watch(world, this)
+    this.#tasks = new SimTasks(world, (id, report) => {
+      this.#input({ kind: 'task-reported', id, report })
+    })
   }
 
   get liveProxies(): SimProxy[] {
@@ -198,6 +203,7 @@ export class SimController {
       const applied = this.#step(input)
       this.#settle(applied.changed)
       this.#wake()
+      this.#tasks.look(this.state)
       return applied
     } catch (thrown) {
       if (!(thrown instanceof Killed)) throw thrown
@@ -308,6 +314,7 @@ export class SimController {
 
   #shutDown(noticedMs: number): void {
     this.up = false
+    this.#tasks.died()
     this.#life += 1
     this.#dieAt = null
     this.#heard = []

@@ -41,7 +41,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   replace: verb(4, there, v => ({ kind: 'create', ...at(v), package: release(v), replace: true })),
   delete: verb(3, there, v => ({ kind: 'delete', ...at(v) })),
   deleteService: verb(1, empty, v => ({ kind: 'deleteService', service: v.service })),
-  swap: verb(7, there, v => ({ kind: 'swap', service: v.service, ...expectation(v) })),
+  swap: verb(7, there, v => ({ kind: 'swap', service: v.service, verify: v.dice.chance(0.2), ...expectation(v) })),
   prepare: verb(2, there, v => ({ kind: 'swap', service: v.service, phase: 'prepare' })),
   commit: verb(20, prepared, v => ({ kind: 'swap', service: v.service, phase: 'commit' })),
   cancel: verb(12, prepared, v => ({ kind: 'swap', service: v.service, phase: 'cancel' })),
@@ -66,6 +66,8 @@ export const VERBS: Readonly<Record<string, Verb>> = {
   'drain node': verb(2, always, v => ({ kind: 'drainNode', node: node(v) })),
   'undrain node': verb(2, always, v => ({ kind: 'undrainNode', node: node(v) })),
   force: verb(3, isBusy, v => ({ kind: 'force', operation: operation(v) })),
+  pause: verb(1, there, v => ({ kind: 'pause', ...at(v), timeoutMs: v.dice.between(1, 20) * 1000 })),
+  resume: verb(1, there, v => ({ kind: 'resume', ...at(v) })),
   'report health': verb(4, there, health),
 }
 
@@ -106,6 +108,7 @@ function upgrade(view: View): Command {
     force: dice.chance(0.8),
     overlap: dice.chance(0.1),
     restartUnchanged: dice.chance(0.2),
+    verify: dice.chance(0.15),
     policy: policy(view),
     ...(dice.chance(0.1) ? { allowRoleChanges: false } : {}),
     ...(dice.chance(0.2) ? { configuration: { roles: { web: { instances: dice.between(0, 6) } } } } : {}),

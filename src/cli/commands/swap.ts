@@ -10,10 +10,12 @@ export function swapVerb(program: Command, context: VerbContext): void {
     .description('exchange production and staging; the words do it in two phases')
     .addArgument(new Argument('[phase]').choices(['prepare', 'commit', 'cancel']))
     .option('--expect <production,staging>', 'refuse unless the slots hold these deployments ("-" is empty)')
-  act<{ expect?: string }>(command, context, async (session, flags, [phase]) => {
+    .option('--verify', 'with probe traffic through production; the first loss swaps back')
+  act<{ expect?: string; verify?: boolean }>(command, context, async (session, flags, [phase]) => {
     const body: SwapBody = {
       ...(phase === 'prepare' || phase === 'commit' || phase === 'cancel' ? { phase } : {}),
       ...(flags.expect === undefined ? {} : { expect: parseExpectation(flags.expect) }),
+      ...(flags.verify === true ? { verify: true } : {}),
     }
     await finish(session, await session.client.swap(await session.service(), body, session.how))
   })

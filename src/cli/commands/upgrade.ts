@@ -17,6 +17,7 @@ export interface UpgradeFlags {
   readonly force?: boolean
   readonly restartUnchanged?: boolean
   readonly overlap?: boolean
+  readonly verify?: boolean
   /** False with `--no-role-changes`. */
   readonly roleChanges?: boolean
 }
@@ -79,6 +80,7 @@ export function upgradeOptions(command: Command): Command {
     .option('--force', 'go on although local data may be lost')
     .option('--restart-unchanged', 'upgrade roles that did not change, too')
     .option('--no-role-changes', 'keep roles that the package lacks, refuse changed ones')
+    .option('--verify', 'with probe traffic of its own; the first loss rolls it back')
     .option('--overlap', 'over a running upgrade: begin at once, even if a second domain goes down (as Azure does)')
 }
 
@@ -92,6 +94,7 @@ export async function upgradeBody(flags: UpgradeFlags): Promise<Omit<UpgradeBody
     ...(force === undefined ? {} : { force }),
     ...(restartUnchanged === undefined ? {} : { restartUnchanged }),
     ...(overlap === undefined ? {} : { overlap }),
+    ...(flags.verify === true ? { verify: true } : {}),
     ...(roleChanges === false ? { allowRoleChanges: false } : {}),
     ...(flags.config === undefined ? {} : { configuration: await readConfigurationFile(flags.config) }),
   }

@@ -24,6 +24,13 @@ const Configuration = Type.Object(
         {
           instances: Type.Optional(Type.Integer({ minimum: 0, maximum: 10000 })),
           settings: Type.Optional(Type.Record(Type.String(), Type.String())),
+          slotSettings: Type.Optional(
+            Type.Record(
+              Type.String(),
+              Type.Object({ production: Type.Optional(Type.String()), staging: Type.Optional(Type.String()) }, closed),
+              { description: 'Of settings that belong to a slot, by slot.' },
+            ),
+          ),
           certificates: Type.Optional(
             Type.Record(
               Type.String(),
@@ -56,7 +63,7 @@ export const SwapBody = Type.Object(
         closed,
       ),
     ),
-    verify: Type.Optional(Type.Boolean()),
+    verify: Type.Optional(Type.Boolean({ description: 'With probe traffic of its own; the first loss swaps back.' })),
   },
   closed,
 )
@@ -77,6 +84,9 @@ export const UpgradeBody = Type.Object(
     ),
     configuration: Type.Optional(Configuration),
     label: Type.Optional(Type.String({ maxLength: 100 })),
+    verify: Type.Optional(
+      Type.Boolean({ description: 'With probe traffic of its own; the first loss rolls it back.' }),
+    ),
   },
   closed,
 )

@@ -23,6 +23,7 @@ import type { UpgradePolicy } from '../../model/upgrade-policy.ts'
 import type { DeploymentStatus } from '../../model/states.ts'
 import { viewClocks } from './clocks-view.ts'
 import { viewInstance } from './instance-view.ts'
+import { tasksOf } from './task-words.ts'
 
 /** The deployment in a slot as the admin API shows it. */
 export function viewDeployment(
@@ -121,7 +122,7 @@ function viewUpgrade(
 ): UpgradeStatusView {
   const type = upgrade.mode === 'simultaneous' ? 'Simultaneous' : upgrade.mode.endsWith('manual') ? 'Manual' : 'Auto'
   const during = upgrade.phase === 'walking' || upgrade.phase === 'verifying' || upgrade.phase === 'halted'
-  const waitingFor = waitingOf(upgrade, policy, roles)
+  const waitingFor = tasksOf(state, upgrade.operation) || waitingOf(upgrade, policy, roles)
   const current = upgrade.domains[upgrade.position] ?? upgrade.domains.at(-1) ?? 0
   const together = upgrade.mode === 'simultaneous'
   return {

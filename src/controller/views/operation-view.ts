@@ -10,6 +10,7 @@ import { leaves } from '../../fabric/upgrade/roles.ts'
 import { processesOf, type FabricState, type OperationRecord, type UpgradeRecord } from '../../fabric/state.ts'
 import { latencyOf } from '../../model/latency.ts'
 import { brokenOf, durationsByVersion, type Durations, type LedgerRow } from '../../model/ledger-row.ts'
+import { tasksOf } from './task-words.ts'
 
 /** An operation with its progress in words and percent. */
 export function viewOperation(state: FabricState, operation: OperationRecord): OperationView {
@@ -87,6 +88,20 @@ function stepOf(state: FabricState, operation: OperationRecord): OperationView['
           : `proxy ${missing.join(', ')} to acknowledge the table (\`vipswap force ${operation.id}\` goes on without those that are silent)`
       return { step: 'publishing', percent: 95, message }
     }
+    case 'settings':
+      return {
+        step: 'settings',
+        percent: 10,
+        message: `walk ${operation.swap?.walk ?? ''} of the settings of the slot`,
+      }
+    case 'warming':
+    case 'pre-swap':
+    case 'probing':
+    case 'verifying':
+    case 'post-swap': {
+      const percent = { warming: 50, 'pre-swap': 60, probing: 70, verifying: 97, 'post-swap': 99 }[operation.step]
+      return { step: operation.step, percent, message: tasksOf(state, operation.id) || `${ready} instances ready` }
+    }
     default:
       return { step: operation.step, percent: 50, message: operation.step }
   }
@@ -131,13 +146,14 @@ function walkProgress(
   const total = domains.reduce((sum, domain) => sum + domain.total, 0)
   const done = domains.reduce((sum, domain) => sum + domain.done, 0)
   const current = upgrade.domains[upgrade.position]
+  const tasks = tasksOf(state, upgrade.operation)
   return {
     step: upgrade.phase,
     percent: total === 0 ? 0 : Math.round((100 * done) / total),
     message:
       current === undefined
         ? upgrade.phase
-        : `domain ${current}: ${upgrade.phase}, ${done} of ${total} instances there`,
+        : `domain ${current}: ${upgrade.phase}, ${done} of ${total} instances there${tasks === '' ? '' : `; ${tasks}`}`,
     domains,
   }
 }

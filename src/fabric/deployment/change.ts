@@ -135,7 +135,7 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
   }
   if (certificates.length > 0 && onlyCertificates(command.configuration)) return renew()
   const counts = changedCounts(draft, seen.id, command.configuration)
-  const settings = Object.values(command.configuration.roles).some(role => Object.keys(role.settings ?? {}).length > 0)
+  const settings = Object.values(command.configuration.roles).some(hasSettings)
   const fronted = counts.find(({ name }) => (own(definitions, name)?.upstreams.length ?? 0) > 0)
   if (fronted !== undefined) {
     refuse(
@@ -157,6 +157,7 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
     ownPackages: true,
     allowRoleChanges: true,
     label: latest.label,
+    slot: command.slot,
   }
   if (differs(draft, seen.id, release, configuration, wish)) {
     takeOver(draft, seen, 'configure')
@@ -166,10 +167,12 @@ export function acceptConfigure(draft: Draft, command: ConfigureCommand): string
   refuse('nothing_to_do', `nothing in it differs from what ${seen.id} has, or is told to have, already`)
 }
 
+function hasSettings({ settings = {}, slotSettings = {} }: Configuration['roles'][string]): boolean {
+  return Object.keys(settings).length + Object.keys(slotSettings).length > 0
+}
+
 function onlyCertificates(configuration: Configuration): boolean {
-  return Object.values(configuration.roles).every(
-    ({ instances, settings }) => instances === undefined && Object.keys(settings ?? {}).length === 0,
-  )
+  return Object.values(configuration.roles).every(role => role.instances === undefined && !hasSettings(role))
 }
 
 /** One instance down in good order and up again; `reimage` also gives it fresh files. */

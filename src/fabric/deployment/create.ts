@@ -125,7 +125,8 @@ function createDeployment(
     policy: DEFAULT_UPGRADE_POLICY,
     formerRoles: {},
   })
-  for (const role of Object.values(definition.roles)) createRole(draft, deployment, role, release, configuration)
+  for (const role of Object.values(definition.roles))
+    createRole(draft, deployment, role, release, configuration, command.slot)
   deployment.internal = internalListeners(id, command.service, endpointsOfDeployment(draft, id))
   return deployment
 }

@@ -6,17 +6,21 @@ import { isReady, specOf } from '../instances.ts'
 import { requireService } from '../lookup.ts'
 import { beginOperation, endOperation, operationsOn } from '../operations.ts'
 import { refuse, refuseIfAny, type Blocker } from '../refusal.ts'
-import { roleKey, type ServiceRecord } from '../state.ts'
+import { roleKey, type OperationRecord, type ServiceRecord, type SwapProgress } from '../state.ts'
 import { swapWarnings } from '../version-path.ts'
 import { describeWalk } from '../upgrade/gate.ts'
 import { certificateConflicts } from './conflicts.ts'
 import { facesOf } from './faces.ts'
 import { endpointsOfDeployment } from './listeners.ts'
+import { configurationFor, giveValues, needsWalk } from '../slot-settings/values.ts'
+import { requireProbes } from '../verify/targets.ts'
+import { restoreCandidate } from './restore-candidate.ts'
 
-/** Everything that speaks against a swap now, and what is worth knowing before one. */
+/** Everything that speaks against a swap now (`own` is the one that asks), and what is worth knowing before one. */
 export function swapPreflight(
   draft: Draft,
   service: Readonly<ServiceRecord>,
+  own: string | null = null,
 ): { blockers: Blocker[]; warnings: string[] } {
   const blockers: Blocker[] = []
   const warnings: string[] = []
@@ -49,6 +53,7 @@ export function swapPreflight(
     draft,
     [production, staging].filter(id => id !== null),
   )) {
+    if (operation.id === own) continue
     if (blockers.some(blocker => blocker.code === 'upgrade_in_progress' || blocker.code === 'not_running')) break
     blockers.push({ code: 'operation_in_progress', message: `${operation.kind} ${operation.id} is in progress` })
   }
@@ -119,13 +124,13 @@ function compareEndpoints(draft: Draft, production: string, staging: string, blo
   })
 }
 
-/** Accepts a swap, or a phase of one. The exchange is this one change of state: all endpoints of both slots together. */
+/**
+ * Accepts a swap, or a phase of one, and gives the candidate production's values of the settings that belong to a slot.
+ * A swap that has nothing to wait for exchanges the slots in this very change (advance-swap.ts).
+ */
 export function acceptSwap(draft: Draft, command: SwapCommand): string {
   const seen = requireService(draft, command.service)
   const { expect } = command
-  // Taken and not done would be a promise: its probe traffic comes later.
-  if (command.verify === true)
-    refuse('change_not_allowed', '`verify` is not available in this version: swap without it')
   if (expect !== undefined && (expect.production !== seen.slots.production || expect.staging !== seen.slots.staging)) {
     refuse(
       'expectation_failed',
@@ -134,50 +139,88 @@ export function acceptSwap(draft: Draft, command: SwapCommand): string {
   }
   const service = draft.services.edit(command.service)
   if (service === undefined) refuse('service_not_found', `there is no service "${command.service}"`)
+  const verify = command.verify === true
   switch (command.phase) {
     case 'prepare':
-      return prepare(draft, service)
+      if (service.prepared !== null) refuse('operation_in_progress', 'a swap is prepared already: commit or cancel it')
+      if (verify) refuse('change_not_allowed', '`verify` goes with the exchange: `vipswap swap commit --verify`')
+      return prepare(draft, service, 'prepare', false)
     case 'cancel':
       return cancel(draft, service)
     case 'commit':
-      if (service.prepared === null) refuse('nothing_to_do', 'no swap is prepared: `vipswap swap prepare` first')
-      return exchange(draft, service)
+      return commit(draft, service, verify)
     case undefined:
       if (service.prepared !== null)
         refuse('operation_in_progress', 'a swap is prepared: `vipswap swap commit` or `vipswap swap cancel`')
-      return exchange(draft, service)
+      return prepare(draft, service, 'swap', verify)
     default:
       return assertNever(command.phase)
   }
 }
 
-function prepare(draft: Draft, service: ServiceRecord): string {
-  if (service.prepared !== null) refuse('operation_in_progress', 'a swap is prepared already: commit or cancel it')
+/** The first half of every swap: production's values, warm instances, checks. A plain one goes on by itself. */
+function prepare(draft: Draft, service: ServiceRecord, phase: 'swap' | 'prepare', verify: boolean): string {
   refuseIfAny(swapPreflight(draft, service).blockers)
-  const operation = begin(draft, service, 'prepare the swap', 'prepared')
-  service.prepared = { operation: operation.id, ...service.slots }
-  endOperation(draft, operation.id, 'Succeeded')
+  const { production, staging: candidate } = service.slots
+  if (verify) verifiable(draft, candidate)
+  const operation = begin(draft, service, phase === 'swap' ? 'swap' : 'prepare the swap', 'settings', {
+    phase,
+    verify,
+  })
+  const before = draft.deployments.get(candidate ?? '')?.configuration
+  if (candidate === null || before === undefined) return operation.id
+  const there = draft.deployments.get(production ?? '')?.configuration ?? null
+  const configuration = configurationFor(draft, candidate, there)
+  const same = JSON.stringify(configuration) === JSON.stringify(before)
+  if (same && !needsWalk(draft, candidate, configuration, 'production')) return operation.id
+  operation.swap.restore = structuredClone(before)
+  const given = giveValues(draft, candidate, configuration, 'production')
+  if ('refusal' in given) refuseIfAny(given.refusal.blockers)
+  else operation.swap.walk = given.walk
   return operation.id
 }
 
+/** The pointer change alone. */
+function commit(draft: Draft, service: ServiceRecord, verify: boolean): string {
+  if (service.prepared === null) refuse('nothing_to_do', 'no swap is prepared: `vipswap swap prepare` first')
+  refuseIfAny(swapPreflight(draft, service).blockers)
+  if (verify) verifiable(draft, service.slots.staging)
+  const operation = begin(draft, service, 'commit the prepared swap', 'pre-swap', { phase: 'commit', verify })
+  operation.swap.restore = service.prepared.restore ?? null
+  return operation.id
+}
+
+/** Also of one that is being prepared, or waits for a hook: until the slots are exchanged all can be put back. */
 function cancel(draft: Draft, service: ServiceRecord): string {
-  if (service.prepared === null) refuse('nothing_to_do', 'no swap is prepared')
-  const operation = begin(draft, service, 'cancel the prepared swap', 'cancelled')
+  const running = operationsOn(
+    draft,
+    Object.values(service.slots).filter(id => id !== null),
+  ).find(({ kind }) => kind === 'swap')
+  if (running?.swap?.exchangedMono != null || (running?.swap?.phase === 'cancel' && service.prepared === null)) {
+    refuse('operation_in_progress', `${running.kind} ${running.id} is too far to be cancelled: it ends by itself soon`)
+  }
+  if (running === undefined && service.prepared === null) refuse('nothing_to_do', 'no swap is prepared')
+  const restore = running?.swap?.restore ?? service.prepared?.restore ?? null
+  if (running !== undefined)
+    endOperation(draft, running.id, 'Cancelled', { code: 'cancelled', message: 'cancelled on request' })
+  const operation = begin(draft, service, 'cancel the prepared swap', 'settings', { phase: 'cancel', verify: false })
   service.prepared = null
-  endOperation(draft, operation.id, 'Succeeded')
+  operation.swap.walk = restoreCandidate(draft, service.name, restore)
   return operation.id
 }
 
-function exchange(draft: Draft, service: ServiceRecord): string {
-  refuseIfAny(swapPreflight(draft, service).blockers)
-  const operation = begin(draft, service, 'swap', 'publishing')
-  service.slots = { production: service.slots.staging, staging: service.slots.production }
-  service.prepared = null
-  operation.to = { ...service.slots }
-  return operation.id
+function verifiable(draft: Draft, candidate: string | null): void {
+  const deployment = draft.deployments.get(candidate ?? '')
+  if (deployment !== undefined) requireProbes(draft, deployment, null)
 }
 
-function begin(draft: Draft, service: ServiceRecord, message: string, step: string) {
+function begin(
+  draft: Draft,
+  service: ServiceRecord,
+  message: string,
+  step: string,
+  asked: Pick<SwapProgress, 'phase' | 'verify'>,
+): OperationRecord & { swap: SwapProgress } {
   const operation = beginOperation(draft, {
     kind: 'swap',
     service: service.name,
@@ -186,7 +229,6 @@ function begin(draft: Draft, service: ServiceRecord, message: string, step: stri
     step,
     message: `${message}: production ${service.slots.production ?? 'empty'}, staging ${service.slots.staging ?? 'empty'}`,
   })
-  operation.from = { ...service.slots }
-  operation.to = { ...service.slots }
-  return operation
+  const swap: SwapProgress = { ...asked, walk: null, restore: null, exchangedMono: null, failure: null }
+  return Object.assign(operation, { swap, from: { ...service.slots }, to: { ...service.slots } })
 }

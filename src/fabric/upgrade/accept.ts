@@ -1,5 +1,6 @@
 import type { UpgradeCommand } from '../../contracts/command.ts'
 import { own } from '../../core/own.ts'
+import type { Slot } from '../../model/common.ts'
 import type { Configuration } from '../../model/definition.ts'
 import type { Release } from '../../model/release.ts'
 import type { UpgradePolicySource } from '../../model/upgrade-policy-schema.ts'
@@ -36,6 +37,7 @@ import { freshClocks } from './clocks.ts'
 import { isUnderWay, oneDomainNote } from './floor.ts'
 import { refuseFronted } from './fronted.ts'
 import { describeWalk } from './gate.ts'
+import { requireProbes } from '../verify/targets.ts'
 import { isComposed, mustMove, orderOfDomains, supersede, wholeEnd, wholeSpec } from './supersede.ts'
 
 /** The mode of an upgrade that names none. */
@@ -71,7 +73,10 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
     allowRoleChanges: leave.allowRoleChanges,
     label: command.label ?? release.definition.version,
     policy: command.policy ?? {},
+    slot: slotOf(draft, deployment),
+    verify: command.verify === true,
   }
+  if (wish.verify === true) requireProbes(draft, deployment, release)
   const certificates = changedCertificates(configurationOf(deployment), configuration)
   if (certificates.length > 0 && !differs(draft, deployment.id, release, configuration, wish)) {
     return applyCertificates(draft, deployment.id, command.configuration ?? { roles: {} }, certificates)
@@ -93,6 +98,7 @@ export function compareWith(
     release,
     configuration: configuration === undefined ? latest : mergeConfiguration(latest, configuration),
     only: role ?? null,
+    slot: slotOf(draft, deployment),
   }
 }
 
@@ -118,6 +124,10 @@ export interface Wish {
   /** Off: roles that the release does not have are kept. */
   allowRoleChanges: boolean
   label: string
+  /** Whose values the settings get that belong to a slot. */
+  slot: Slot
+  /** With traffic of the system's own. */
+  verify?: boolean
   /** Over the default policy; or the one that counts already. */
   policy?: UpgradePolicySource | 'kept'
 }
@@ -128,14 +138,14 @@ function changedRoles(
   id: string,
   release: Release,
   configuration: Configuration,
-  wish: Pick<Wish, 'role' | 'restartUnchanged' | 'ownPackages'>,
+  wish: Pick<Wish, 'role' | 'restartUnchanged' | 'ownPackages' | 'slot'>,
 ): { role: Readonly<RoleRecord>; spec: RoleSpec }[] {
   return draft.rolesOf(id).flatMap(role => {
     const current = role.specs[role.target]
     const source = sourceOf(draft, role, release, wish)
     const definition = own(source.definition.roles, role.name)
     if (definition === undefined || (wish.role !== null && wish.role !== role.name)) return []
-    const spec = makeSpec(source, definition, configuration)
+    const spec = makeSpec(source, definition, configuration, wish.slot)
     return current !== undefined && isUnchanged(current, spec) && !wish.restartUnchanged ? [] : [{ role, spec }]
   })
 }
@@ -208,7 +218,7 @@ export function beginUpgrade(
   for (const name of added) {
     const definition = own(release.definition.roles, name)
     if (definition !== undefined && draft.roles.get(roleKey(id, name)) === undefined)
-      createRole(draft, deployment, definition, release, configuration)
+      createRole(draft, deployment, definition, release, configuration, wish.slot)
   }
   planAdded(draft, deployment, composition)
   for (const name of Object.keys(running?.roles ?? {})) {
@@ -255,6 +265,7 @@ export function beginUpgrade(
     failure: null,
     stuck: [],
     baseline,
+    ...(wish.verify === true ? { verify: true } : {}),
   }
   if (running !== null && !wish.overlap)
     deployment.upgrade.inFlight?.push(...underWay(draft, id, deployment.upgrade, inFlight))

@@ -16,5 +16,9 @@ export function codeOf(reason: FailureReason): ErrorCode {
     case 'UpgradeDomainTimeout':
     case 'OverallUpgradeTimeout':
       return 'upgrade_timed_out'
+    case 'Hook':
+      return 'hook_failed'
+    case 'Verify':
+      return 'verify_failed'
   }
 }

@@ -23,11 +23,15 @@ export function failUpgrade(
   const about = { service: deployment.service, deployment: deployment.id, operation: upgrade.operation }
   draft.event('upgrade-failed', `${reason}: ${message}`, about)
   const block = rollbackBlock(draft, deployment)
-  if (deployment.policy.failureAction === 'rollback' && block === null) {
+  // A lost request is always undone; a hook's word by policy where there is a policy, else it halts the walk.
+  const undone =
+    reason === 'Verify' ||
+    (deployment.policy.failureAction === 'rollback' && (reason !== 'Hook' || upgrade.mode === 'monitored'))
+  if (undone && block === null) {
     beginRollback(draft, deployment, 'auto', `${reason}: ${message}`)
     return
   }
-  upgrade.mode = 'unmonitored-manual'
+  if (upgrade.mode !== 'manual') upgrade.mode = 'unmonitored-manual'
   upgrade.verified = []
   upgrade.clocks = { ...upgrade.clocks, domain: null, health: null }
   // What is on its way gets there by itself; the next walk begins with this domain again. One that has no instances

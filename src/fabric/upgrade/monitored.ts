@@ -207,6 +207,8 @@ function describeFailure({ upgrade, policy, health }: Turn, reason: FailureReaso
       return `the upgrade took ${seconds(policy.upgradeTimeoutMs)}${last}`
     case 'HealthCheck':
     case 'Interrupted':
+    case 'Hook':
+    case 'Verify':
       return `unhealthy after domain ${domain} for ${seconds(policy.healthCheckRetryTimeoutMs)}: ${why}`
   }
 }

@@ -1,5 +1,6 @@
 import { instanceName } from '../../core/ids.ts'
 import { own } from '../../core/own.ts'
+import type { Slot } from '../../model/common.ts'
 import type { Configuration, RoleDefinition } from '../../model/definition.ts'
 import type { Release } from '../../model/release.ts'
 import { endpointsOfRole } from '../deployment/listeners.ts'
@@ -16,8 +17,9 @@ export function createRole(
   definition: RoleDefinition,
   release: Release,
   configuration: Configuration,
+  slot: Slot,
 ): RoleRecord {
-  const spec = makeSpec(release, definition, configuration)
+  const spec = makeSpec(release, definition, configuration, slot)
   const record: RoleRecord = draft.roles.put(roleKey(id, definition.name), {
     deployment: id,
     name: definition.name,

@@ -10,6 +10,7 @@ import { slotOf } from './accept.ts'
 import { fitAddresses } from './addresses.ts'
 import { freshClocks } from './clocks.ts'
 import { codeOf, failureOf } from './failure-reason.ts'
+import { tellRollback } from '../hooks/domain-gates.ts'
 import { scaleUnderWay, undoScale } from '../deployment/scale.ts'
 import { describeWalk, waitsForWalk } from './gate.ts'
 import { rollbackBlock } from './may-roll-back.ts'
@@ -118,6 +119,7 @@ export function beginRollback(
     stuck: [],
     failure,
   }
+  tellRollback(draft, deployment, deployment.upgrade)
   if (changesEndpoints(draft, deployment.id, upgrade)) fitAddresses(draft, deployment)
   // As with a manual upgrade: accepted is done, each walk is an operation of its own.
   if (mode === 'manual') endOperation(draft, operation.id, 'Succeeded')

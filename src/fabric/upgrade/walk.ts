@@ -8,6 +8,8 @@ import { endOperation, enterStep } from '../operations.ts'
 import { adoptDomains } from '../placement.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
 import { failUpgrade } from './failure.ts'
+import { domainMayBegin, domainMayEnd, domainTrouble } from '../hooks/domain-gates.ts'
+import type { Verdict } from './verdict.ts'
 import { judge, judgeTime, waitsForWalk } from './gate.ts'
 import { pauseClocks, resumeClocks } from './clocks.ts'
 import { bindingOf, fitAddresses } from './addresses.ts'
@@ -57,11 +59,8 @@ export function pauseWalk(draft: Draft, { upgrade }: DeploymentRecord): void {
 
 /** One phase forward; false when something must be waited for. */
 function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
-  const time = judgeTime(draft, deployment, upgrade)
-  if (time.kind === 'fail') {
-    failUpgrade(draft, deployment, upgrade, time.reason, time.message)
-    return true
-  }
+  for (const verdict of [judgeTime(draft, deployment, upgrade), domainTrouble(draft, deployment, upgrade)])
+    if (verdict.kind === 'fail') return failed(draft, deployment, upgrade, verdict)
   switch (upgrade.phase) {
     case 'preparing':
       return prepare(draft, deployment, upgrade)
@@ -71,8 +70,7 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
       }
       if (upgrade.walk === null && waitsForWalk(upgrade)) return false
       if (!floorHolds(draft, deployment, upgrade, domainsAt(upgrade))) return false
-      beginDomain(draft, deployment, upgrade)
-      return true
+      return open(draft, deployment, upgrade)
     case 'walking':
       return finishWalking(draft, deployment, upgrade)
     case 'verifying':
@@ -89,6 +87,24 @@ function step(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord
     case 'halted':
       return false
   }
+}
+
+function failed(
+  draft: Draft,
+  deployment: DeploymentRecord,
+  upgrade: UpgradeRecord,
+  { reason, message }: Extract<Verdict, { kind: 'fail' }>,
+): true {
+  failUpgrade(draft, deployment, upgrade, reason, message)
+  return true
+}
+
+/** The next domain goes down, once what is outside lets it. */
+function open(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
+  const begin = domainMayBegin(draft, deployment, upgrade)
+  if (begin.kind === 'fail') return failed(draft, deployment, upgrade, begin)
+  if (begin.kind === 'go') beginDomain(draft, deployment, upgrade)
+  return begin.kind === 'go'
 }
 
 /** All domains are done: first no address leads to what the end does not have, then that is taken down. */
@@ -301,10 +317,10 @@ function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeReco
   if (halts(draft, deployment, upgrade)) return false
   const verdict = judge(draft, deployment, upgrade)
   if (verdict.kind === 'wait') return false
-  if (verdict.kind === 'fail') {
-    failUpgrade(draft, deployment, upgrade, verdict.reason, verdict.message)
-    return true
-  }
+  if (verdict.kind === 'fail') return failed(draft, deployment, upgrade, verdict)
+  const end = domainMayEnd(draft, deployment, upgrade)
+  if (end.kind === 'fail') return failed(draft, deployment, upgrade, end)
+  if (end.kind === 'wait') return false
   upgrade.clocks = { ...upgrade.clocks, domain: null, health: null }
   upgrade.stuck = []
   if (upgrade.mode === 'monitored') upgrade.verified.push(...domainsAt(upgrade))

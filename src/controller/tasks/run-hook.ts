@@ -1,0 +1,136 @@
+import { spawn } from 'node:child_process'
+import { setTimeout as delay } from 'node:timers/promises'
+import { request } from 'undici'
+import { errorMessage } from '../../core/errors.ts'
+import type { HookFacts, TaskReport } from '../../contracts/task.ts'
+import type { Hook } from '../../model/hooks.ts'
+
+/** Output that is kept, of its end. */
+const MAX_OUTPUT = 1000
+/** From SIGTERM to SIGKILL. */
+const KILL_MS = 2000
+/** Of the environment of the controller; nothing else of it is passed on. */
+const PASSED_ON = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'TZ'] as const
+
+type Answer = { readonly kind: 'yes' | 'not-yet' | 'no'; readonly detail: string }
+
+/**
+ * Runs a hook until it has an answer. Of one that is asked once everything but yes is a failure; a confirmation is asked
+ * again after `intervalMs` until it says yes or no. Resolves without a word when `signal` ends it.
+ */
+export async function runHook(
+  hook: Hook,
+  work: { readonly facts: HookFacts; readonly retry: boolean },
+  report: (report: TaskReport) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    const { kind, detail } = await askOnce(hook, work.facts, signal)
+    if (signal.aborted) return
+    if (kind !== 'not-yet' || !work.retry) {
+      report({ kind: 'done', ok: kind === 'yes', detail })
+      return
+    }
+    report({ kind: 'waiting', detail })
+    await delay(hook.intervalMs, undefined, { signal }).catch(() => undefined)
+  }
+}
+
+function askOnce(hook: Hook, facts: HookFacts, signal: AbortSignal): Promise<Answer> {
+  return hook.kind === 'command' ? runCommand(hook, facts, signal) : call(hook, facts, signal)
+}
+
+/** Exit 0 is yes, 1 (and taking too long) not yet, any other no: a command that cannot be started is a no. */
+function runCommand(
+  { command, timeoutMs }: Extract<Hook, { kind: 'command' }>,
+  facts: HookFacts,
+  signal: AbortSignal,
+): Promise<Answer> {
+  return new Promise(resolve => {
+    const [program = '', ...args] = command
+    // A group of its own: what it starts ends with it.
+    const child = spawn(program, args, { detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: environmentOf(facts) })
+    let output = ''
+    let late = false
+    const kill = (signalName: NodeJS.Signals): void => {
+      if (child.pid === undefined) return
+      try {
+        process.kill(-child.pid, signalName)
+      } catch {
+        // It has ended meanwhile.
+      }
+    }
+    let killer: NodeJS.Timeout | undefined
+    const end = (): void => {
+      kill('SIGTERM')
+      killer = setTimeout(() => kill('SIGKILL'), KILL_MS)
+    }
+    const timer = setTimeout(() => {
+      late = true
+      end()
+    }, timeoutMs)
+    signal.addEventListener('abort', end)
+    const finish = (answer: Answer): void => {
+      clearTimeout(timer)
+      clearTimeout(killer)
+      signal.removeEventListener('abort', end)
+      resolve(answer)
+    }
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output = (output + text).slice(-MAX_OUTPUT)
+      })
+    }
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(`${JSON.stringify(facts)}\n`)
+    child.on('error', error => finish({ kind: 'no', detail: `${program}: ${error.message}` }))
+    child.on('exit', (code, signalName) => {
+      // What it left running may hold its output open; the group ends with it.
+      kill('SIGKILL')
+      const how = late ? `took longer than ${timeoutMs} ms` : code === null ? `ended by ${signalName}` : `exit ${code}`
+      const said = output.trim()
+      const kind = code === 0 && !late ? 'yes' : late || code === 1 ? 'not-yet' : 'no'
+      setImmediate(() => finish({ kind, detail: said === '' ? how : `${how}: ${said}` }))
+    })
+  })
+}
+
+/** 2xx is yes, 403 is no, anything else (and no answer) not yet. */
+async function call(
+  { url, method, timeoutMs }: Extract<Hook, { kind: 'url' }>,
+  facts: HookFacts,
+  signal: AbortSignal,
+): Promise<Answer> {
+  try {
+    const response = await request(url, {
+      method,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
+      ...(method === 'GET' ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(facts) }),
+    })
+    let said = ''
+    for await (const chunk of response.body.setEncoding('utf8')) {
+      said += String(chunk)
+      // The connection goes with the rest of it.
+      if (said.length > MAX_OUTPUT) break
+    }
+    const { statusCode } = response
+    const detail = `${statusCode}${said.trim() === '' ? '' : `: ${said.trim().slice(0, MAX_OUTPUT)}`}`
+    if (statusCode >= 200 && statusCode < 300) return { kind: 'yes', detail }
+    return { kind: statusCode === 403 ? 'no' : 'not-yet', detail }
+  } catch (thrown) {
+    return { kind: 'not-yet', detail: errorMessage(thrown) }
+  }
+}
+
+function environmentOf(facts: HookFacts): Record<string, string> {
+  const environment: Record<string, string> = {}
+  for (const name of PASSED_ON) {
+    const value = process.env[name]
+    if (value !== undefined) environment[name] = value
+  }
+  for (const [name, value] of Object.entries(facts)) {
+    environment[`VIPSWAP_${name.replaceAll(/[A-Z]/g, letter => `_${letter}`).toUpperCase()}`] =
+      value === null ? '' : String(value)
+  }
+  return environment
+}

@@ -1,0 +1,96 @@
+import type { Logger } from '../../core/logger.ts'
+import { own } from '../../core/own.ts'
+import { errorMessage } from '../../core/errors.ts'
+import type { Task, TaskReport } from '../../contracts/task.ts'
+import { projectTasks } from '../../fabric/tasks.ts'
+import type { FabricState } from '../../fabric/state.ts'
+import type { Hooks } from '../../model/hooks.ts'
+import type { Reconciler } from '../reconciler.ts'
+import { runHook } from './run-hook.ts'
+import { VerifyProcess } from './verify-process.ts'
+import { warm } from './warm.ts'
+
+interface Running {
+  update(task: Task): void
+  close(): void
+}
+
+/** All hooks, and those of single services, which go before. */
+export interface HookTable {
+  readonly all: Hooks
+  readonly services: Readonly<Record<string, Hooks>>
+}
+
+/**
+ * Runs the tasks of the committed state (design rule 1): what is new is begun, what is gone is ended, and what becomes of one
+ * is an input. A controller that takes over begins those without an outcome again.
+ */
+export class TaskRunner {
+  readonly #reconciler: Reconciler
+  readonly #hooks: HookTable
+  readonly #log: Logger
+  readonly #running = new Map<string, Running>()
+  #tasks: FabricState['tasks'] | null = null
+  readonly #look: (state: FabricState) => void
+
+  constructor(reconciler: Reconciler, hooks: HookTable, log: Logger) {
+    this.#reconciler = reconciler
+    this.#hooks = hooks
+    this.#log = log
+    this.#look = state => this.#take(state)
+    reconciler.on('state', this.#look)
+    this.#take(reconciler.state)
+  }
+
+  close(): void {
+    this.#reconciler.off('state', this.#look)
+    for (const running of this.#running.values()) running.close()
+    this.#running.clear()
+  }
+
+  #take(state: FabricState): void {
+    if (state.tasks === this.#tasks) return
+    this.#tasks = state.tasks
+    const tasks = projectTasks(state)
+    const ids = new Set(tasks.map(({ id }) => id))
+    for (const [id, running] of this.#running) {
+      if (ids.has(id)) continue
+      this.#running.delete(id)
+      running.close()
+    }
+    for (const task of tasks) {
+      const running = this.#running.get(task.id)
+      if (running !== undefined) running.update(task)
+      else this.#running.set(task.id, this.#begin(task))
+    }
+  }
+
+  #begin({ id, work }: Task): Running {
+    const report = (said: TaskReport): void => {
+      this.#log.info({ task: id, work: work.kind, ...said }, 'task')
+      this.#reconciler.enqueue({ kind: 'task-reported', id, report: said })
+    }
+    if (work.kind === 'verify') {
+      const traffic = new VerifyProcess(work, report)
+      return {
+        update: next => {
+          if (next.work.kind === 'verify') traffic.update(next.work)
+        },
+        close: () => traffic.close(),
+      }
+    }
+    const end = new AbortController()
+    const run = async (): Promise<void> => {
+      if (work.kind === 'warm') {
+        await warm(work, report, end.signal)
+        return
+      }
+      const { event, service } = work.facts
+      const hook = own(this.#hooks.services, service)?.[event] ?? this.#hooks.all[event]
+      if (hook !== undefined) await runHook(hook, work, report, end.signal)
+      else report({ kind: 'done', ok: true, detail: 'there is no such hook any more' })
+    }
+    run().catch((thrown: unknown) => report({ kind: 'done', ok: false, detail: errorMessage(thrown) }))
+    return { update: () => undefined, close: () => end.abort() }
+  }
+}
