@@ -12,6 +12,7 @@ export const VipView = Type.Object(
     protocol: OneOf(['http', 'https', 'tcp']),
     host: Text(),
     port: Nullable(Type.Integer(), 'null until the proxy has bound it.'),
+    hostName: Text('Of its slot; decides where several services share an address.'),
     url: Nullable(Type.String(), 'For example http://127.0.0.1:8080.'),
     error: Nullable(Type.String(), 'Why it could not be bound.'),
     paused: Nullable(Type.Object({ until: Time() }), 'It holds arriving requests, at most until then.'),

@@ -33,7 +33,7 @@ export function viewService(state: FabricState, service: ServiceRecord, now: Mom
   }
 }
 
-function viewVip(state: FabricState, { paused }: ServiceRecord, listener: ListenerRecord): VipView[] {
+function viewVip(state: FabricState, { paused, hostNames }: ServiceRecord, listener: ListenerRecord): VipView[] {
   if (listener.slot === null) return []
   const reports = Object.values(state.observed.proxies).flatMap(proxy =>
     proxy.listeners.filter(seen => seen.key === listener.key),
@@ -49,6 +49,7 @@ function viewVip(state: FabricState, { paused }: ServiceRecord, listener: Listen
       endpoint: listener.endpoint,
       protocol: listener.protocol,
       host: listener.host,
+      hostName: hostNames[listener.slot],
       port,
       url: port === null ? null : `${listener.protocol}://${host}:${port}`,
       error,

@@ -73,6 +73,7 @@ export class FakeController implements ControllerApi {
         endpoint: 'http',
         protocol: 'http',
         host: '127.0.0.1',
+        hostName: which === 'production' ? `${name}.localhost` : `staging.${name}.localhost`,
         port: 8080 + index,
         url: `http://127.0.0.1:${8080 + index}`,
         error: null,
