@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks'
 import type { Phase } from '../access-log/endings.ts'
 import { askedBy, entryOf } from '../access-log/request-entry.ts'
 import type { Origin } from '../http1/forwarded-head.ts'
-import { cookieValue, setCookieLine } from '../balancing/affinity-cookie.ts'
+import { cookieValue } from '../balancing/affinity-cookie.ts'
 import { hashText } from '../balancing/hashing.ts'
 import { dialError } from '../connections/dial.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
@@ -21,6 +21,7 @@ import { isBalancerProbe } from './balancer-probe.ts'
 import type { Caller } from './caller.ts'
 import { clientAddress, clientIsSecure } from './client-origin.ts'
 import { EventAnswer } from './event-answer.ts'
+import { withOwnFields } from './own-fields.ts'
 import type { Plane } from './plane.ts'
 import { mayResend } from './replay.ts'
 import { RequestBody } from './request-body.ts'
@@ -256,7 +257,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.body.forgetSent()
     // An answer before its request is whole is the last on this connection.
     const last = !this.body.complete || this.#caller.halfClosed || this.#caller.closing
-    this.#caller.answer(this.#withCookie(head), { last, exposed: this.#exposed }, bytes, start, end, payload, volatile)
+    this.#caller.answer(this.#asSent(head), { last, exposed: this.#exposed }, bytes, start, end, payload, volatile)
     this.#events = EventAnswer.of(head, this.#caller)
     this.#events?.begun(bytes, start, end, payload)
     this.#pauseIfBehind()
@@ -293,7 +294,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream = null
     const stream = upstream?.tunnel() ?? null
     const asked = head.upgrade !== null && head.upgrade === this.head.upgrade?.toLowerCase()
-    const client = asked && stream !== null ? this.#caller.becomeTunnel(this.#withCookie(head), this.#exposed) : null
+    const client = asked && stream !== null ? this.#caller.becomeTunnel(this.#asSent(head), this.#exposed) : null
     if (stream === null || client === null) {
       upstream?.abort()
       if (!asked) this.failed()
@@ -412,14 +413,12 @@ export class Exchange extends Seeker implements AnswerSink {
     return this.plane.snapshot.limits.exposeInstance ? this.target : null
   }
 
-  /** The head as the client gets it: with a cookie where it is to stay with another instance than it said. */
-  #withCookie(head: ResponseHead): ResponseHead {
-    const cookie = this.route?.cookie ?? null
-    const { target } = this
-    if (cookie === null || target === null || this.wanted === target.token) return head
-    if (this.wanted !== '') target.pool.counts.affinityMoved++
+  /** The head as the client gets it. */
+  #asSent(head: ResponseHead): ResponseHead {
+    const { route, target } = this
+    if (route === null || target === null || !route.addsFields) return head
     const secure = clientIsSecure(this.head, this.#caller.peer, this.plane.snapshot.trusted)
-    return { ...head, text: '', fields: head.fields + setCookieLine(cookie, target.token, secure) }
+    return withOwnFields(head, route, target, { account: this.account, wanted: this.wanted, secure })
   }
 
   /** The events stop here, between two of them: to the client the answer is whole. */

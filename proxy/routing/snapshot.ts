@@ -13,6 +13,8 @@ export interface Route {
   readonly pool: CompiledPool | null
   /** Name of the cookie by which a client stays with its instance; null without such affinity. */
   readonly cookie: string | null
+  /** Answers get fields of ours: a cookie, or how long they took. */
+  readonly addsFields: boolean
   /** Where requests wait while an operator holds the address; null: nobody does. */
   readonly pause: PauseLine | null
 }
@@ -75,6 +77,7 @@ export function compileTable(
       listener,
       pool,
       cookie: byCookie ? cookieName(listener.key) : null,
+      addsFields: byCookie || listener.options.serverTiming === true,
       pause: pauseFor(listener),
     }
     const address = addressOf(listener)
@@ -128,6 +131,7 @@ export function leadingNowhere(snapshot: Snapshot, reason: string): Snapshot {
     listener: { ...listener, reason },
     pool: null,
     cookie: null,
+    addsFields: false,
     pause: null,
   })
   const sites = new Map<string, Site>()

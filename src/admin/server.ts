@@ -17,6 +17,7 @@ import { eventRoutes } from './routes/events.ts'
 import { instanceRoutes } from './routes/instances.ts'
 import { nodeRoutes } from './routes/nodes.ts'
 import { operationRoutes } from './routes/operations.ts'
+import { explainRoutes } from './routes/explain.ts'
 import { pauseRoutes } from './routes/pause.ts'
 import { packageRoutes } from './routes/packages.ts'
 import { serviceRoutes } from './routes/services.ts'
@@ -152,6 +153,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   nodeRoutes(app, context)
   trafficRoutes(app, context)
   pauseRoutes(app, context)
+  explainRoutes(app, context)
   instanceRoutes(app, context)
   void app.register(async inner => packageRoutes(inner, context))
   void app.register(async inner => proxy.register(inner))

@@ -2,8 +2,10 @@ import { Command, CommanderError, Option } from 'commander'
 import { ERRORS, VipswapError, errorMessage } from '../core/errors.ts'
 import { ownVersion } from '../core/version.ts'
 import { SLOTS } from '../model/common.ts'
+import { completionVerb, runCompletion } from './commands/completion.ts'
 import { configureVerbs } from './commands/configure.ts'
 import { deployVerb } from './commands/deploy.ts'
+import { explainVerb } from './commands/explain.ts'
 import { healthVerbs } from './commands/health.ts'
 import { historyVerbs } from './commands/history.ts'
 import { lifecycleVerbs } from './commands/lifecycle.ts'
@@ -17,6 +19,7 @@ import { swapVerb } from './commands/swap.ts'
 import { trafficVerb } from './commands/traffic.ts'
 import { upVerb } from './commands/up.ts'
 import { upgradeVerbs } from './commands/upgrade.ts'
+import { addExamples } from './examples.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { DEFAULT_ADMIN } from './session.ts'
 import type { Terminal } from './terminal.ts'
@@ -29,6 +32,8 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   let exitCode: number = EXIT.done
   const { own, userCommand } = splitUserCommand(argv)
   const program = createProgram({ terminal, setExitCode: code => (exitCode = code), userCommand })
+  const completed = await runCompletion(argv, program, terminal)
+  if (completed !== null) return completed
   try {
     await program.parseAsync(own, { from: 'user' })
     return exitCode
@@ -39,7 +44,8 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   }
 }
 
-function createProgram(context: VerbContext): Command {
+/** All verbs, not run yet. */
+export function createProgram(context: VerbContext): Command {
   const { terminal } = context
   const program = new Command('vipswap')
     .description('A front door and a small fabric for services that change without their callers noticing')
@@ -72,6 +78,9 @@ function createProgram(context: VerbContext): Command {
   historyVerbs(program, context)
   trafficVerb(program, context)
   packageVerbs(program, context)
+  explainVerb(program, context)
+  completionVerb(program, context)
+  addExamples(program)
   return program
 }
 

@@ -7,8 +7,11 @@ export interface Terminal {
   err(text: string): void
   /** Is standard error a terminal that can redraw lines? */
   readonly redraws: boolean
+  /** Is standard output one? */
+  readonly drawsOn: boolean
   readonly colors: boolean
   columns(): number
+  rows(): number
   /** Calls `listener` at each Ctrl-C or SIGTERM, instead of dying. Returns how to stop. */
   onInterrupt(listener: (signal: NodeJS.Signals) => void): () => void
 }
@@ -28,10 +31,12 @@ export function processTerminal(): Terminal {
   return {
     env,
     redraws,
+    drawsOn: process.stdout.isTTY && !plain,
     colors: set(env['FORCE_COLOR']) || (redraws && !set(env['NO_COLOR'])),
     out: text => void process.stdout.write(`${text}\n`),
     err: text => void process.stderr.write(text),
     columns: () => process.stderr.columns ?? 80,
+    rows: () => process.stdout.rows ?? 24,
     onInterrupt(listener) {
       process.on('SIGINT', listener)
       process.on('SIGTERM', listener)

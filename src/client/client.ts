@@ -15,6 +15,7 @@ import type {
   WalkBody,
 } from '../contracts/api/bodies.ts'
 import type { DeploymentView } from '../contracts/api/deployment.ts'
+import type { ExplainView } from '../contracts/api/explain.ts'
 import type { EventView } from '../contracts/api/event.ts'
 import type { GcAnswer, PackageAnswer } from '../contracts/api/package.ts'
 import type { HealthView } from '../contracts/api/health.ts'
@@ -155,6 +156,9 @@ export function createClient(options: ClientOptions) {
     force: async (id: string, how?: MutationOptions) =>
       mutate('POST', `/v1/operations/${encode(id)}/force`, undefined, how),
 
+    /** Why an instance is as it is. */
+    explain: async (service: string, slot: Slot, instance: string) =>
+      get<ExplainView>(`${instancePath(service, slot, instance)}/explain`),
     /** An instance's output, as it comes; ends at the end of what there is, or with `follow` at the signal. */
     async *logs(
       service: string,

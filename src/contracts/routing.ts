@@ -80,6 +80,8 @@ export interface ListenerOptions {
   readonly forwarded: boolean
   /** A longer request body is answered 413; null: no bound. */
   readonly maxBodyBytes: number | null
+  /** Answers say how long they were held, and how long their instance took (`Server-Timing`). */
+  readonly serverTiming?: boolean
 }
 
 export const DEFAULT_OPTIONS: ListenerOptions = {

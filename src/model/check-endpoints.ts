@@ -6,7 +6,7 @@ import type { RoleSource } from './service-schema.ts'
 type EndpointSource = NonNullable<RoleSource['endpoints']>[string]
 
 /** Keys that mean something only where requests are told apart. */
-const HTTP_ONLY = ['http2', 'backend', 'forwarded', 'maxBody'] as const
+const HTTP_ONLY = ['http2', 'backend', 'forwarded', 'serverTiming', 'maxBody'] as const
 
 /** Keys of a role that say how its instances are chosen, which is the proxy's business. */
 const BALANCING = [

@@ -103,6 +103,8 @@ export interface EndpointDefinition {
   readonly http2: boolean
   readonly proxyProtocol: boolean
   readonly forwarded: boolean
+  /** Answers carry `Server-Timing`. Left out where they do not: definitions are older than it. */
+  readonly serverTiming?: true
   /** null: as the fabric says. */
   readonly maxBodyBytes: number | null
   /** null: the fabric's limit. */

@@ -114,6 +114,7 @@ function resolveEndpoint(name: string, source: EndpointSource, roleCertificates:
     http2: source.http2 ?? https,
     proxyProtocol: source.proxyProtocol ?? false,
     forwarded: source.forwarded ?? false,
+    ...(source.serverTiming === true ? { serverTiming: true } : {}),
     maxBodyBytes: maxBody === undefined ? null : parseSize(maxBody),
     timeouts: { connectMs: ms(timeouts.connect), responseMs: ms(timeouts.response), idleMs: ms(timeouts.idle) },
   }

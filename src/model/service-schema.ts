@@ -73,6 +73,12 @@ const Endpoint = Type.Object(
     proxyProtocol: Type.Optional(
       Type.Boolean({ default: false, description: 'Every connection begins with a PROXY protocol header, 1 or 2.' }),
     ),
+    serverTiming: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Answers say in Server-Timing how long they were held and how long their instance took.',
+      }),
+    ),
     forwarded: Type.Optional(
       Type.Boolean({ default: false, description: 'Requests carry Forwarded (RFC 7239) beside X-Forwarded-*.' }),
     ),

@@ -22,6 +22,7 @@ export function processVerbs(program: Command): void {
 /** Runs one of those processes with all the arguments as they are, in the foreground; null for any other verb. */
 export async function runProcess([verb, ...args]: readonly string[], terminal: Terminal): Promise<number | null> {
   if (verb !== 'controller' && verb !== 'proxy' && verb !== 'agent') return null
+  if (args.includes('--help') || args.includes('-h')) return null
   const script = builtPrograms()[verb]
   if (!existsSync(script)) {
     terminal.err(`vipswap: ${script} is not there; run "npm run build" first\n`)

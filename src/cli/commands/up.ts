@@ -2,6 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander'
 import { resolve } from 'node:path'
 import { formatAddress, parseAddress } from '../../core/address.ts'
 import { VipswapError, errorMessage } from '../../core/errors.ts'
+import { limitWarnings, readSystemLimits } from '../../core/system-limits.ts'
 import type { Slot } from '../../model/common.ts'
 import { DEFAULT_FABRIC_CONFIG } from '../../model/load-fabric-config.ts'
 import { readFabricFile } from '../fabric-file.ts'
@@ -46,7 +47,10 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     checkSources(path, flags, userCommand)
     const file = flags.config === undefined ? null : readFabricFile(flags.config)
     if (flags.quiet !== true) for (const { message } of file?.warnings ?? []) terminal.err(`warning: ${message}\n`)
-    const { admin: written, workers } = file?.config ?? DEFAULT_FABRIC_CONFIG
+    const { admin: written, workers, portRange } = file?.config ?? DEFAULT_FABRIC_CONFIG
+    // What is started inherits them.
+    if (flags.quiet !== true)
+      for (const warning of limitWarnings(readSystemLimits(), portRange)) terminal.err(`warning: ${warning}\n`)
     const named = flags.admin ?? terminal.env['VIPSWAP_ADMIN']
     const admin = named === undefined ? written : parseAddress(named)
     if (admin.port === 0) throw new VipswapError('usage', 'the admin address must name a port from 1 to 65535 here')

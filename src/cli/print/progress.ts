@@ -26,7 +26,7 @@ function redrawn({ terminal, colors }: Session): Progress {
   return {
     show(operation) {
       const columns = Math.max(20, terminal.columns() - 1)
-      const lines = [`${headOf(operation)}: ${stepOf(operation)}`, ...barsOf(operation)].map(line =>
+      const lines = [`${headOf(operation)}: ${stepOf(operation)}`, ...operationBars(operation)].map(line =>
         line.slice(0, columns),
       )
       const [head = '', ...bars] = lines
@@ -67,7 +67,8 @@ function stepOf({ status, progress }: OperationView): string {
   return `${progress.step} ${Math.round(progress.percent)} %${progress.message === '' ? '' : `, ${progress.message}`}`
 }
 
-function barsOf({ progress }: OperationView): string[] {
+/** One bar for each upgrade domain. */
+export function operationBars({ progress }: OperationView): string[] {
   return (progress.domains ?? []).map(({ domain, done, total }) => {
     const filled = total === 0 ? BAR_CELLS : Math.round((done / total) * BAR_CELLS)
     return `  domain ${String(domain).padStart(2)} ${'#'.repeat(filled)}${'.'.repeat(BAR_CELLS - filled)} ${done}/${total}`

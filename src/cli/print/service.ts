@@ -15,11 +15,12 @@ export function slotTable(service: ServiceView, indent = ''): string {
       deployment?.status ?? 'empty',
       deployment === null ? '' : `${ready}/${deployment.instances.length}`,
       addresses(service.vips, slot),
+      service.vips.find(vip => vip.slot === slot)?.hostName ?? '',
       deployment?.id ?? '',
       deployment?.label ?? '',
     ]
   })
-  return table(['SLOT', 'VERSION', 'STATUS', 'READY', 'ADDRESS', 'DEPLOYMENT', 'LABEL'], rows, indent)
+  return table(['SLOT', 'VERSION', 'STATUS', 'READY', 'ADDRESS', 'HOST NAME', 'DEPLOYMENT', 'LABEL'], rows, indent)
 }
 
 /** Everything of a service: slots, running operation, upgrade, instances. */

@@ -13,7 +13,7 @@ export const VipView = Type.Object(
     host: Text(),
     port: Nullable(Type.Integer(), 'null until the proxy has bound it.'),
     url: Nullable(Type.String(), 'For example http://127.0.0.1:8080.'),
-    hostName: Text('Of the slot: it stays when deployments move.'),
+    hostName: Text('Of the slot: it stays when deployments move, and decides where several services share an address.'),
     error: Nullable(Type.String(), 'Why it could not be bound.'),
     paused: Nullable(Type.Object({ until: Time() }), 'It holds arriving requests, at most until then.'),
   },

@@ -34,14 +34,14 @@ export function viewService(state: FabricState, service: ServiceRecord, now: Mom
   }
 }
 
-function viewVip(state: FabricState, service: ServiceRecord, listener: ListenerRecord): VipView[] {
+function viewVip(state: FabricState, { paused, hostNames }: ServiceRecord, listener: ListenerRecord): VipView[] {
   if (listener.slot === null) return []
   const reports = Object.values(state.observed.proxies).flatMap(proxy =>
     proxy.listeners.filter(seen => seen.key === listener.key),
   )
   const error = reports.find(report => report.error !== null)?.error ?? null
   const port = listener.bound
-  const pause = service.paused?.[listener.slot]
+  const pause = paused?.[listener.slot]
   const host = listener.host.includes(':') ? `[${listener.host}]` : listener.host
   return [
     {
@@ -50,9 +50,9 @@ function viewVip(state: FabricState, service: ServiceRecord, listener: ListenerR
       endpoint: listener.endpoint,
       protocol: listener.protocol,
       host: listener.host,
+      hostName: hostNames[listener.slot],
       port,
       url: port === null ? null : `${listener.protocol}://${host}:${port}`,
-      hostName: service.hostNames[listener.slot],
       error,
       paused: pause === undefined ? null : { until: new Date(untilOf(pause)).toISOString() },
     },

@@ -56,9 +56,9 @@ function faceIn(draft: Draft, id: string | null, listener: Readonly<ListenerReco
   const { endpoints } = specOf(role, role.target).definition
   const endpoint = endpoints.find(({ name }) => name === listener.endpoint)
   if (endpoint === undefined || endpoint.protocol !== listener.protocol) return null
-  const { http2, proxyProtocol, forwarded } = endpoint
+  const { http2, proxyProtocol, forwarded, serverTiming } = endpoint
   const maxBodyBytes = endpoint.protocol === 'tcp' ? null : limitOf(draft, endpoint)
-  const options = { http2, proxyProtocol, forwarded, maxBodyBytes }
+  const options = { http2, proxyProtocol, forwarded, maxBodyBytes, ...(serverTiming === true ? { serverTiming } : {}) }
   if (endpoint.protocol !== 'https') return { tls: null, options }
   const tls = tlsOf(draft, deployment, role, endpoint)
   return tls === null ? null : { tls, options }

@@ -182,7 +182,10 @@ t.test('results go to standard output, all else to standard error', async t => {
   await t.test('for people', async t => {
     const { stdout, stderr } = await run('swap')
     t.match(stdout, /SLOT +VERSION +STATUS +READY +ADDRESS/)
-    t.match(stdout, /production +1\.0\.0 +Running +2\/2 +http:\/\/127\.0\.0\.1:8080 +dep-production/)
+    t.match(
+      stdout,
+      /production +1\.0\.0 +Running +2\/2 +http:\/\/127\.0\.0\.1:8080 +guestbook\.localhost +dep-production/,
+    )
     t.match(stderr, /^\d{4}-.*Z swap guestbook: Succeeded\n/)
     t.match(stderr, /swap of guestbook succeeded after 0ms \(op-1\)\n$/)
   })

@@ -12,10 +12,12 @@ export function fakeTerminal(options: { redraws?: boolean; env?: Record<string, 
   const terminal: FakeTerminal = {
     env: options.env ?? {},
     redraws: options.redraws ?? false,
+    drawsOn: options.redraws ?? false,
     colors: false,
     stdout: '',
     stderr: '',
     columns: () => 100,
+    rows: () => 40,
     out: text => void (terminal.stdout += `${text}\n`),
     err: text => void (terminal.stderr += text),
     onInterrupt(listener) {

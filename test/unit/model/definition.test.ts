@@ -205,7 +205,7 @@ roles:
     'service.yaml:11:19 roles.web.startup.1: found 5; write text or a list, for example [one, two]',
     'service.yaml:13:21 roles.web.endpoints.http.port: found "80"; write a whole number from 0 to 65535',
     'service.yaml:13:37 roles.web.endpoints.http.protocol: found "htpp"; write http (one of http, https, tcp)',
-    'service.yaml:13:43 roles.web.endpoints.http.extra: found an unknown key "extra"; remove it; known here: backend, certificates, clientAuth, http2, proxyProtocol, forwarded, maxBody, timeouts, internal',
+    'service.yaml:13:43 roles.web.endpoints.http.extra: found an unknown key "extra"; remove it; known here: backend, certificates, clientAuth, http2, proxyProtocol, serverTiming, forwarded, maxBody, timeouts, internal',
     'service.yaml:14:20 roles.web.probe.path: found "healthz"; write a path that begins with /, for example /healthz',
     'service.yaml:14:39 roles.web.probe.endpoint: found "htp", which is no endpoint of this role; write http',
     'service.yaml:16:17 roles.tool.upstreams.0: found "localhost"; write host:port, for example 127.0.0.1:3000',
