@@ -7,7 +7,7 @@ import { walkOnce, type Measured } from './scale/walk.ts'
 
 // The rules alone, at scale: a whole upgrade of a deployment with ideal peers, and what deciding it costs. See README.md.
 
-/** Issue of scale: a full walk of the largest in under this, memory of the core under that. */
+/** A full walk of the largest size in under this, and memory of the core under that. */
 const MOST_CPU_SECONDS = 10
 const MOST_HEAP_MB = 300
 /** Per decision, from one size to the ten times larger: no more than that many times as dear. */
