@@ -9,6 +9,7 @@ import { errorMessage } from '../src/core/errors.ts'
 import type { Logger } from '../src/core/logger.ts'
 import { endStrays, findInstances } from './adoption.ts'
 import { InstanceFolders } from './folders.ts'
+import { FrontedInstances } from './fronted.ts'
 import { Instance } from './instance.ts'
 import type { InstanceContext } from './launch.ts'
 import { rotateLog } from './logs.ts'
@@ -47,6 +48,7 @@ export class NodeAgent {
   readonly #packages: PackageCache
   readonly #ports: PortAllocator
   readonly #context: InstanceContext
+  readonly #fronted: FrontedInstances
   #assignment: Assignment | null = null
   #stopping = false
   #rotation: NodeJS.Timeout | undefined
@@ -63,6 +65,7 @@ export class NodeAgent {
       host,
       range: FIRST_RANGE,
     })
+    this.#fronted = new FrontedInstances(clock, onChange)
     const trash = join(directory, 'trash')
     this.#context = { host, clock, log, packages: this.#packages, ports: this.#ports, trash, environment, onChange }
   }
@@ -121,7 +124,7 @@ export class NodeAgent {
   }
 
   observed(): Extract<FromAgent, { type: 'observed' }> {
-    const instances: InstanceObservation[] = []
+    const instances: InstanceObservation[] = this.#fronted.observe()
     for (const instance of this.#instances.values()) {
       const observation = instance.observe()
       if (observation !== null) instances.push(observation)
@@ -148,6 +151,7 @@ export class NodeAgent {
   #adjust(assignment: Assignment): void {
     this.#assignment = assignment
     this.#ports.setRange(assignment.portRange)
+    this.#fronted.want(assignment.fronted ?? [])
     const wanted = new Map<string, AssignedInstance>()
     for (const assigned of assignment.instances) {
       if (SAFE_NAME.test(assigned.deployment) && SAFE_NAME.test(folderOf(assigned))) wanted.set(assigned.key, assigned)

@@ -11,7 +11,8 @@ import type { Refusal } from '../http1/request-head.ts'
 import { RequestMemo } from '../http1/request-memo.ts'
 import type { AnswerOptions, Caller } from './caller.ts'
 import { AnswerWriter } from './answer-writer.ts'
-import { Exchange, isIdempotent } from './exchange.ts'
+import { isIdempotent } from '../http1/idempotent.ts'
+import { Exchange } from './exchange.ts'
 import type { Plane } from './plane.ts'
 
 /** Pipelined bytes kept while a request is being served; beyond that the client is not read. */

@@ -7,6 +7,7 @@ import { cookieValue, setCookieLine } from '../balancing/affinity-cookie.ts'
 import { hashText } from '../balancing/hashing.ts'
 import { dialError } from '../connections/dial.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
+import { isIdempotent } from '../http1/idempotent.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import type { Outcome } from '../ledger/account.ts'
@@ -17,6 +18,7 @@ import { Tunnel } from '../tunnel/tunnel.ts'
 import type { AnswerSink, UpstreamFailure } from '../upstream/answer-sink.ts'
 import { dialUpstream, takeIdle } from '../upstream/connect.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { isBalancerProbe } from './balancer-probe.ts'
 import type { Caller } from './caller.ts'
 import { clientAddress, clientIsSecure } from './client-origin.ts'
 import { EventAnswer } from './event-answer.ts'
@@ -31,12 +33,6 @@ const PHASES = {
   answering: 'answering',
   tunnel: 'tunnel',
 } as const satisfies Record<string, Phase>
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
-
-/** Asked twice it means the same as asked once (RFC 9110 section 9.2.2). */
-export function isIdempotent(method: string): boolean {
-  return IDEMPOTENT.has(method)
-}
 
 /** One request from its head to the end of its answer: given an instance, perhaps replayed, sent, answered, counted. */
 export class Exchange extends Seeker implements AnswerSink {
@@ -108,6 +104,10 @@ export class Exchange extends Seeker implements AnswerSink {
   get wanted(): string {
     const cookie = this.route?.cookie ?? null
     return cookie === null ? '' : (this.#wanted ??= cookieValue(this.head.fields, cookie))
+  }
+
+  protected get isBalancerProbe(): boolean {
+    return isBalancerProbe(this.head, this.plane.snapshot.limits)
   }
 
   // InFlight

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { type Asker, chooseTarget } from '../balancing/choose.ts'
 import { isOwnLimit, noteConnection, noteFailure, noteNoConnection, noteTrialAnswered } from '../balancing/outliers.ts'
 import { beginPacing, growByAnswer } from '../balancing/pacing.ts'
+import { PauseLine } from '../hold/pause-line.ts'
 import type { Place, Waiting } from '../hold/waiting-line.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import { Account, type Outcome } from '../ledger/account.ts'
@@ -39,6 +40,8 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   abstract get bodyBytes(): number
   abstract get clientHash(): number
   abstract get wanted(): string
+  /** An outer balancer's question whether this proxy is there. */
+  protected abstract get isBalancerProbe(): boolean
   abstract endEarly(): void
   abstract endOrderly(): void
   abstract cut(cause: 'drain-deadline' | 'upstream-closed'): void
@@ -90,6 +93,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
       return
     }
     const now = performance.now()
+    if (route.pause !== null && this.#isHeldBack(route.pause, now)) return
     const target = pool !== null && this.#mayPass(pool) ? chooseTarget(pool, this, now) : null
     if (target === null) {
       this.#noneNow(route, now)
@@ -246,6 +250,34 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     this.release()
   }
 
+  /** Its address is paused: it waits, or gets an answer that needs no instance. False: that is over. */
+  #isHeldBack(pause: PauseLine, now: number): boolean {
+    if (now >= pause.until) {
+      // Those who were held come before it.
+      if (this.place?.pool !== pause) this.plane.hold.letGo(pause)
+      return false
+    }
+    if (this.place?.pool === pause) return true
+    this.account.chosen(null, 0)
+    if (this.isBalancerProbe) {
+      const detail = 'this address is paused, and the proxy is well'
+      this.onRefused('refused', { status: 200, error: 'destination_unavailable', detail })
+      return true
+    }
+    this.onWaiting()
+    const { plane } = this
+    const { limits } = plane.snapshot
+    const isFirst = this.heldSince === 0
+    if (isFirst) this.heldSince = now
+    if (plane.hold.join(this, pause, plane.shareOf(limits.holdMax), plane.shareOf(limits.holdBytes))) {
+      if (isFirst) this.account.held()
+    } else {
+      const detail = 'this address is paused and too many requests wait'
+      this.onRefused('hold-full', { status: 503, error: 'destination_unavailable', detail })
+    }
+    return true
+  }
+
   /** Nobody came before it. */
   #mayPass({ state }: CompiledPool): boolean {
     const { place } = this
@@ -276,6 +308,11 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     const { limits } = plane.snapshot
     const isFirst = this.heldSince === 0
     if (isFirst) this.heldSince = now
+    else if (this.place?.pool instanceof PauseLine) {
+      // The time of a pause is not taken off what a request may wait for an instance.
+      this.account.heldFor(now - this.heldSince)
+      this.heldSince = now
+    }
     if (isOutage) beginPacing(state)
     const max = plane.shareOf(isOutage ? limits.holdMax : pool.policy.maxQueue)
     if (plane.hold.join(this, state, max, plane.shareOf(limits.holdBytes))) {

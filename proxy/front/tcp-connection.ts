@@ -19,6 +19,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
   readonly hostName = ''
   readonly bodyBytes = 0
   readonly wanted = ''
+  protected readonly isBalancerProbe = false
   #toldToEnd = false
   readonly #onClosed: (connection: TcpConnection) => void
   #early: Buffer[] = []

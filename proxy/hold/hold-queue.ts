@@ -1,6 +1,7 @@
 import type { DataPlaneLimits } from '../../src/contracts/routing.ts'
 import { endPacing, growByTime } from '../balancing/pacing.ts'
 import type { PoolState } from '../routing/pool-state.ts'
+import { PauseLine } from './pause-line.ts'
 import { Place, type Waiting } from './waiting-line.ts'
 
 /**
@@ -9,15 +10,17 @@ import { Place, type Waiting } from './waiting-line.ts'
  */
 export class HoldQueue {
   readonly #pools: ReadonlyMap<string, PoolState>
+  readonly #pauses: ReadonlyMap<string, PauseLine>
 
-  /** `pools`: all there are, as they come and go. */
-  constructor(pools: ReadonlyMap<string, PoolState>) {
+  /** `pools`: all there are, as they come and go; `pauses`: the lines of paused addresses, in which nobody expires. */
+  constructor(pools: ReadonlyMap<string, PoolState>, pauses: ReadonlyMap<string, PauseLine> = NO_PAUSES) {
     this.#pools = pools
+    this.#pauses = pauses
   }
 
   get size(): number {
     let size = 0
-    for (const pool of this.#pools.values()) size += pool.line.count
+    for (const { line } of this.#all()) size += line.count
     return size
   }
 
@@ -38,7 +41,7 @@ export class HoldQueue {
     waiting.place = null
     const { pool } = place
     pool.line.remove(place)
-    if (pool.pacing && pool.line.count === 0) endPacing(pool)
+    if (pool.pacing && pool.line.count === 0 && !(pool instanceof PauseLine)) endPacing(pool)
   }
 
   /** More of a waiting request's body came in. False: stop reading it. */
@@ -64,16 +67,21 @@ export class HoldQueue {
   /** A new table is current: everybody chooses again, in order. */
   releaseInOrder(): void {
     const all: Waiting[] = []
-    for (const { line } of this.#pools.values()) {
+    for (const { line } of this.#all()) {
       for (let place = line.first; place !== null; place = place.after) all.push(place.waiting)
     }
     all.sort((a, b) => a.heldSince - b.heldSince)
     for (const waiting of all) if (waiting.place !== null) waiting.tryAgain()
-    for (const pool of this.#pools.values()) if (pool.pacing && pool.line.count === 0) endPacing(pool)
+    this.#endIdlePacing()
   }
 
   /** Looks again, also at instances that refused a connection a while ago. Called often. */
   tryAgain(): void {
+    for (const pause of this.#pauses.values()) {
+      if (pause.line.count === 0) continue
+      this.letGo(pause)
+      if (pause.line.count === 0) this.#endIdlePacing()
+    }
     for (const pool of this.#pools.values()) {
       if (pool.line.count === 0) continue
       if (pool.pacing) growByTime(pool)
@@ -90,4 +98,15 @@ export class HoldQueue {
       }
     }
   }
+
+  #endIdlePacing(): void {
+    for (const pool of this.#pools.values()) if (pool.pacing && pool.line.count === 0) endPacing(pool)
+  }
+
+  *#all(): Iterable<PoolState> {
+    yield* this.#pauses.values()
+    yield* this.#pools.values()
+  }
 }
+
+const NO_PAUSES: ReadonlyMap<string, PauseLine> = new Map()

@@ -3,6 +3,7 @@ import { cookieName } from '../balancing/affinity-cookie.ts'
 import type { Revision } from '../../src/contracts/revision.ts'
 import type { DataPlaneLimits, Listener, Pool, RoutingTable } from '../../src/contracts/routing.ts'
 import { TlsSite } from '../tls/tls-site.ts'
+import type { PauseLine } from '../hold/pause-line.ts'
 import type { PoolState } from './pool-state.ts'
 import type { TargetState } from './target.ts'
 
@@ -12,6 +13,8 @@ export interface Route {
   readonly pool: CompiledPool | null
   /** Name of the cookie by which a client stays with its instance; null without such affinity. */
   readonly cookie: string | null
+  /** Where requests wait while an operator holds the address; null: nobody does. */
+  readonly pause: PauseLine | null
 }
 
 export interface CompiledPool {
@@ -52,8 +55,15 @@ export function addressOf(listener: Pick<Listener, 'host' | 'port' | 'key'>): st
   return listener.port === 0 ? `${listener.host}:0 ${listener.key}` : `${listener.host}:${listener.port}`
 }
 
-/** Compiles a table. `stateFor` gives the lasting state of a pool: the known one or a new one. */
-export function compileTable(table: RoutingTable, stateFor: (pool: Pool) => PoolState): Snapshot {
+/**
+ * Compiles a table. `stateFor` gives the lasting state of a pool: the known one or a new one; `pauseFor` that of a paused
+ * listener.
+ */
+export function compileTable(
+  table: RoutingTable,
+  stateFor: (pool: Pool) => PoolState,
+  pauseFor: (listener: Listener) => PauseLine | null,
+): Snapshot {
   const pools = new Map<string, CompiledPool>()
   for (const [key, pool] of Object.entries(table.pools)) pools.set(key, compilePool(pool, stateFor(pool)))
 
@@ -61,7 +71,12 @@ export function compileTable(table: RoutingTable, stateFor: (pool: Pool) => Pool
   for (const listener of table.listeners) {
     const pool = listener.pool === null ? null : (pools.get(listener.pool) ?? null)
     const byCookie = pool?.pool.policy.affinity === 'cookie' && listener.protocol !== 'tcp'
-    const route = { listener, pool, cookie: byCookie ? cookieName(listener.key) : null }
+    const route = {
+      listener,
+      pool,
+      cookie: byCookie ? cookieName(listener.key) : null,
+      pause: pauseFor(listener),
+    }
     const address = addressOf(listener)
     const shared = routes.get(address)
     if (shared === undefined) routes.set(address, [route])
@@ -109,7 +124,12 @@ export function routeFor(site: Site, hostName: string): Route | null {
 
 /** The same addresses, none of which leads anywhere: 503 with `reason`. */
 export function leadingNowhere(snapshot: Snapshot, reason: string): Snapshot {
-  const nowhere = ({ listener }: Route): Route => ({ listener: { ...listener, reason }, pool: null, cookie: null })
+  const nowhere = ({ listener }: Route): Route => ({
+    listener: { ...listener, reason },
+    pool: null,
+    cookie: null,
+    pause: null,
+  })
   const sites = new Map<string, Site>()
   for (const [address, site] of snapshot.sites) {
     const byHost = site.byHost && new Map([...site.byHost].map(([name, route]) => [name, nowhere(route)]))

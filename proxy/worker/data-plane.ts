@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Revision } from '../../src/contracts/revision.ts'
-import { DEFAULT_LIMITS, type Pool, type RoutingTable } from '../../src/contracts/routing.ts'
+import { DEFAULT_LIMITS, type Listener, type Pool, type RoutingTable } from '../../src/contracts/routing.ts'
 import { AccessLog, type AccessLogFormat } from '../access-log/access-log.ts'
 import { shareOf } from '../balancing/share.ts'
 import type { ByteStream } from '../connections/byte-stream.ts'
@@ -10,6 +10,7 @@ import { ClientConnection } from '../front/client-connection.ts'
 import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
+import { PauseLine } from '../hold/pause-line.ts'
 import { serveHttp2 } from '../http2/http2-connection.ts'
 import type { Doors, OpenConnection } from '../intake/doors.ts'
 import { Intake } from '../intake/intake.ts'
@@ -67,6 +68,8 @@ export class DataPlane implements Plane, Doors {
   /** In-flight counts changed since this was last set to false. */
   inFlightChanged = false
   readonly #pools = new Map<string, PoolState>()
+  /** By listener. */
+  readonly #pauses = new Map<string, PauseLine>()
   readonly #connections = new Set<OpenConnection>()
   /** Requests on connections speaking HTTP/2. */
   #streams = 0
@@ -93,7 +96,7 @@ export class DataPlane implements Plane, Doors {
   constructor(onTargetDrained: () => void, workers = 1, accessLogTo: AccessLogPlace | null = null) {
     this.#onTargetDrained = onTargetDrained
     this.#workers = workers
-    this.hold = new HoldQueue(this.#pools)
+    this.hold = new HoldQueue(this.#pools, this.#pauses)
     this.#accessLogTo = accessLogTo
     this.metrics.report('tunnels', () => this.tunnels.open)
     this.metrics.report('tunnelBytesReceived', () => this.tunnels.toInstance)
@@ -125,7 +128,12 @@ export class DataPlane implements Plane, Doors {
   /** Makes `table` the current one: one assignment, then what follows from it. */
   apply(table: RoutingTable): void {
     const now = performance.now()
-    const snapshot = compileTable(table, pool => this.#poolFor(pool))
+    const wall = Date.now()
+    const snapshot = compileTable(
+      table,
+      pool => this.#poolFor(pool),
+      listener => this.#pauseFor(listener, now, wall),
+    )
     this.snapshot = snapshot
     this.#named = new NamedRows(table)
     this.#gate.open()
@@ -141,6 +149,8 @@ export class DataPlane implements Plane, Doors {
     this.hold.releaseInOrder()
     this.#gate.release()
     for (const key of this.#pools.keys()) if (!snapshot.pools.has(key)) this.#pools.delete(key)
+    const paused = new Set(table.listeners.flatMap(({ key, paused: pause }) => (pause == null ? [] : [key])))
+    for (const key of this.#pauses.keys()) if (!paused.has(key)) this.#pauses.delete(key)
   }
 
   /** First level of a commit over several workers: from here on arriving requests wait, until `commit` or `abort`. */
@@ -297,6 +307,19 @@ export class DataPlane implements Plane, Doors {
       this.#pools.set(pool.key, state)
     }
     return state
+  }
+
+  #pauseFor(listener: Listener, now: number, wall: number): PauseLine | null {
+    const { key, paused } = listener
+    if (paused == null) return null
+    let line = this.#pauses.get(key)
+    if (line === undefined) {
+      line = new PauseLine(listener, this.#workers)
+      this.#pauses.set(key, line)
+    }
+    // The table may come from disk, or again to a new worker: then the wall clock knows better.
+    line.until = now + Math.min(paused.leftMs, Math.max(0, paused.until - wall))
+    return line
   }
 
   /** No table names it any more. */

@@ -15,6 +15,7 @@ import { eventRoutes } from './routes/events.ts'
 import { instanceRoutes } from './routes/instances.ts'
 import { nodeRoutes } from './routes/nodes.ts'
 import { operationRoutes } from './routes/operations.ts'
+import { pauseRoutes } from './routes/pause.ts'
 import { packageRoutes } from './routes/packages.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -141,6 +142,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   eventRoutes(app, context)
   nodeRoutes(app, context)
   trafficRoutes(app, context)
+  pauseRoutes(app, context)
   instanceRoutes(app, context)
   void app.register(async inner => packageRoutes(inner, context))
   void app.register(async inner => proxy.register(inner))

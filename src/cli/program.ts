@@ -10,6 +10,7 @@ import { lifecycleVerbs } from './commands/lifecycle.ts'
 import { lookVerbs } from './commands/look.ts'
 import { nodeVerbs } from './commands/nodes.ts'
 import { packageVerbs } from './commands/packages.ts'
+import { pauseVerbs } from './commands/pause.ts'
 import { planVerbs } from './commands/plan.ts'
 import { processVerbs, runProcess } from './commands/processes.ts'
 import { swapVerb } from './commands/swap.ts'
@@ -26,9 +27,10 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
   const direct = await runProcess(argv, terminal)
   if (direct !== null) return direct
   let exitCode: number = EXIT.done
-  const program = createProgram({ terminal, setExitCode: code => (exitCode = code) })
+  const { own, userCommand } = splitUserCommand(argv)
+  const program = createProgram({ terminal, setExitCode: code => (exitCode = code), userCommand })
   try {
-    await program.parseAsync([...argv], { from: 'user' })
+    await program.parseAsync(own, { from: 'user' })
     return exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
@@ -63,6 +65,7 @@ function createProgram(context: VerbContext): Command {
   configureVerbs(program, context)
   lifecycleVerbs(program, context)
   nodeVerbs(program, context)
+  pauseVerbs(program, context)
   planVerbs(program, context)
   lookVerbs(program, context)
   healthVerbs(program, context)
@@ -70,6 +73,13 @@ function createProgram(context: VerbContext): Command {
   trafficVerb(program, context)
   packageVerbs(program, context)
   return program
+}
+
+/** `up … -- COMMAND …`: whatever follows is none of our words. */
+function splitUserCommand(argv: readonly string[]): { own: string[]; userCommand: string[] } {
+  const end = argv.indexOf('--')
+  if (end === -1 || !argv.slice(0, end).includes('up')) return { own: [...argv], userCommand: [] }
+  return { own: argv.slice(0, end), userCommand: argv.slice(end + 1) }
 }
 
 /** One line that says what was wrong and what to do; what else blocks, a line each. */

@@ -11,6 +11,8 @@ export interface VerbContext {
   readonly terminal: Terminal
   /** Told how the verb ended. */
   readonly setExitCode: (code: number) => void
+  /** What followed `--` on the command line of `up`: a command of the user's; empty: nothing did. */
+  readonly userCommand: readonly string[]
 }
 
 /** Defines what a verb does: gets a session, its arguments and its own flags; the session is closed afterwards. */

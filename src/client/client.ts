@@ -21,6 +21,7 @@ import type { HealthView } from '../contracts/api/health.ts'
 import type { NodeView } from '../contracts/api/node.ts'
 import type { ReceiptView } from '../contracts/api/receipt.ts'
 import type { ServiceView } from '../contracts/api/service.ts'
+import type { PauseBody } from '../contracts/api/pause.ts'
 import type { PlanView } from '../contracts/api/plan.ts'
 import type { MarkBody, MarkView, TrafficSeries, TrafficView } from '../contracts/traffic.ts'
 import type { Slot } from '../model/common.ts'
@@ -142,6 +143,11 @@ export function createClient(options: ClientOptions) {
       instance: string,
       how?: MutationOptions,
     ) => mutate('POST', `${instancePath(service, slot, instance)}/${kind}`, undefined, how),
+    /** A slot's addresses hold arriving requests for a while, or let them go. */
+    pause: async (service: string, slot: Slot, body: PauseBody = {}, how?: MutationOptions) =>
+      mutate('POST', `${slotPath(service, slot)}/pause`, body, how),
+    resume: async (service: string, slot: Slot, how?: MutationOptions) =>
+      mutate('POST', `${slotPath(service, slot)}/resume`, undefined, how),
     /** Empties a node, or uses it again. */
     drainNode: async (kind: 'drain' | 'undrain', node: string, how?: MutationOptions) =>
       mutate('POST', `/v1/nodes/${encode(node)}/${kind}`, undefined, how),

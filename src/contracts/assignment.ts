@@ -7,6 +7,8 @@ export interface Assignment {
   readonly revision: Revision
   readonly node: string
   readonly instances: readonly AssignedInstance[]
+  /** What others run and this node is to probe. Controllers of earlier versions do not say. */
+  readonly fronted?: readonly FrontedInstance[]
   /** Digests of packages to fetch ahead and keep; others may be removed. */
   readonly packages: readonly string[]
   /** Where ports of instances are taken from, inclusive; outside the ephemeral range. */
@@ -34,6 +36,19 @@ export interface AssignedInstance {
   /** Role → how many instances of it the deployment has. A change restarts nothing: it is told (agents/told.ts). */
   readonly peers?: Readonly<Record<string, number>>
   readonly spec: RunSpec
+}
+
+/** An instance that is not ours to run: it is only asked whether it is there. */
+export interface FrontedInstance {
+  /** `deployment/instance` */
+  readonly key: string
+  readonly incarnation: number
+  readonly version: string
+  readonly host: string
+  /** Endpoint name → port. */
+  readonly ports: Readonly<Record<string, number>>
+  readonly backend: 'h1' | 'h2c'
+  readonly probe: Probe
 }
 
 /** How to run one instance. */

@@ -22,6 +22,8 @@ export type Command =
   | DrainInstanceCommand
   | DrainNodeCommand
   | ForceCommand
+  | PauseCommand
+  | ResumeCommand
 
 export type CommandKind = Command['kind']
 
@@ -148,6 +150,20 @@ export interface DrainInstanceCommand {
 export interface DrainNodeCommand {
   readonly kind: 'drainNode' | 'undrainNode'
   readonly node: string
+}
+
+/** A slot's addresses hold arriving requests for a bounded time. Paused already: the time begins anew. */
+export interface PauseCommand {
+  readonly kind: 'pause'
+  readonly service: string
+  readonly slot: Slot
+  readonly timeoutMs: number
+}
+
+export interface ResumeCommand {
+  readonly kind: 'resume'
+  readonly service: string
+  readonly slot: Slot
 }
 
 /** An operation in progress goes on without the word of silent peers: its guarantee is waived. */

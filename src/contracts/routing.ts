@@ -49,6 +49,16 @@ export interface Listener {
   readonly pool: string | null
   /** Why there is no pool or nothing in it, in words for a caller's 503. */
   readonly reason: string | null
+  /** An operator holds this address: arriving requests wait. Tables of earlier versions do not say. */
+  readonly paused?: ListenerPause | null
+}
+
+/** Whichever of the two is over first ends it; nobody needs to say so. */
+export interface ListenerPause {
+  /** Wall clock, Unix milliseconds. */
+  readonly until: number
+  /** Milliseconds left when the table was made. */
+  readonly leftMs: number
 }
 
 export interface ListenerTls {
@@ -175,6 +185,8 @@ export interface DataPlaneLimits {
   readonly accessLog: 'json' | 'common' | null
   /** Body of every 503 that the proxy gives by itself, instead of one line of text. */
   readonly maintenancePage: { readonly contentType: string; readonly body: string } | null
+  /** While an address is paused the proxy answers 200 to a GET or HEAD of this path; null: it waits like any other. */
+  readonly balancerHealthPath: string | null
 }
 
 export const DEFAULT_LIMITS: DataPlaneLimits = {
@@ -193,4 +205,5 @@ export const DEFAULT_LIMITS: DataPlaneLimits = {
   exposeInstance: false,
   accessLog: null,
   maintenancePage: null,
+  balancerHealthPath: null,
 }

@@ -56,6 +56,8 @@ function ofOperation(deployment: Readonly<DeploymentRecord>, operation: Readonly
     case 'walk':
     case 'drain':
     case 'undrain':
+    case 'pause':
+    case 'resume':
       return null
   }
 }

@@ -28,6 +28,7 @@ import { setMark } from './marks.ts'
 import { advanceNodes, silenceAll } from './nodes.ts'
 import * as observe from './observe.ts'
 import { endOperation } from './operations.ts'
+import { acceptPause, advancePauses } from './pause.ts'
 import { releasesInUse } from './releases.ts'
 import { Refused, refuse, type Refusal } from './refusal.ts'
 import { NOTHING_OBSERVED, type FabricEvent, type FabricState } from './state.ts'
@@ -144,6 +145,9 @@ function accept(draft: Draft, command: Command): string {
       return acceptNodeDrain(draft, command)
     case 'force':
       return acceptForce(draft, command)
+    case 'pause':
+    case 'resume':
+      return acceptPause(draft, command)
     default:
       return assertNever(command)
   }
@@ -229,6 +233,7 @@ function advance(draft: Draft): void {
     else advanceChange(draft, operation)
   }
   advanceAfter(draft)
+  advancePauses(draft)
   adoptFaces(draft)
   pruneCertificates(draft)
   pruneReports(draft)

@@ -13,6 +13,7 @@ import {
   upgradeDomainOf,
 } from './placement.ts'
 import { noteDrained } from './around.ts'
+import { probingNode } from './fronted.ts'
 import { hasChangedStorage, noteStorage, overfullOf } from './storage.ts'
 import {
   instanceKey,
@@ -137,8 +138,7 @@ export function keepUp(draft: Draft, instance: ProcessRecord): boolean {
   instance.next = null
   instance.nextSpec = null
   if (instance.stage === 'draining') {
-    // Chosen again once it is seen ready: it may have failed meanwhile. What is not ours to run is as good as it was.
-    if (instance.node === '') instance.published = null
+    // Chosen again once it is seen ready: it may have failed meanwhile.
     enter(draft, instance, 'serving')
   } else {
     enter(draft, instance, 'starting')
@@ -171,7 +171,7 @@ function isSettled(draft: Draft, role: Readonly<RoleRecord>, instance: Readonly<
   if (instance.stage === 'planned' || instance.stage === 'stopped') return true
   if (instance.stage !== 'serving') return false
   const seen = observationOf(draft, role.deployment, instance)
-  if (seen === undefined) return instance.node !== ''
+  if (seen === undefined) return true
   if (hasChangedStorage(instance, overfullOf(seen, specOf(role, instance.spec).definition))) return false
   return (
     seen.state === 'ready' &&
@@ -265,10 +265,6 @@ const LIVES: ReadonlySet<string> = new Set(['unresponsive', 'starting', 'stoppin
 /** Takes what the agent sees of this incarnation into the published membership. */
 function fold(draft: Draft, role: RoleRecord, instance: ProcessRecord): void {
   if (instance.stage !== 'starting' && instance.stage !== 'serving') return
-  if (instance.node === '') {
-    publishUpstream(draft, role, instance)
-    return
-  }
   const seen = observationOf(draft, role.deployment, instance)
   if (seen === undefined || seen.incarnation !== instance.incarnation) return
   noteStorage(draft, role.deployment, instance, seen, specOf(role, instance.spec).definition)
@@ -311,16 +307,6 @@ function rotationOf({ drained: aside }: Readonly<ProcessRecord>): Published['mem
   return aside === true ? 'aside' : 'in'
 }
 
-function publishUpstream(draft: Draft, role: RoleRecord, instance: ProcessRecord): void {
-  const membership = rotationOf(instance)
-  if (instance.stage === 'serving' && instance.published?.membership === membership) return
-  const { definition } = specOf(role, instance.spec)
-  const [host = '127.0.0.1', port = '0'] = (definition.upstreams[instance.index] ?? '').split(':')
-  const ports = Object.fromEntries(definition.endpoints.map(endpoint => [endpoint.name, Number(port)]))
-  instance.published = { attempt: 1, host, ports, membership }
-  if (instance.stage === 'starting') enter(draft, instance, 'serving')
-}
-
 function drained(draft: Draft, role: RoleRecord, instance: ProcessRecord, forced: boolean): boolean {
   if (!allAcknowledged(draft, instance.since, forced)) return false
   const inFlight = inFlightSince(draft, targetKey(role.deployment, instance), instance.since, forced)
@@ -347,7 +333,8 @@ function isDown(draft: Draft, deployment: string, instance: Readonly<ProcessReco
 }
 
 function observationOf(draft: Draft, deployment: string, instance: Readonly<ProcessRecord>) {
-  return draft.observed.nodes[instance.node]?.instances[instanceKey(deployment, instance)]
+  const node = instance.node === '' ? probingNode(draft.nodes.values()) : instance.node
+  return draft.observed.nodes[node]?.instances[instanceKey(deployment, instance)]
 }
 
 /** Has its agent reported it since this controller started? */

@@ -1,4 +1,4 @@
-import type { AssignedInstance, Assignment, RunSpec } from '../contracts/assignment.ts'
+import type { AssignedInstance, Assignment, FrontedInstance, RunSpec } from '../contracts/assignment.ts'
 import type { Listener, Pool, RoutingTable, Target, TlsCertificate } from '../contracts/routing.ts'
 import type { Moment } from '../core/clock.ts'
 import { own } from '../core/own.ts'
@@ -8,8 +8,10 @@ import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'
 import { afterDueInMs } from './around.ts'
 import { speechOf } from './detect-changes.ts'
+import { frontedInstance, probingNode } from './fronted.ts'
 import { dueInMs, specOf } from './instances.ts'
 import { nodeDueInMs } from './nodes.ts'
+import { pauseDueInMs, projectPause } from './pause.ts'
 import { policyOf, weightOf } from './policy.ts'
 import { shareOfPorts } from './ports.ts'
 import {
@@ -38,7 +40,8 @@ export function projectRouting(state: FabricState, now: Moment): RoutingTable {
     for (const listener of service.listeners) {
       const slot = listener.slot ?? 'production'
       const deployment = deploymentIn(state, service.slots[slot])
-      listeners.push(routeListener(state, listener, service.name, deployment, [service.hostNames[slot]]))
+      const route = routeListener(state, listener, service.name, deployment, [service.hostNames[slot]])
+      listeners.push({ ...route, paused: projectPause(service, slot, now) })
     }
   }
   for (const deployment of Object.values(state.deployments)) {
@@ -219,6 +222,8 @@ function isExpected(role: RoleRecord, instance: ProcessRecord, endpoint: Endpoin
 /** What each node should run, whole; a node without instances gets an empty assignment. */
 export function projectAssignments(state: FabricState): Record<string, Assignment> {
   const byNode: Record<string, AssignedInstance[]> = {}
+  const fronted: FrontedInstance[] = []
+  const prober = probingNode(Object.values(state.nodes))
   const wanted: Record<string, Set<string>> = {}
   for (const name of Object.keys(state.nodes)) {
     byNode[name] = []
@@ -237,6 +242,8 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
     if (deployment === undefined) continue
     const variables = internalVariables(deployment)
     for (const instance of role.instances.flatMap(processesOf)) {
+      const asked = frontedInstance(role, instance, specOf(role, instance.spec))
+      if (asked !== null) fronted.push(asked)
       const instances = byNode[instance.node]
       if (instances === undefined) continue
       for (const id of [instance.spec, instance.nextSpec ?? instance.spec, role.target]) {
@@ -272,6 +279,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
       revision: state.fabric.revision,
       node: node.name,
       instances: byNode[node.name] ?? [],
+      fronted: node.name === prober ? fronted : [],
       packages: [...(wanted[node.name] ?? [])].toSorted(),
       portRange: shareOfPorts(state.fabric.settings.portRange, node.index),
     }
@@ -329,6 +337,7 @@ export function projectWakeIn(state: FabricState, now: Moment): number | null {
   for (const deployment of Object.values(state.deployments)) {
     consider(upgradeDueInMs(deployment, now))
   }
+  for (const service of Object.values(state.services)) consider(pauseDueInMs(service, now))
   for (const aftermath of Object.values(state.aftermaths)) consider(afterDueInMs(aftermath, now))
   for (const record of Object.values(state.health)) consider(reportDueInMs(record, now))
   return due

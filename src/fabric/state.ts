@@ -81,6 +81,13 @@ export interface ServiceRecord {
   listeners: ListenerRecord[]
   /** A two-phase swap that is prepared: bars every other change until it is committed or cancelled. */
   prepared: { operation: string; production: string | null; staging: string | null } | null
+  /** Slots whose addresses hold arriving requests. */
+  paused?: Partial<Record<Slot, PauseRecord>> | undefined
+}
+
+export interface PauseRecord {
+  since: Anchor
+  timeoutMs: number
 }
 
 /** One address of a service; it belongs to the slot and never moves. `slot` null: internal, belongs to a deployment. */

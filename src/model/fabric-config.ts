@@ -47,4 +47,5 @@ export interface FabricLimits {
   readonly exposeInstance: boolean
   readonly accessLog: 'json' | 'common' | null
   readonly maintenancePage: { readonly contentType: string; readonly body: string } | null
+  readonly balancerHealthPath: string | null
 }

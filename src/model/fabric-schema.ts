@@ -116,6 +116,13 @@ export const FabricSchema = Type.Object(
         description: 'One line per request of the data plane: as JSON (true does too), or in the common log format.',
       }),
     ),
+    balancerHealthPath: Type.Optional(
+      Type.String({
+        pattern: '^/[^\\s?#]*$',
+        patternErrorMessage: 'a path such as /healthz',
+        description: 'What an outer balancer asks for: while an address is paused the proxy answers it 200 by itself.',
+      }),
+    ),
     maintenancePage: Type.Optional(
       Type.String({
         minLength: 1,

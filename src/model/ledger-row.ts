@@ -31,7 +31,7 @@ export interface LedgerRow {
   readonly arrived: number
   /** Answered by an instance, whole. */
   readonly answered: number
-  /** Answered by the proxy itself with a 4xx, or 503 from an empty or suspended slot. */
+  /** Answered by the proxy itself: a 4xx, 503 from an empty or suspended slot, 200 to a balancer at a paused address. */
   readonly refused: number
   /** The client left first. */
   readonly clientGone: number

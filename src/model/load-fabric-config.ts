@@ -174,5 +174,6 @@ function resolveLimits(source: FabricSource, maintenancePage: Page): FabricLimit
     exposeInstance,
     accessLog: accessLog === false ? null : accessLog === 'common' ? 'common' : 'json',
     maintenancePage,
+    balancerHealthPath: source.balancerHealthPath ?? null,
   }
 }

@@ -1,13 +1,16 @@
 import { InvalidArgumentError, type Command } from 'commander'
 import { resolve } from 'node:path'
-import { parseAddress } from '../../core/address.ts'
-import { VipswapError } from '../../core/errors.ts'
+import { formatAddress, parseAddress } from '../../core/address.ts'
+import { VipswapError, errorMessage } from '../../core/errors.ts'
+import type { Slot } from '../../model/common.ts'
 import { DEFAULT_FABRIC_CONFIG } from '../../model/load-fabric-config.ts'
 import { readFabricFile } from '../fabric-file.ts'
 import { slotTable } from '../print/service.ts'
 import type { GlobalFlags } from '../session.ts'
 import { deployIfEmpty } from '../up/deploy-package.ts'
-import { runUp } from '../up/run-up.ts'
+import { APP, commandDefinition, upstreamDefinition, withPackage } from '../up/generated-package.ts'
+import { runUp, type UpContext } from '../up/run-up.ts'
+import { showLogs } from '../up/show-logs.ts'
 import { count, type VerbContext } from '../verb.ts'
 
 interface Flags extends GlobalFlags {
@@ -15,10 +18,12 @@ interface Flags extends GlobalFlags {
   readonly data: string
   readonly config?: string
   readonly tokenFile?: string
+  readonly upstream?: readonly string[]
+  readonly stagingUpstream?: readonly string[]
 }
 
 /** `up`: everything on this machine, in the foreground. */
-export function upVerb(program: Command, { terminal, setExitCode }: VerbContext): void {
+export function upVerb(program: Command, { terminal, setExitCode, userCommand }: VerbContext): void {
   const command = program
     .command('up [package]')
     .description('controller, proxy and agents on this machine, in the foreground (--admin HOST:PORT)')
@@ -26,9 +31,16 @@ export function upVerb(program: Command, { terminal, setExitCode }: VerbContext)
     .option('--data <dir>', 'where everything is kept; what is there is resumed', './.vipswap')
     .option('--config <file>', "the fabric's own configuration (vipswap.yaml); flags go before it")
     .option('--token-file <file>', 'bearer token of the admin API; needed unless it listens on loopback only')
+    .option('--upstream <host:port>', 'front what already runs there, on port 8080; may be repeated', upstream)
+    .option('--staging-upstream <host:port>', 'the same for the staging slot, on port 8081', upstream)
+    .addHelpText(
+      'after',
+      '\n  up -- COMMAND ...  run one command (listening on $PORT) behind port 8080, and show what it writes',
+    )
   command.action(async () => {
     const flags = command.optsWithGlobals<Flags>()
     const [path] = command.args
+    checkSources(path, flags, userCommand)
     const file = flags.config === undefined ? null : readFabricFile(flags.config)
     if (flags.quiet !== true) for (const { message } of file?.warnings ?? []) terminal.err(`warning: ${message}\n`)
     const { admin: written, workers } = file?.config ?? DEFAULT_FABRIC_CONFIG
@@ -47,13 +59,44 @@ export function upVerb(program: Command, { terminal, setExitCode }: VerbContext)
     }
     const exitCode = await runUp(options, terminal, async context => {
       if (path !== undefined) await deployIfEmpty(context, path, 'production')
+      await deployGenerated(context, flags, userCommand)
       for (const service of await context.client.services())
         terminal.out(`${service.name}\n${slotTable(service, '  ')}`)
       terminal.out(`admin ${context.url}`)
       context.note('ready; Ctrl-C stops everything')
+      if (userCommand.length > 0) {
+        const { slots } = await context.client.service(APP.service)
+        showLogs(context, terminal, APP.service, slots.production?.instances.map(({ id }) => id) ?? [])
+      }
     })
     setExitCode(exitCode)
   })
+}
+
+/** What is to be served comes from one place. */
+function checkSources(path: string | undefined, flags: Flags, userCommand: readonly string[]): void {
+  const fronts = flags.upstream !== undefined || flags.stagingUpstream !== undefined
+  if ([path !== undefined, fronts, userCommand.length > 0].filter(Boolean).length > 1)
+    throw new VipswapError('usage', 'write one of PACKAGE, --upstream and -- COMMAND')
+}
+
+async function deployGenerated(context: UpContext, flags: Flags, userCommand: readonly string[]): Promise<void> {
+  const deploy = async (content: object, slot: Slot, label: string): Promise<unknown> =>
+    withPackage(content, async directory => deployIfEmpty(context, directory, slot, label))
+  const { upstream: production, stagingUpstream: staging } = flags
+  if (userCommand.length > 0)
+    await deploy(commandDefinition(userCommand, process.cwd()), 'production', userCommand.join(' ').slice(0, 100))
+  if (production !== undefined) await deploy(upstreamDefinition(production), 'production', production.join(' '))
+  if (staging !== undefined) await deploy(upstreamDefinition(staging), 'staging', staging.join(' '))
+}
+
+/** Collects `HOST:PORT`, one for each time it is written. */
+function upstream(text: string, before: readonly string[] = []): readonly string[] {
+  try {
+    return [...before, formatAddress(parseAddress(text))]
+  } catch (error) {
+    throw new InvalidArgumentError(errorMessage(error))
+  }
 }
 
 function nodeCount(text: string): number {

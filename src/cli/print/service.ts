@@ -33,6 +33,8 @@ export function serviceText(service: ServiceView): string {
   }
   for (const vip of service.vips) {
     if (vip.error !== null) lines.push(`  ${vip.slot} ${vip.role}/${vip.endpoint}: ${vip.error}`)
+    if (vip.paused !== null)
+      lines.push(`  ${vip.slot} ${vip.role}/${vip.endpoint}: paused until ${vip.paused.until} (\`vipswap resume\`)`)
   }
   for (const slot of SLOTS) {
     const deployment = service.slots[slot]

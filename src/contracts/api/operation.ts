@@ -23,6 +23,8 @@ const OperationKind = OneOf([
   'reimage',
   'drain',
   'undrain',
+  'pause',
+  'resume',
 ])
 export type OperationKind = Static<typeof OperationKind>
 

@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { DeploymentView } from './deployment.ts'
 import { OperationView } from './operation.ts'
-import { Nullable, OneOf, Text, type View } from './shape.ts'
+import { Nullable, OneOf, Text, Time, type View } from './shape.ts'
 import { SlotName } from './slot.ts'
 
 export const VipView = Type.Object(
@@ -15,6 +15,7 @@ export const VipView = Type.Object(
     url: Nullable(Type.String(), 'For example http://127.0.0.1:8080.'),
     hostName: Text('Of the slot: it stays when deployments move.'),
     error: Nullable(Type.String(), 'Why it could not be bound.'),
+    paused: Nullable(Type.Object({ until: Time() }), 'It holds arriving requests, at most until then.'),
   },
   { title: 'VipView' },
 )

@@ -227,10 +227,10 @@ function sameRevision(a: { term: number; n: number } | null, b: { term: number; 
   return a !== null && a.term === b.term && a.n === b.n
 }
 
-/** What tells two tables apart for a proxy: all but the revision and how much is left of a drain. */
+/** What tells two tables apart for a proxy: all but the revision and how much is left of a drain or a pause. */
 function contentOfTable(table: RoutingTable): string {
   return JSON.stringify({ ...table, revision: null }, (name, value: unknown) =>
-    name === 'drainMs' ? undefined : value,
+    name === 'drainMs' || name === 'leftMs' ? undefined : value,
   )
 }
 

@@ -1,5 +1,6 @@
 import type { InstanceObservation } from '../../contracts/assignment.ts'
 import type { InstanceView } from '../../contracts/api/instance.ts'
+import { probingNode } from '../../fabric/fronted.ts'
 import { specOf } from '../../fabric/instances.ts'
 import {
   instanceKey,
@@ -13,14 +14,14 @@ import type { InstanceStatus, Membership } from '../../model/states.ts'
 
 /** One role instance as operators see it, in Azure's words. */
 export function viewInstance(state: FabricState, role: RoleRecord, instance: InstanceRecord): InstanceView {
-  const node = state.observed.nodes[instance.node]
+  const home = instance.node === '' ? probingNode(Object.values(state.nodes)) : instance.node
+  const node = state.observed.nodes[home]
   const seen = node?.instances[instanceKey(role.deployment, instance)]
-  const upstream = instance.node === ''
   return {
     id: instance.id,
     role: role.name,
     version: specOf(role, instance.spec).version,
-    status: upstream ? 'ReadyRole' : statusOf(instance, seen, node?.online ?? false),
+    status: statusOf(instance, seen, node?.online ?? false),
     upgradeDomain: instance.upgradeDomain,
     faultDomain: instance.faultDomain,
     node: instance.node,
@@ -33,7 +34,7 @@ export function viewInstance(state: FabricState, role: RoleRecord, instance: Ins
       const bytes = seen?.storage?.[name]
       return bytes === undefined ? [] : [{ name, bytes, sizeBytes }]
     }),
-    detail: upstream ? 'fronts what already runs' : detailOf(state, instance, seen, node?.online ?? false),
+    detail: `${instance.node === '' ? 'not run here; ' : ''}${detailOf(state, home, instance, seen, node?.online ?? false)}`,
   }
 }
 
@@ -87,12 +88,13 @@ function statusOf(instance: InstanceRecord, seen: InstanceObservation | undefine
 
 function detailOf(
   state: FabricState,
+  home: string,
   instance: InstanceRecord,
   seen: InstanceObservation | undefined,
   online: boolean,
 ): string {
-  if (state.nodes[instance.node] === undefined) return `node ${instance.node} is not known`
-  if (!online) return `node ${instance.node} is not connected`
+  if (state.nodes[home] === undefined) return home === '' ? 'no node probes it' : `node ${home} is not known`
+  if (!online) return `node ${home} is not connected`
   switch (instance.stage) {
     case 'planned':
       return 'waits for its addresses, its package, or its upgrade domain'

@@ -2,6 +2,7 @@ import type { EventView } from '../../contracts/api/event.ts'
 import type { NodeView } from '../../contracts/api/node.ts'
 import type { ServiceView, VipView } from '../../contracts/api/service.ts'
 import type { Moment } from '../../core/clock.ts'
+import { untilOf } from '../../fabric/pause.ts'
 import { faultDomainOf } from '../../fabric/placement.ts'
 import {
   processesOf,
@@ -35,11 +36,13 @@ export function viewService(state: FabricState, service: ServiceRecord, now: Mom
 
 function viewVip(state: FabricState, service: ServiceRecord, listener: ListenerRecord): VipView[] {
   if (listener.slot === null) return []
+  const { paused } = service
   const reports = Object.values(state.observed.proxies).flatMap(proxy =>
     proxy.listeners.filter(seen => seen.key === listener.key),
   )
   const error = reports.find(report => report.error !== null)?.error ?? null
   const port = listener.bound
+  const pause = paused?.[listener.slot]
   const host = listener.host.includes(':') ? `[${listener.host}]` : listener.host
   return [
     {
@@ -52,6 +55,7 @@ function viewVip(state: FabricState, service: ServiceRecord, listener: ListenerR
       url: port === null ? null : `${listener.protocol}://${host}:${port}`,
       hostName: service.hostNames[listener.slot],
       error,
+      paused: pause === undefined ? null : { until: new Date(untilOf(pause)).toISOString() },
     },
   ]
 }

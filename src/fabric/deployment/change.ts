@@ -182,6 +182,12 @@ export function acceptInstance(draft: Draft, command: InstanceCommand): string {
     const known = draft.rolesOf(seen.id).flatMap(candidate => candidate.instances.map(({ id }) => id))
     refuse('instance_not_found', `there is no instance "${command.instance}"; there are ${known.join(', ')}`)
   }
+  if (instance.node === '') {
+    refuse(
+      'change_not_allowed',
+      `${command.instance} fronts what already runs: vipswap cannot ${command.kind} it; \`vipswap drain ${command.instance}\` takes it out of rotation meanwhile`,
+    )
+  }
   if (instance.next === 'remove') {
     refuse('operation_in_progress', `${command.instance} is on its way out (\`vipswap scale\`)`)
   }
@@ -236,6 +242,8 @@ export function advanceChange(draft: Draft, operation: Readonly<OperationRecord>
     }
     case 'drain':
     case 'undrain':
+    case 'pause':
+    case 'resume':
     case 'create':
     case 'configure':
     case 'swap':

@@ -11,8 +11,12 @@ export function instanceHealth(
   deployment: string,
   instance: Readonly<InstanceRecord>,
 ): { state: HealthState; description: string } {
-  // Not ours to run: as good as its proxies find it.
-  if (instance.node === '') return { state: 'Ok', description: 'fronts what already runs' }
+  // Not ours to run: what its prober last found is in the table.
+  if (instance.node === '') {
+    if (isReady(instance)) return { state: 'Ok', description: 'fronts what already runs' }
+    if (instance.stage === 'serving') return { state: 'Error', description: 'was ready, does not answer its probe' }
+    return { state: 'Warning', description: `${instance.stage}: fronts what already runs` }
+  }
   const node = observed.nodes[instance.node]
   const seen = node?.instances[instanceKey(deployment, instance)]
   const said = seen === undefined ? '' : `${seen.state}${seen.detail === '' ? '' : `: ${seen.detail}`}`

@@ -33,6 +33,7 @@ import { healthOf } from '../health/report.ts'
 import { requirePolicy } from './accept-policy.ts'
 import { freshClocks } from './clocks.ts'
 import { oneDomainNote } from './floor.ts'
+import { refuseFronted } from './fronted.ts'
 import { describeWalk } from './gate.ts'
 import { isComposed, mustMove, orderOfDomains, supersede, wholeEnd, wholeSpec } from './supersede.ts'
 
@@ -52,6 +53,7 @@ export function acceptUpgrade(draft: Draft, command: UpgradeCommand): string {
   }
   const comparison = compareWith(draft, deployment, release, command)
   const { configuration } = comparison
+  refuseFronted(draft, deployment.id, release, command)
   const policy = resolvePolicy(command.policy ?? {}, DEFAULT_UPGRADE_POLICY)
   const leave = { force: command.force, allowRoleChanges: command.allowRoleChanges ?? policy.allowRoleChanges }
   refuseIfAny(forbiddenChanges(draft, comparison, leave))

@@ -624,6 +624,22 @@ t.test('the road to one instance', async t => {
   })
 })
 
+t.test('pause and resume', async t => {
+  const { api, ask } = inProcess(t)
+  const last = () => api.commands.at(-1)?.command
+  const where = { service: 'guestbook', slot: 'production' }
+  t.match(await ask('POST', `${SLOT}/pause`), { status: 202 })
+  t.match(last(), { kind: 'pause', ...where, timeoutMs: 30_000 })
+  t.match(await ask('POST', `${SLOT}/pause`, { timeout: '5m' }), { status: 202 })
+  t.match(last(), { kind: 'pause', timeoutMs: 300_000 })
+  t.match(await ask('POST', `${SLOT}/resume`), { status: 202 })
+  t.match(last(), { kind: 'resume', ...where })
+  for (const timeout of ['301s', '0s', 'long']) {
+    const refused = await ask('POST', `${SLOT}/pause`, { timeout })
+    t.match(refused, { status: 400, json: { code: 'invalid_request', detail: /timeout/ } }, timeout)
+  }
+})
+
 t.test('traffic', async t => {
   const { ask } = inProcess(t)
   const path = '/v1/services/guestbook/traffic'

@@ -79,6 +79,7 @@ export class FakeController implements ControllerApi {
         url: `http://127.0.0.1:${8080 + index}`,
         hostName: which === 'production' ? `${name}.localhost` : `staging.${name}.localhost`,
         error: null,
+        paused: null,
       })),
       operation: null,
       prepared: null,

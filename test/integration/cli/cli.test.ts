@@ -122,6 +122,12 @@ t.test('every changing verb sends its command, waits, and ends with 0', async t 
     [['undrain', 'web_IN_0', '--service', 'guestbook'], { kind: 'undrain', ...where, instance: 'web_IN_0' }],
     [['node', 'drain', 'node-0'], { kind: 'drainNode', node: 'node-0' }],
     [['node', 'undrain', 'node-0'], { kind: 'undrainNode', node: 'node-0' }],
+    [['pause', '--service', 'guestbook'], { kind: 'pause', ...where, timeoutMs: 30_000 }],
+    [
+      ['pause', '--timeout', '2m', '--slot', 'staging', '--service', 'guestbook'],
+      { kind: 'pause', slot: 'staging', timeoutMs: 120_000 },
+    ],
+    [['resume', '--service', 'guestbook'], { kind: 'resume', ...where }],
     [['force', 'op-1'], { kind: 'force', operation: 'op-1' }],
     [['delete', '--slot', 'staging', '--service', 'guestbook'], { kind: 'delete', slot: 'staging' }],
     [['delete', '--all', '--service', 'guestbook'], { kind: 'deleteService', service: 'guestbook' }],

@@ -27,6 +27,8 @@ export interface System {
   readonly admin: string
   readonly data: string
   readonly up: ChildProcess
+  /** All that `up` has written. */
+  said(): string
   /** Runs `vipswap …` against it. */
   cli(...args: string[]): Promise<Outcome>
   /** The address of a VIP, `http://127.0.0.1:PORT`. */
@@ -60,7 +62,15 @@ export async function runCli(args: readonly string[]): Promise<Outcome> {
 /** Starts `up` on a fresh data folder (or on `data`, to resume) and waits until it is ready. */
 export async function startSystem(
   t: Teardown,
-  options: { nodes?: number; data?: string; admin?: string; config?: string } = {},
+  options: {
+    nodes?: number
+    data?: string
+    admin?: string
+    config?: string
+    /** Further words of `up`. */
+    words?: readonly string[]
+    cwd?: string
+  } = {},
 ): Promise<System> {
   const data = options.data ?? join(tempDir(t), 'd')
   const admin = options.admin ?? `127.0.0.1:${await freePorts(1)}`
@@ -70,7 +80,9 @@ export async function startSystem(
     writeFileSync(file, options.config)
     args.push('--config', file)
   }
+  args.push(...(options.words ?? []))
   const up = spawn(process.execPath, args, {
+    cwd: options.cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: cleanEnvironment(),
     detached: true,
@@ -108,6 +120,7 @@ export async function startSystem(
     admin: `http://${admin}`,
     data,
     up,
+    said: () => said,
     cli: (...words) => runCli([...words, '--admin', `http://${admin}`]),
     url: async (service, slot) => {
       const vip = (await client.service(service)).vips.find(candidate => candidate.slot === slot)

@@ -43,6 +43,8 @@ export class Lab {
   readonly events: FabricEvent[] = []
   /** What an agent says of an instance that is to run; null: nothing. Default: ready. */
   seen: (instance: AssignedInstance) => Seen = () => ({})
+  /** What an agent finds of what it does not run. */
+  frontedState: 'ready' | 'starting' | 'unresponsive' = 'ready'
   inFlight: Record<string, number> = {}
   rows: LedgerRow[] = []
   readonly takenPorts = new Set<number>()
@@ -143,6 +145,21 @@ export class Lab {
         const seen = this.seen(instance)
         return seen === null ? [] : observation(instance, seen)
       })
+      for (const { key, incarnation, version, host, ports } of assignment.fronted ?? []) {
+        const common = {
+          key,
+          incarnation,
+          version,
+          host,
+          ports,
+          attempt: 1,
+          pid: null,
+          restarts: 0,
+          since: 0,
+          detail: '',
+        }
+        instances.push({ ...common, state: this.frontedState })
+      }
       this.input({
         kind: 'agent-observed',
         node,

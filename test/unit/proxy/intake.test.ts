@@ -18,6 +18,7 @@ function startIntake(options: Partial<typeof DEFAULT_OPTIONS>) {
     snapshot: compileTable(
       table([], { listeners: [listener({ options: { ...DEFAULT_OPTIONS, ...options } })] }),
       pool => new PoolState(pool),
+      () => null,
     ),
     serveHttp1: serve,
     serveHttp2: serve,
