@@ -136,7 +136,8 @@ t.test('an operator does all of it in the page, and no request is lost', { skip:
     await dialog.getByRole('button', { name: 'Put back' }).click()
     await dialog.locator('.why', { hasText: 'HTTP 200' }).waitFor()
     await page.keyboard.press('Escape')
-    await dialog.waitFor({ state: 'detached' })
+    await page.waitForURL(/#\/services\/small$/)
+    await page.locator('dialog').waitFor({ state: 'detached' })
     t.match(page.url(), /#\/services\/small$/)
   })
 
