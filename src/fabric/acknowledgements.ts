@@ -1,6 +1,7 @@
 import { hasReached, type Revision } from '../contracts/revision.ts'
 import type { Draft } from './draft.ts'
-import type { FabricState, OperationRecord } from './state.ts'
+import type { FabricState } from './state.ts'
+import type { OperationRecord } from './operation-record.ts'
 
 type Seen = Pick<Draft, 'proxies' | 'observed'>
 

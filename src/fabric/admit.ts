@@ -3,7 +3,8 @@ import { RUNNING, type Running, type Verb } from './concurrency.ts'
 import type { Draft } from './draft.ts'
 import { endOperation, operationsOn } from './operations.ts'
 import { refuse } from './refusal.ts'
-import type { DeploymentRecord, OperationRecord, ServiceRecord } from './state.ts'
+import type { DeploymentRecord, ServiceRecord } from './state.ts'
+import type { OperationRecord } from './operation-record.ts'
 import { describeWalk, waitsForWalk } from './upgrade/gate.ts'
 
 /** One thing a deployment is in the middle of. `operation` null: no operation holds it (a manual walk, a suspended one). */

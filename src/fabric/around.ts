@@ -3,7 +3,7 @@ import type { Moment } from '../core/clock.ts'
 import { elapsedMs, startAnchor } from './anchor.ts'
 import type { Draft } from './draft.ts'
 import { baselineOf, trafficBetween } from './receipts.ts'
-import type { AftermathRecord, OperationRecord } from './state.ts'
+import type { AftermathRecord, OperationRecord } from './operation-record.ts'
 
 /** A receipt looks at the traffic of this long before its operation, and of this long after it. */
 const AROUND_MS = 10_000

@@ -2,7 +2,6 @@ import type { Moment } from '../core/clock.ts'
 import type { Revision } from '../contracts/revision.ts'
 import { samePlain } from '../core/plain.ts'
 import type {
-  AftermathRecord,
   DeploymentRecord,
   FabricEvent,
   FabricRecord,
@@ -11,13 +10,12 @@ import type {
   MarkRecord,
   NodeRecord,
   Observed,
-  OperationRecord,
   ProxyRecord,
   RequestRecord,
   RoleRecord,
   ServiceRecord,
-  TaskRecord,
 } from './state.ts'
+import type { AftermathRecord, OperationRecord, TaskRecord } from './operation-record.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'
 import { RolesDraft, TableDraft } from './table-draft.ts'

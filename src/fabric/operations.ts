@@ -5,7 +5,7 @@ import type { OperationStatus } from '../model/states.ts'
 import { durationsBefore, watchAfter } from './around.ts'
 import type { Draft } from './draft.ts'
 import { baselineOf, closeReceipt } from './receipts.ts'
-import type { OperationRecord } from './state.ts'
+import type { OperationRecord } from './operation-record.ts'
 
 interface Beginning {
   kind: OperationKind

@@ -1,22 +1,20 @@
 import type { InstanceObservation } from '../contracts/assignment.ts'
-import type { OperationKind } from '../contracts/api/operation.ts'
 import type { LedgerRow } from '../contracts/ledger.ts'
-import type { Durations } from '../model/ledger-row.ts'
 import type { ListenerStatus, NodeFacts, ProxyStatus } from '../contracts/link.ts'
 import type { Revision } from '../contracts/revision.ts'
 import type { DataPlaneLimits, ListenerOptions, ListenerTls } from '../contracts/routing.ts'
-import type { TaskWork } from '../contracts/task.ts'
-import type { ErrorCode } from '../core/errors.ts'
 import type { Slot } from '../model/common.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Configuration, Platform, RoleDefinition, VipAddresses } from '../model/definition.ts'
 import type { EndpointDefaults } from '../model/fabric-config.ts'
 import type { HookEvent } from '../model/hooks.ts'
 import type { Release } from '../model/release.ts'
-import type { FailureReason, HealthState, OperationStatus, UpgradeMode } from '../model/states.ts'
+import type { HealthState } from '../model/states.ts'
 import type { UpgradePolicy } from '../model/upgrade-policy.ts'
 import type { Moment } from '../core/clock.ts'
 import type { Anchor } from './anchor.ts'
+import type { AftermathRecord, OperationRecord, TaskRecord } from './operation-record.ts'
+import type { UpgradeRecord } from './upgrade-record.ts'
 
 export type Table<T> = Readonly<Record<string, T>>
 
@@ -223,198 +221,6 @@ export interface Published {
   ports: Record<string, number>
   /** `aside`: ready and drained by an operator; told to proxies as draining. */
   membership: 'in' | 'draining' | 'aside'
-}
-
-export interface UpgradeRecord {
-  operation: string
-  mode: UpgradeMode
-  direction: 'forward' | 'back'
-  /** Back only: the mode of the rollback. */
-  from: UpgradeEnd
-  to: UpgradeEnd
-  roles: Record<string, { from: string; to: string }>
-  /** Roles that are not there at the `from` end: their instances are planned until their domain comes. */
-  added: string[]
-  /** Roles that are not there at the `to` end: they run until the last domain is verified. */
-  removed: string[]
-  /** Roles that have more or fewer instances at the `to` end; those added or removed too, from or to 0. */
-  counts: Record<string, { from: number; to: number }>
-  /** Domains with affected instances, in the order they are walked. */
-  domains: number[]
-  /** Index into `domains` of the one that is, or comes, next. */
-  position: number
-  /**
-   * `removing`: all domains are done, what the end does not have goes. `halted`: a rollback that could not start an old
-   * instance; nothing more moves until somebody decides.
-   */
-  phase: 'preparing' | 'waiting' | 'walking' | 'verifying' | 'removing' | 'halted'
-  /** Domains that were down already, because of the walk whose place this one took: the first ones to be walked. */
-  inFlight?: number[]
-  /** It begins at its first domain although another may be down (Azure's way). */
-  overlap?: boolean
-  /** What the walk whose place it took left to do first: addresses to fit, instances that had gone and come back. */
-  inherited?: { addresses: boolean; returned: string[] } | undefined
-  /** The next domain waits for its roles' capacity floors; said once. */
-  belowFloor?: true | undefined
-  /** Since which revision the addresses that the end does not have are closed. */
-  closing: Revision | null
-  /** The operation that a finished domain ends: a walk in the manual modes. */
-  walk: string | null
-  clocks: UpgradeClocks
-  walked: WalkedDomain[]
-  /** Domains whose health check passed. */
-  verified: number[]
-  /** Why it failed, or was turned around. */
-  failure: UpgradeFailure | null
-  /** Instances that a gate without time-out waits for. */
-  stuck: string[]
-  /** What was in Error when it began, where the policy asks for that: keys of evaluations. */
-  baseline: string[]
-  /** The system sends traffic of its own, and undoes it on the first loss. */
-  verify?: true | undefined
-  /** Part of a swap: no hook is asked about it. */
-  unasked?: true | undefined
-}
-
-/** One domain of a walk; moments of the wall clock. */
-export interface WalkedDomain {
-  domain: number
-  startedAt: number
-  /** All of it was there: from then on its health was looked at. */
-  arrivedAt?: number | undefined
-  endedAt: number | null
-  instances: number
-}
-
-export interface UpgradeClocks {
-  upgrade: Anchor
-  domain: Anchor | null
-  /** The one stopwatch of a domain's health checks; null before the first. */
-  health: HealthClock | null
-  /** While the deployment is suspended: what `upgrade` had come to; it stands still until the walk goes on. */
-  pausedMs?: number | undefined
-  /** Renewed while nothing else is journaled, so that a reboot finds how far the others had come. */
-  beat: Anchor | null
-}
-
-export interface HealthClock {
-  /** Milliseconds of watching: since the domain was there, from the wait on again after each flip. */
-  elapsedMs: number
-  /** What the last check found. */
-  healthy: boolean
-  /** When that was; null: nobody has looked since, and that time does not count. */
-  at: Anchor | null
-}
-
-export interface UpgradeFailure {
-  reason: FailureReason
-  message: string
-  at: number
-  domain: number | null
-}
-
-export interface UpgradeEnd {
-  package: string
-  version: string
-  label: string
-  configuration: Configuration
-  breaksData: boolean
-}
-
-export interface OperationRecord {
-  id: string
-  kind: OperationKind
-  service: string
-  slot: Slot | null
-  /** Deployments it holds against other operations. */
-  deployments: string[]
-  status: OperationStatus
-  /** Who asked for it; null: a rule began it, or nobody said. */
-  by: string | null
-  step: string
-  startedAt: number
-  startedMono: number
-  endedAt: number | null
-  error: { code: ErrorCode; message: string } | null
-  /** Which revision must be acknowledged for the step to end. */
-  since: Revision
-  /** Of kind create: the deployment to remove first, and the listeners to return to if binding fails. */
-  replaces: string | null
-  previousListeners: ListenerRecord[] | null
-  /** Of kind reboot, reimage: the instance. Of kind walk: the domain. */
-  instance: string | null
-  domain: number | null
-  from: Record<string, string | null>
-  to: Record<string, string | null>
-  /** Ledger rows per proxy incarnation when it was accepted; null: it had told none yet. */
-  baseline: Record<string, LedgerRow[] | null>
-  receipt: ReceiptRecord | null
-  /** How long requests took in the seconds before it, by version. */
-  before?: Record<string, Durations> | undefined
-  /** Requests and tunnels on instances when it took them out of rotation; absent: it took none. */
-  drained?: number | undefined
-  /** What its receipt says besides figures. */
-  remarks: string[]
-  /** Of an upgrade that did not reach its end: why, in Service Fabric's words. */
-  failure?: UpgradeFailure | undefined
-  /** Of kind drain, undrain: the node, where it is one. */
-  node?: string | undefined
-  /** `force` was given: whose word is not waited for. Its receipt says so. */
-  waived?: string[] | undefined
-  /** Of kind swap. */
-  swap?: SwapProgress | undefined
-}
-
-/** What a swap has to do besides the exchange, and what it has done so far. */
-export interface SwapProgress {
-  phase: 'swap' | 'prepare' | 'commit' | 'cancel'
-  verify: boolean
-  /** The walk that gives the candidate its values, or takes them back. */
-  walk: string | null
-  /** What the candidate was configured by before it got production's values; null: it got none. */
-  restore: Configuration | null
-  /** When the slots were exchanged. */
-  exchangedMono: number | null
-  /** Why it is being undone. */
-  failure: { code: ErrorCode; message: string } | null
-}
-
-/** One task (design rule 1) and what was heard of it. */
-export interface TaskRecord {
-  id: string
-  operation: string
-  service: string
-  deployment: string | null
-  /** Within its operation: `pre-swap`, `pre-domain/2`, `warm/d2/web_IN_0#1.1`, `verify`. */
-  name: string
-  /** With what it ends unasked: its operation, the walk of its deployment, or nothing. */
-  owner: 'operation' | 'walk' | 'nobody'
-  work: TaskWork
-  outcome: { ok: boolean; detail: string } | null
-  /** Of kind verify: the last phase that has had enough. */
-  reached: { phase: string; sent: number } | null
-  /** Why a confirmation has not been given yet. */
-  waiting: string | null
-  /** Ledger rows per proxy incarnation when it began; of kind verify. */
-  baseline: Record<string, LedgerRow[] | null>
-}
-
-export interface ReceiptRecord {
-  complete: boolean
-  note: string | null
-  traffic: (LedgerRow & { open: number })[]
-  domains: WalkedDomain[]
-  switchMs: number | null
-}
-
-/** The seconds after the end of an operation. */
-export interface AftermathRecord {
-  operation: string
-  service: string
-  /** Since its end, with the counts of that moment; null once they are over. */
-  watch: { since: Anchor; counts: Record<string, LedgerRow[] | null> } | null
-  /** How long requests took, by version; null until they are over, and for ever where nobody could look then. */
-  durations: Record<string, Durations> | null
 }
 
 export interface NodeRecord {

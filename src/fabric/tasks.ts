@@ -1,7 +1,8 @@
 import type { Task, TaskReport } from '../contracts/task.ts'
 import type { Draft } from './draft.ts'
 import { baselineOf } from './receipts.ts'
-import type { FabricState, TaskRecord } from './state.ts'
+import type { FabricState } from './state.ts'
+import type { TaskRecord } from './operation-record.ts'
 
 /** Output of a hook, or the words of a loss, that are kept. */
 const MAX_DETAIL = 1000

@@ -78,6 +78,16 @@ t.test('an operator does all of it in the page, and no request is lost', { skip:
     await until('callers see the new version', () => load.counts.texts.has('1.5.0'))
   })
 
+  await t.test('a swap is prepared, and cancelled in the same place', async t => {
+    await page.keyboard.press('s')
+    await dialog.getByRole('button', { name: 'Prepare only' }).click()
+    await page.getByRole('button', { name: 'Commit…' }).click()
+    await dialog.getByText('This swap is prepared').waitFor()
+    await dialog.getByRole('button', { name: 'Cancel the swap' }).click()
+    await page.getByRole('button', { name: 'Swap…' }).waitFor()
+    t.equal((await system.client.service('small')).slots.production?.version, '1.5.0')
+  })
+
   await t.test('an upgrade is watched from its plan to its end', async t => {
     await dropFile(page, '[data-slot="production"]', 'small.tgz', pack(packageOf(t, '2.0.0')))
     await dialog.getByLabel('Mode').selectOption('auto')
@@ -106,16 +116,28 @@ t.test('an operator does all of it in the page, and no request is lost', { skip:
     t.equal((await kindsOf(system))[0], 'rollback')
   })
 
+  await t.test('a slot is paused and let go, and who waited is answered', async t => {
+    await production.getByRole('button', { name: 'pause production' }).click()
+    await dialog.getByRole('button', { name: 'Pause for 30 s' }).click()
+    await production.getByText('Paused.').waitFor()
+    const before = load.counts.ok
+    await production.getByRole('button', { name: 'resume production' }).click()
+    await production.getByText('Paused.').waitFor({ state: 'detached' })
+    await until('callers are answered again', () => load.counts.ok > before + 50)
+    t.equal(load.counts.failures.size, 0)
+  })
+
   await t.test('one instance shows its log as it is written, and is drained and put back', async t => {
     await production.locator('.tile').first().click()
-    await dialog.getByText('HTTP 200').waitFor()
+    await dialog.locator('.why', { hasText: 'HTTP 200' }).waitFor()
     await dialog.locator('.log pre', { hasText: 'started 2.0.0' }).waitFor()
     await dialog.getByRole('button', { name: 'Drain' }).click()
     await dialog.getByText('drained by an operator').waitFor()
     await dialog.getByRole('button', { name: 'Put back' }).click()
-    await dialog.getByText('HTTP 200').waitFor()
+    await dialog.locator('.why', { hasText: 'HTTP 200' }).waitFor()
     await page.keyboard.press('Escape')
-    await dialog.waitFor({ state: 'detached' })
+    await page.waitForURL(/#\/services\/small$/)
+    await page.locator('dialog').waitFor({ state: 'detached' })
     t.match(page.url(), /#\/services\/small$/)
   })
 

@@ -79,6 +79,7 @@ t.test(
         SLOT,
         `${SLOT}/health`,
         `${INSTANCE}/logs`,
+        `${INSTANCE}/explain`,
         '/v1/operations',
         '/v1/nodes',
         `${S}/traffic`,

@@ -14,7 +14,7 @@ import { DEFAULT_UPGRADE_POLICY } from '../../model/upgrade-policy.ts'
 export const DIGEST = '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'
 const allowed = { allowed: true } as const
 
-const INSTANCE: InstanceView = {
+export const INSTANCE: InstanceView = {
   id: 'web_IN_0',
   role: 'web',
   version: '1.0.0',

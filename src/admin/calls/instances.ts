@@ -1,6 +1,8 @@
 import { Type } from 'typebox'
 import type { ErrorCode } from '../../core/errors.ts'
-import { command, type Call } from './call.ts'
+import { ExplainView } from '../../contracts/api/explain.ts'
+import { command, reading, type Call } from './call.ts'
+import { INSTANCE } from './examples.ts'
 
 const SUMMARIES = {
   reboot: 'Stop and start the process of an instance, out of rotation.',
@@ -24,6 +26,20 @@ const PROBLEMS = [
 export function instanceCommand(kind: keyof typeof SUMMARIES): Call {
   return command({ id: kind, tag: 'instances', summary: SUMMARIES[kind], problems: PROBLEMS })
 }
+
+export const EXPLAIN = reading({
+  id: 'explainInstance',
+  tag: 'instances',
+  summary: 'Why an instance is as it is.',
+  schema: ExplainView,
+  problems: ['service_not_found', 'deployment_not_found', 'instance_not_found'],
+  example: {
+    instance: INSTANCE,
+    reasons: ['ReadyRole: HTTP 200', 'in rotation'],
+    health: [],
+    log: ['listening on 20001'],
+  } satisfies ExplainView,
+})
 
 export const LOGS: Call = {
   id: 'readLog',

@@ -1,3 +1,4 @@
+import { EXPLAIN } from '../calls/instances.ts'
 import { explain } from '../explain.ts'
 import { InstanceParams, type AdminApp, type AdminContext } from '../context.ts'
 
@@ -5,7 +6,7 @@ import { InstanceParams, type AdminApp, type AdminContext } from '../context.ts'
 export function explainRoutes(app: AdminApp, { api }: AdminContext): void {
   app.get(
     '/v1/services/:service/slots/:slot/instances/:instance/explain',
-    { schema: { params: InstanceParams } },
+    { config: { call: EXPLAIN }, schema: { params: InstanceParams } },
     async ({ params: { service, slot, instance } }) => explain(api, service, slot, instance),
   )
 }

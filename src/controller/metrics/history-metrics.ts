@@ -1,7 +1,8 @@
 import { Counter, Histogram, type Registry } from 'prom-client'
 import { FAILURE_REASONS, OPERATION_STATUSES, type OperationStatus } from '../../model/states.ts'
 import { specOf } from '../../fabric/instances.ts'
-import { processesOf, type FabricEvent, type FabricState, type OperationRecord } from '../../fabric/state.ts'
+import { processesOf, type FabricEvent, type FabricState } from '../../fabric/state.ts'
+import type { OperationRecord } from '../../fabric/operation-record.ts'
 
 const ENDINGS = OPERATION_STATUSES.filter(isFinal)
 const SWITCH_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

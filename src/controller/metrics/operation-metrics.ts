@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
-import type { FabricState, OperationRecord } from '../../fabric/state.ts'
+import type { FabricState } from '../../fabric/state.ts'
+import type { OperationRecord } from '../../fabric/operation-record.ts'
 import { addSeries } from './series.ts'
 
 /** Kinds that change what a slot runs, and how. */

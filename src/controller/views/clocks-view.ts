@@ -1,7 +1,7 @@
 import type { UpgradeClockView } from '../../contracts/api/upgrade-clock.ts'
 import type { Moment } from '../../core/clock.ts'
 import { elapsedMs, type Anchor } from '../../fabric/anchor.ts'
-import type { UpgradeRecord } from '../../fabric/state.ts'
+import type { UpgradeRecord } from '../../fabric/upgrade-record.ts'
 import type { UpgradePolicy } from '../../model/upgrade-policy.ts'
 
 /** The clocks of a monitored upgrade on its way; none in other modes and on the way back, where nothing is timed. */

@@ -3,7 +3,7 @@ import type { Moment } from '../../core/clock.ts'
 import { evaluateHealth } from '../../fabric/health/evaluate.ts'
 import { healthIn, isExpired, healthKey } from '../../fabric/health/report.ts'
 import { rolesOf } from '../../fabric/project.ts'
-import { type DeploymentRecord, type FabricState, type HealthReport } from '../../fabric/state.ts'
+import type { DeploymentRecord, FabricState, HealthReport } from '../../fabric/state.ts'
 import { completedDomains } from '../../fabric/upgrade/monitored.ts'
 
 /** A deployment's health as its policy judges it, and why. */

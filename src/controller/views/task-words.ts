@@ -1,4 +1,5 @@
-import type { FabricState, TaskRecord } from '../../fabric/state.ts'
+import type { FabricState } from '../../fabric/state.ts'
+import type { TaskRecord } from '../../fabric/operation-record.ts'
 
 /** What tasks an operation waits for, in words; '' where there are none. */
 export function tasksOf(state: FabricState, operation: string): string {

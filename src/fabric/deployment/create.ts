@@ -7,13 +7,8 @@ import { beginOperation, endOperation, enterStep } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { needsOf, roomBlockers } from '../room.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
-import {
-  roleKey,
-  type DeploymentRecord,
-  type ListenerRecord,
-  type OperationRecord,
-  type ServiceRecord,
-} from '../state.ts'
+import { roleKey, type DeploymentRecord, type ListenerRecord, type ServiceRecord } from '../state.ts'
+import type { OperationRecord } from '../operation-record.ts'
 import { missingCertificates } from '../certificates.ts'
 import { addressConflicts } from './conflicts.ts'
 import { facesOf } from './faces.ts'

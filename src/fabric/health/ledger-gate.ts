@@ -4,7 +4,8 @@ import { brokenOf, type LedgerRow } from '../../model/ledger-row.ts'
 import type { LedgerGates } from '../../model/upgrade-policy.ts'
 import type { Draft } from '../draft.ts'
 import { receiptSoFar } from '../receipts.ts'
-import type { RoleRecord, UpgradeRecord } from '../state.ts'
+import type { RoleRecord } from '../state.ts'
+import type { UpgradeRecord } from '../upgrade-record.ts'
 import type { Evaluation } from './evaluate.ts'
 
 /**

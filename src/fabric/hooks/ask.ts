@@ -2,7 +2,8 @@ import type { HookFacts } from '../../contracts/task.ts'
 import { own } from '../../core/own.ts'
 import type { HookEvent } from '../../model/hooks.ts'
 import type { Draft } from '../draft.ts'
-import type { FabricSettings, TaskRecord } from '../state.ts'
+import type { FabricSettings } from '../state.ts'
+import type { TaskRecord } from '../operation-record.ts'
 import { beginTask, taskOf } from '../tasks.ts'
 
 /** What a hook says. */

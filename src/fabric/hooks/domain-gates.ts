@@ -1,6 +1,7 @@
 import type { HookEvent } from '../../model/hooks.ts'
 import type { Draft } from '../draft.ts'
-import type { DeploymentRecord, UpgradeRecord } from '../state.ts'
+import type { DeploymentRecord } from '../state.ts'
+import type { UpgradeRecord } from '../upgrade-record.ts'
 import type { Verdict } from '../upgrade/verdict.ts'
 import { verifyDomain, verifyLoss } from '../verify/upgrade.ts'
 import { askHook, forgetHook, refusalOf, type HookAsk } from './ask.ts'

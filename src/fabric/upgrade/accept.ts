@@ -13,14 +13,8 @@ import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { needsOf, roomBlockers } from '../room.ts'
 import { canonicalSettings, checkConfiguration, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
-import {
-  roleKey,
-  type DeploymentRecord,
-  type InstanceRecord,
-  type RoleRecord,
-  type RoleSpec,
-  type UpgradeRecord,
-} from '../state.ts'
+import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type RoleSpec } from '../state.ts'
+import type { UpgradeRecord } from '../upgrade-record.ts'
 import type { Comparison } from '../detect-changes.ts'
 import { specOf } from '../instances.ts'
 import { coresInUse, quotaBlockers } from '../quota.ts'

@@ -3,13 +3,8 @@ import { elapsedMs } from '../anchor.ts'
 import type { Draft } from '../draft.ts'
 import { instanceHealth } from '../health/instance-health.ts'
 import { isHeardOf, isReady, specOf } from '../instances.ts'
-import {
-  instanceKey,
-  type DeploymentRecord,
-  type InstanceRecord,
-  type RoleRecord,
-  type UpgradeRecord,
-} from '../state.ts'
+import { instanceKey, type DeploymentRecord, type InstanceRecord, type RoleRecord } from '../state.ts'
+import type { UpgradeRecord } from '../upgrade-record.ts'
 import { leaves } from './roles.ts'
 import type { Verdict } from './verdict.ts'
 

@@ -1,7 +1,8 @@
 import type { Moment } from '../../core/clock.ts'
 import type { UpgradePolicy } from '../../model/upgrade-policy.ts'
 import { elapsedMs, rebase, startAnchor, type Anchor } from '../anchor.ts'
-import type { DeploymentRecord, HealthClock, UpgradeClocks, UpgradeRecord } from '../state.ts'
+import type { DeploymentRecord } from '../state.ts'
+import type { HealthClock, UpgradeClocks, UpgradeRecord } from '../upgrade-record.ts'
 
 /** How often a gate without time-out looks again though nothing was reported (Cloud Services). */
 const RECHECK_MS = 5000

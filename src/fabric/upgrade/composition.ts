@@ -5,7 +5,8 @@ import type { Draft } from '../draft.ts'
 import { Crowd } from '../crowd.ts'
 import { addInstance, keepUp, specOf, takeDown } from '../instances.ts'
 import { instanceCount } from '../specs.ts'
-import { roleKey, type DeploymentRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
+import { roleKey, type DeploymentRecord, type RoleRecord } from '../state.ts'
+import type { UpgradeRecord } from '../upgrade-record.ts'
 import { isComposed, wholeSpec } from './supersede.ts'
 
 /** Which roles, and how many instances of them, there are at one end of a walk only. */

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../core/errors.ts'
 import type { FailureReason } from '../../model/states.ts'
-import type { UpgradeFailure, UpgradeRecord } from '../state.ts'
+import type { UpgradeFailure, UpgradeRecord } from '../upgrade-record.ts'
 
 export function failureOf(upgrade: UpgradeRecord, reason: FailureReason, message: string, at: number): UpgradeFailure {
   return { reason, message, at, domain: upgrade.domains[upgrade.position] ?? null }

@@ -1,5 +1,6 @@
 import type { Draft } from '../draft.ts'
-import type { DeploymentRecord, UpgradeRecord } from '../state.ts'
+import type { DeploymentRecord } from '../state.ts'
+import type { UpgradeRecord } from '../upgrade-record.ts'
 import { judgeShare } from './auto.ts'
 import { judgeMonitored, overdue } from './monitored.ts'
 import type { Verdict } from './verdict.ts'

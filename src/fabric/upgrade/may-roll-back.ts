@@ -5,7 +5,9 @@ import { specOf } from '../instances.ts'
 import { coresOf, round } from '../quota.ts'
 import type { Blocker } from '../refusal.ts'
 import { isComposed } from './supersede.ts'
-import type { DeploymentRecord, OperationRecord, RoleRecord, UpgradeRecord } from '../state.ts'
+import type { DeploymentRecord, RoleRecord } from '../state.ts'
+import type { UpgradeRecord } from '../upgrade-record.ts'
+import type { OperationRecord } from '../operation-record.ts'
 
 /**
  * What speaks against a rollback now, or null: known before anyone asks (Cloud Services, "How to update a cloud service",

@@ -8,7 +8,8 @@ import { Crowd } from '../crowd.ts'
 import type { Draft } from '../draft.ts'
 import { addInstance, isReady, keepUp, specOf, takeDown } from '../instances.ts'
 import { instanceCount, makeSpec } from '../specs.ts'
-import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type UpgradeRecord } from '../state.ts'
+import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord } from '../state.ts'
+import type { UpgradeRecord } from '../upgrade-record.ts'
 
 /** A new role of a deployment with its instances planned: no node has heard of them. */
 export function createRole(

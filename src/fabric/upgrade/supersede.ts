@@ -3,13 +3,8 @@ import { isReady, isSeenReady, keepUp, specOf } from '../instances.ts'
 import { endOperation } from '../operations.ts'
 import { canonicalSettings } from '../specs.ts'
 import { moveTo } from '../start-first.ts'
-import {
-  type RoleRecord,
-  type DeploymentRecord,
-  type InstanceRecord,
-  type UpgradeEnd,
-  type UpgradeRecord,
-} from '../state.ts'
+import type { RoleRecord, DeploymentRecord, InstanceRecord } from '../state.ts'
+import type { UpgradeEnd, UpgradeRecord } from '../upgrade-record.ts'
 import { own } from '../../core/own.ts'
 import { failureOf } from './failure-reason.ts'
 import { waitsForWalk } from './gate.ts'

@@ -1,5 +1,5 @@
 import type { Draft } from '../draft.ts'
-import type { UpgradeFailure, UpgradeRecord } from '../state.ts'
+import type { UpgradeFailure, UpgradeRecord } from '../upgrade-record.ts'
 
 /** Writes the domains that a walk has come to, and why it came no further, into its operation, which is about to end. */
 export function writeDomains(

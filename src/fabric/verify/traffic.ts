@@ -3,7 +3,7 @@ import type { LedgerRow } from '../../contracts/ledger.ts'
 import type { Slot } from '../../model/common.ts'
 import type { Draft } from '../draft.ts'
 import { baselineOf, trafficBetween } from '../receipts.ts'
-import type { TaskRecord } from '../state.ts'
+import type { TaskRecord } from '../operation-record.ts'
 import { beginTask, taskOf } from '../tasks.ts'
 
 /** How a phase of probe traffic stands. */

@@ -75,6 +75,7 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
   reimage: [post(`${INSTANCE}/reimage`)],
   drain: [post(`${INSTANCE}/drain`)],
   undrain: [post(`${INSTANCE}/undrain?wait=0`)],
+  explainInstance: [get(`${INSTANCE}/explain`), get(`${SLOT}/instances/web_IN_9/explain`)],
   readLog: [get(`${INSTANCE}/logs?tail=100`), get(`${SLOT}/instances/web_IN_9/logs`)],
   listOperations: [
     get('/v1/operations'),

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Command } from '../../../src/contracts/command.ts'
 import { fillDefaults } from '../../../src/fabric/defaults.ts'
 import { Draft } from '../../../src/fabric/draft.ts'
-import type { OperationRecord } from '../../../src/fabric/state.ts'
+import type { OperationRecord } from '../../../src/fabric/operation-record.ts'
 import { makeRelease } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 

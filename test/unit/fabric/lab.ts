@@ -20,8 +20,8 @@ import {
   type FabricSettings,
   type FabricState,
   type InstanceRecord,
-  type OperationRecord,
 } from '../../../src/fabric/state.ts'
+import type { OperationRecord } from '../../../src/fabric/operation-record.ts'
 
 type Seen = Partial<InstanceObservation> | null
 

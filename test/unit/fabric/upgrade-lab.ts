@@ -1,6 +1,6 @@
 import type { Command } from '../../../src/contracts/command.ts'
 import type { HealthReported } from '../../../src/fabric/input.ts'
-import type { UpgradeRecord } from '../../../src/fabric/state.ts'
+import type { UpgradeRecord } from '../../../src/fabric/upgrade-record.ts'
 import type { HealthState, UpgradeMode } from '../../../src/model/states.ts'
 import type { UpgradePolicySource } from '../../../src/model/upgrade-policy-schema.ts'
 import { makeRelease, role } from '../../simulation/releases.ts'

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact'
 import { useRef, useState } from 'preact/hooks'
 import type { EventView } from '../../../contracts/api/event.ts'
-import { clock, count } from '../core/format.ts'
+import { clock, count, plural } from '../core/format.ts'
 import { timeline } from '../core/live.ts'
 import { hrefs } from '../core/router.ts'
 import { useShortcut } from '../core/shortcuts.ts'
@@ -47,10 +47,9 @@ export function TimelinePage(): JSX.Element {
           <Choice label="Kind" value={kind} values={events.map(each => each.kind)} onChange={setKind} />
         </div>
       </div>
-      <p class="quiet" role="status">
-        {matching > SHOWN
-          ? `the newest ${SHOWN} of ${count(matching)}`
-          : `${count(matching)} of ${count(events.length)}`}
+      <p class="quiet count" role="status">
+        {matching > SHOWN ? `the newest ${SHOWN} of ${plural(matching, 'event')}` : plural(matching, 'event')}
+        {matching < events.length ? `, of ${count(events.length)} kept` : ''}
       </p>
       {found.length === 0 ? <Empty>Nothing matches.</Empty> : <EventList events={found} />}
     </>

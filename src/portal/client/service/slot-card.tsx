@@ -17,6 +17,7 @@ import { Age, Copy, State } from '../ui/parts.tsx'
 import { lookOfDeployment, lookOfHealth } from '../ui/states.ts'
 import { DomainGrid } from './domain-grid.tsx'
 import { DropZone } from './drop-zone.tsx'
+import { PauseButton, Paused, pausedUntil } from './pause.tsx'
 import { latest } from './series.ts'
 import { UpgradePanel } from './upgrade-panel.tsx'
 
@@ -33,6 +34,7 @@ interface Props {
 export function SlotCard({ service, slot, at, series, onFile }: Props): JSX.Element {
   const deployment = service.slots[slot]
   const vips = service.vips.filter(vip => vip.slot === slot)
+  const until = pausedUntil(vips)
   const what = deployment === null ? `deploy to ${slot}` : `upgrade ${slot}`
   return (
     <DropZone what={what} onFile={onFile}>
@@ -54,6 +56,7 @@ export function SlotCard({ service, slot, at, series, onFile }: Props): JSX.Elem
             </div>
           )}
           <Addresses vips={vips} />
+          {until === null ? null : <Paused service={service.name} slot={slot} until={until} />}
           {deployment === null ? (
             <div class="slot-empty">
               <Icon name="upload" size={20} />
@@ -192,6 +195,7 @@ function Actions({
       <Button onClick={onPick}>
         <Icon name="upload" /> Upgrade…
       </Button>
+      <PauseButton service={service} slot={slot} />
       {deployment.status === 'Suspended' ? (
         <Button kind="quiet" reason={actions.start.reason} label={`start ${slot}`} onClick={() => setStatus('Running')}>
           Start
