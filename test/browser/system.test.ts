@@ -8,7 +8,7 @@ import { startSteadyLoad } from '../system/support/steady-load.ts'
 import { until } from '../support/until.ts'
 import { seriousFaults } from './support/accessibility.ts'
 import { noBrowser, openPage, startBrowser } from './support/browser.ts'
-import { dropFile } from './support/probe.ts'
+import { dropFile, shownLines } from './support/probe.ts'
 
 // The page against a real system under load, from the first package to a killed controller: nobody on the load's side notices.
 
@@ -37,6 +37,7 @@ t.test('an operator does all of it in the page, and no request is lost', { skip:
   const dialog = page.getByRole('dialog')
   await production.locator('.tile').first().waitFor()
   await page.evaluate('globalThis.sameDocument = true')
+  const opened = Date.now()
 
   await t.test('a swap with nothing in staging is refused, with the reason', async t => {
     await page.getByRole('button', { name: 'Swap…' }).click()
@@ -139,6 +140,21 @@ t.test('an operator does all of it in the page, and no request is lost', { skip:
     await page.waitForURL(/#\/services\/small$/)
     await page.locator('dialog').waitFor({ state: 'detached' })
     t.match(page.url(), /#\/services\/small$/)
+  })
+
+  await t.test('events are on the screen within 200 ms of their commit', async t => {
+    const shown = await shownLines(page)
+    const lags: number[] = []
+    for await (const { seq, at } of system.client.events({ service: 'small' })) {
+      const when = shown.get(seq)
+      if (when !== undefined && Date.parse(at) > opened) lags.push(when - Date.parse(at))
+    }
+    lags.sort((a, b) => a - b)
+    const median = lags[Math.floor(lags.length / 2)] ?? Infinity
+    t.comment(`${lags.length} events: median ${median} ms, at most ${lags.at(-1) ?? 0} ms`)
+    t.ok(lags.length > 20)
+    // The median: the machine may be busy with others, and axe-core has stopped the page for a second.
+    t.ok(median <= 200)
   })
 
   await t.test('a killed controller is said to be away, and its return needs no reload', async t => {

@@ -23,6 +23,7 @@ globalThis.probe = (() => {
       changed = null
     },
     shownAt: seq => (lines.has(seq) && changed !== null ? { event: lines.get(seq), state: changed } : null),
+    lines: () => [...lines],
     longestTask: ms => new Promise(resolve => {
       let longest = 0
       const observer = new PerformanceObserver(list => {
@@ -60,6 +61,11 @@ export async function watchState(page: Page): Promise<void> {
 /** When (`Date.now()`) an event's line and the watched change were shown; null until both are. */
 export async function shownAt(page: Page, seq: number): Promise<{ event: number; state: number } | null> {
   return page.evaluate<{ event: number; state: number } | null>(`probe.shownAt(${seq})`)
+}
+
+/** When (`Date.now()`) the line of each event was shown first, by the event's number. */
+export async function shownLines(page: Page): Promise<Map<number, number>> {
+  return new Map(await page.evaluate<[number, number][]>('probe.lines()'))
 }
 
 /** The longest task of the next `ms` milliseconds; 0 where none took 50 ms. */
