@@ -1,4 +1,5 @@
-import type { FrontedInstance } from '../contracts/assignment.ts'
+import type { FrontedInstance, InstanceObservation } from '../contracts/assignment.ts'
+import type { Draft } from './draft.ts'
 import { instanceKey, type NodeRecord, type ProcessRecord, type RoleRecord, type RoleSpec } from './state.ts'
 
 /** Which node's agent asks after what is not ours to run: the first that is not lost; '' where there is none. */
@@ -28,5 +29,31 @@ export function frontedInstance(
     ports: Object.fromEntries(definition.endpoints.map(({ name }) => [name, port])),
     backend: definition.endpoints[0]?.backend ?? 'h1',
     probe: definition.probe,
+  }
+}
+
+/** Where there is no node nobody can ask: what others run is taken for ready. */
+export function unasked(
+  draft: Pick<Draft, 'nodes'>,
+  role: Readonly<RoleRecord>,
+  instance: Readonly<ProcessRecord>,
+): InstanceObservation | null {
+  const spec = role.specs[instance.spec]
+  if (spec === undefined || instance.node !== '' || probingNode(draft.nodes.values()) !== '') return null
+  const asked = frontedInstance(role, instance, spec)
+  if (asked === null) return null
+  const { key, incarnation, version, host, ports } = asked
+  return {
+    key,
+    incarnation,
+    version,
+    host,
+    ports,
+    attempt: 1,
+    state: 'ready',
+    pid: null,
+    restarts: 0,
+    since: 0,
+    detail: '',
   }
 }

@@ -14,7 +14,7 @@ import {
   upgradeDomainOf,
 } from './placement.ts'
 import { noteDrained } from './around.ts'
-import { probingNode } from './fronted.ts'
+import { probingNode, unasked } from './fronted.ts'
 import { hasChangedStorage, noteStorage, overfullOf } from './storage.ts'
 import {
   instanceKey,
@@ -183,7 +183,7 @@ function isSettled(draft: Draft, role: Readonly<RoleRecord>, instance: Readonly<
   if (instance.stage === 'planned' || instance.stage === 'stopped') return true
   if (instance.stage !== 'serving') return false
   const seen = observationOf(draft, role.deployment, instance)
-  if (seen === undefined) return true
+  if (seen === undefined) return instance.node !== '' || probingNode(draft.nodes.values()) !== ''
   if (hasChangedStorage(instance, overfullOf(seen, specOf(role, instance.spec).definition))) return false
   return (
     seen.state === 'ready' &&
@@ -277,8 +277,8 @@ const LIVES: ReadonlySet<string> = new Set(['unresponsive', 'starting', 'stoppin
 /** Takes what the agent sees of this incarnation into the published membership. */
 function fold(draft: Draft, role: RoleRecord, instance: ProcessRecord): void {
   if (instance.stage !== 'starting' && instance.stage !== 'serving') return
-  const seen = observationOf(draft, role.deployment, instance)
-  if (seen === undefined || seen.incarnation !== instance.incarnation) return
+  const seen = observationOf(draft, role.deployment, instance) ?? unasked(draft, role, instance)
+  if (seen === null || seen.incarnation !== instance.incarnation) return
   noteStorage(draft, role.deployment, instance, seen, specOf(role, instance.spec).definition)
   if (seen.state === 'ready') {
     instance.hopeless = false

@@ -15,9 +15,8 @@ export async function deployIfEmpty(
   for (const warning of warnings) note(`warning: ${warning}`)
   const there = (await client.services()).find(service => service.name === name)?.slots[slot]
   if (there !== null && there !== undefined) {
-    const other =
-      there.package === digest ? '' : ', which is another package (`vipswap deploy --replace`, or another --data)'
-    note(`${slot} holds ${name} ${there.version} already${other}; resumed`)
+    note(`${slot} holds ${name} ${there.version} already; resumed`)
+    if (there.package !== digest) note('it is another package: `vipswap deploy --replace`, or another --data')
     return name
   }
   note(`deploying ${name} ${version} to ${slot}`)
