@@ -3,7 +3,7 @@ import type { Draft } from '../draft.ts'
 import { allAcknowledged } from '../acknowledgements.ts'
 import { isReady, takeDown } from '../instances.ts'
 import { admit } from '../admit.ts'
-import { beginOperation, endOperation, enterStep } from '../operations.ts'
+import { beginOperation, endOperation, enterStep, swapUnderWay } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { needsOf, roomBlockers } from '../room.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
@@ -86,9 +86,7 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
 /** Also an empty slot is a swap's: what came there would be exchanged unseen, or exchanged back. */
 function refuseDuringSwap(draft: Draft, { name, prepared }: Readonly<ServiceRecord>): void {
   if (prepared !== null) refuse('operation_in_progress', 'a swap is prepared: commit or cancel it first')
-  const swap = [...draft.operations.values()].find(
-    ({ kind, service, status }) => kind === 'swap' && service === name && status === 'InProgress',
-  )
+  const swap = swapUnderWay(draft, name)
   if (swap !== undefined) {
     refuse(
       'operation_in_progress',

@@ -169,6 +169,25 @@ t.test('while a swap runs nothing is deployed into the slot that is empty', asyn
   t.equal(slots(lab), 'd2 d1')
 })
 
+t.test('the walk of a swap is not rolled back or changed by itself', async t => {
+  const lab = both()
+  const at = { service: 'shop', slot: 'staging' } as const
+  for (const phase of ['prepare', 'cancel'] as const) {
+    const operation = lab.accept({ ...swap, phase })
+    t.match(lab.operation(operation), { status: 'InProgress', step: 'settings' })
+    const part =
+      phase === 'prepare' ? /part of swap op-\d+: `vipswap swap cancel`/ : /part of swap op-\d+: it ends by itself/
+    t.match(lab.refusal({ kind: 'rollback', ...at }), { code: 'rollback_not_allowed', message: part })
+    t.match(lab.refusal({ kind: 'changeUpgrade', ...at, mode: 'manual' }), {
+      code: 'change_not_allowed',
+      message: part,
+    })
+    lab.settle()
+    t.equal(lab.operation(operation).status, 'Succeeded')
+  }
+  t.equal(stores(lab, 'staging'), 'test-db test-db')
+})
+
 t.test('a certificate that is renewed while a swap is prepared stays, also when all is put back', async t => {
   const tls = role('web', {
     settings: { store: 'none' },
