@@ -205,12 +205,12 @@ export const RUNNING = {
   prepared: {
     what: 'a swap that is prepared',
     locks: false,
-    asked: { ...HELD, deployOther: 'slot_occupied' },
+    asked: { ...HELD, deployOther: 'operation_in_progress' },
   },
   swapping: {
     what: 'a swap, from its preparation to its publication',
     locks: true,
-    asked: { ...HELD, certificates: 'accepted', deployOther: 'slot_occupied' },
+    asked: { ...HELD, certificates: 'accepted', deployOther: 'operation_in_progress' },
   },
 } as const satisfies Record<string, Row>
 

@@ -6,6 +6,7 @@ import { durationsBefore, watchAfter } from './around.ts'
 import type { Draft } from './draft.ts'
 import { baselineOf, closeReceipt } from './receipts.ts'
 import type { OperationRecord } from './operation-record.ts'
+import type { DeploymentRecord } from './state.ts'
 
 interface Beginning {
   kind: OperationKind
@@ -85,4 +86,19 @@ export function operationsOn(draft: Draft, deployments: readonly string[]): Oper
   return [...draft.operations.values()].filter(
     operation => operation.status === 'InProgress' && operation.deployments.some(id => deployments.includes(id)),
   )
+}
+
+/** The swap of a service, or a phase of one, that has not ended. */
+export function swapUnderWay(draft: Draft, name: string): Readonly<OperationRecord> | undefined {
+  return [...draft.operations.values()].find(
+    ({ kind, service, status }) => kind === 'swap' && service === name && status === 'InProgress',
+  )
+}
+
+/** What keeps others off a walk that a swap began and waits for, in words; null where it is no swap's. */
+export function swapsOwnWalk(draft: Draft, { service, upgrade }: Readonly<DeploymentRecord>): string | null {
+  const swap = swapUnderWay(draft, service)
+  if (upgrade === null || swap?.swap?.walk !== upgrade.operation) return null
+  const end = swap.swap.phase === 'cancel' ? 'it ends by itself soon' : '`vipswap swap cancel` puts all back'
+  return `${upgrade.operation} is part of swap ${swap.id}: ${end}`
 }

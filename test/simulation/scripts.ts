@@ -91,4 +91,9 @@ export const SCRIPTS: Readonly<Record<string, readonly Step[]>> = {
     { at: 6000, command: { kind: 'reboot', ...slot, instance: 'web_IN_0' } },
     { at: 6100, command: roles({ web: { instances: 5 } }) },
   ],
+  'a pause that ends by itself, also while there is no controller': [
+    deploy,
+    { at: 6000, command: { kind: 'pause', ...slot, timeoutMs: 400 } },
+    { at: 7000, command: { kind: 'pause', ...slot, timeoutMs: 400 } },
+  ],
 }

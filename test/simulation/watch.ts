@@ -221,11 +221,13 @@ export class Watch {
       this.#fail('restart changes nothing', 'taking over changed what the peers are told')
   }
 
-  /** What peers are told, without its age. */
+  /** What peers are told, without its age. A pause that has no time left is none: the proxies have let go by themselves. */
   #shown(state: FabricState): string {
     const { projectRouting, projectAssignments } = this.#controller.rules
     const text = JSON.stringify([projectRouting(state, this.#world.now()), projectAssignments(state)])
-    return text.replaceAll(/"revision":\{[^}]*\}|,"drainMs":\d+/g, '')
+    return text
+      .replaceAll(/"revision":\{[^}]*\}|,"drainMs":\d+/g, '')
+      .replaceAll(/"paused":\{"until":\d+(?:\.\d+)?,"leftMs":0\}/g, '"paused":null')
   }
 
   // Effects

@@ -4,13 +4,19 @@ import { table } from './table.ts'
 
 /** `swap of guestbook succeeded in 120ms (op-…)`; a failure says why. */
 export function operationLine(operation: OperationView): string {
-  const what = `${operation.kind} of ${operation.service}${operation.slot === undefined ? '' : ` ${operation.slot}`}`
+  const what = `${operation.kind} of ${subjectOf(operation)}`
   const took =
     operation.endedAt === undefined
       ? ''
       : ` after ${formatDuration(Date.parse(operation.endedAt) - Date.parse(operation.startedAt))}`
   const why = operation.error === undefined ? '' : `: ${operation.error.message} [${operation.error.code}]`
   return `${what} ${WORDS[operation.status]}${took}${why} (${operation.id})`
+}
+
+/** What an operation is about: `guestbook production`, `node node-1`. */
+export function subjectOf({ service, slot, node }: OperationView): string {
+  if (node !== undefined) return `node ${node}`
+  return slot === undefined ? service : `${service} ${slot}`
 }
 
 const WORDS = {

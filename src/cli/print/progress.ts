@@ -1,5 +1,6 @@
 import type { OperationView } from '../../contracts/api/operation.ts'
 import type { Session } from '../session.ts'
+import { subjectOf } from './operation.ts'
 
 const BAR_CELLS = 20
 
@@ -58,8 +59,8 @@ function lined({ terminal }: Session): Progress {
   }
 }
 
-function headOf({ kind, service, slot }: OperationView): string {
-  return `${kind} ${service}${slot === undefined ? '' : ` ${slot}`}`
+function headOf(operation: OperationView): string {
+  return `${operation.kind} ${subjectOf(operation)}`
 }
 
 function stepOf({ status, progress }: OperationView): string {

@@ -42,6 +42,7 @@ export const OperationView = Type.Object(
     service: Text(),
     slot: Type.Optional(SlotName),
     deployment: Type.Optional(Text()),
+    node: Type.Optional(Text('Of `node drain` and `node undrain`: which; `service` is empty then.')),
     status: OneOf(OPERATION_STATUSES),
     by: Nullable(Type.String(), 'Who asked for it: the name of a token, or `local`; null: a rule did.'),
     startedAt: Time(),

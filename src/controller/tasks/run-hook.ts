@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { setTimeout as delay } from 'node:timers/promises'
+import { stripVTControlCharacters } from 'node:util'
 import { request } from 'undici'
 import { errorMessage } from '../../core/errors.ts'
 import type { HookFacts, TaskReport } from '../../contracts/task.ts'
@@ -9,6 +10,8 @@ import type { Hook } from '../../model/hooks.ts'
 const MAX_OUTPUT = 1000
 /** From SIGTERM to SIGKILL. */
 const KILL_MS = 2000
+/** For what a command wrote before its exit. */
+const REST_MS = 200
 /** Of the environment of the controller; nothing else of it is passed on. */
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'TZ'] as const
 
@@ -88,9 +91,15 @@ function runCommand(
       // What it left running may hold its output open; the group ends with it.
       kill('SIGKILL')
       const how = late ? `took longer than ${timeoutMs} ms` : code === null ? `ended by ${signalName}` : `exit ${code}`
-      const said = output.trim()
       const kind = code === 0 && !late ? 'yes' : late || code === 1 ? 'not-yet' : 'no'
-      setImmediate(() => finish({ kind, detail: said === '' ? how : `${how}: ${said}` }))
+      const tell = (): void => {
+        clearTimeout(rest)
+        const said = readable(output)
+        finish({ kind, detail: said === '' ? how : `${how}: ${said}` })
+      }
+      // Its last words may still be in the pipe; what has left the group may hold that open for ever.
+      const rest = setTimeout(tell, REST_MS)
+      child.once('close', tell)
     })
   })
 }
@@ -114,12 +123,20 @@ async function call(
       if (said.length > MAX_OUTPUT) break
     }
     const { statusCode } = response
-    const detail = `${statusCode}${said.trim() === '' ? '' : `: ${said.trim().slice(0, MAX_OUTPUT)}`}`
+    const words = readable(said).slice(0, MAX_OUTPUT)
+    const detail = `${statusCode}${words === '' ? '' : `: ${words}`}`
     if (statusCode >= 200 && statusCode < 300) return { kind: 'yes', detail }
     return { kind: statusCode === 403 ? 'no' : 'not-yet', detail }
   } catch (thrown) {
     return { kind: 'not-yet', detail: errorMessage(thrown) }
   }
+}
+
+/** What a hook said, on one line: it ends up in errors, events and on terminals, which control characters would steer. */
+function readable(text: string): string {
+  return stripVTControlCharacters(text)
+    .replaceAll(/\p{Cc}+/gu, ' ')
+    .trim()
 }
 
 function environmentOf(facts: HookFacts): Record<string, string> {

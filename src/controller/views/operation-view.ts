@@ -22,6 +22,7 @@ export function viewOperation(state: FabricState, operation: OperationRecord): O
     kind: operation.kind,
     service: operation.service,
     ...(operation.slot === null ? {} : { slot: operation.slot }),
+    ...(operation.node === undefined ? {} : { node: operation.node }),
     ...(deployment === undefined ? {} : { deployment }),
     status: operation.status,
     by: operation.by,

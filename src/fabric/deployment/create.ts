@@ -3,7 +3,7 @@ import type { Draft } from '../draft.ts'
 import { allAcknowledged } from '../acknowledgements.ts'
 import { isReady, takeDown } from '../instances.ts'
 import { admit } from '../admit.ts'
-import { beginOperation, endOperation, enterStep } from '../operations.ts'
+import { beginOperation, endOperation, enterStep, swapUnderWay } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { needsOf, roomBlockers } from '../room.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
@@ -36,6 +36,7 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
   refuseIfAny(sizeBlockers(Object.values(definition.roles), draft.fabric.settings))
   const cores = coresInUse(draft)
   const existing = draft.services.get(command.service)
+  if (existing !== undefined) refuseDuringSwap(draft, existing)
   const occupant = existing?.slots[command.slot] ?? null
   if (occupant !== null && !command.replace) {
     refuse(
@@ -44,7 +45,6 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
     )
   }
   const service = existing ?? createService(draft, release)
-  if (service.prepared !== null) refuse('operation_in_progress', 'a swap is prepared: commit or cancel it first')
   const creating = [...draft.operations.values()].find(
     other =>
       other.status === 'InProgress' &&
@@ -81,6 +81,18 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
   else removeInstances(draft, occupant)
   refuseIfAny(quotaBlockers(draft, cores))
   return operation.id
+}
+
+/** Also an empty slot is a swap's: what came there would be exchanged unseen, or exchanged back. */
+function refuseDuringSwap(draft: Draft, { name, prepared }: Readonly<ServiceRecord>): void {
+  if (prepared !== null) refuse('operation_in_progress', 'a swap is prepared: commit or cancel it first')
+  const swap = swapUnderWay(draft, name)
+  if (swap !== undefined) {
+    refuse(
+      'operation_in_progress',
+      `swap ${swap.id} is in progress on ${name}: wait for it to end, or \`vipswap swap cancel\``,
+    )
+  }
 }
 
 function createService(draft: Draft, release: Release): ServiceRecord {

@@ -7,7 +7,7 @@ import { requireDeployment } from '../lookup.ts'
 import { refuse } from '../refusal.ts'
 import type { DeploymentRecord } from '../state.ts'
 import type { UpgradeRecord } from '../upgrade-record.ts'
-import { beginOperation, endOperation } from '../operations.ts'
+import { beginOperation, endOperation, swapsOwnWalk } from '../operations.ts'
 import { requirePolicy } from './accept-policy.ts'
 import { slotOf } from './accept.ts'
 import { describeWalk, waitsForWalk } from './gate.ts'
@@ -26,6 +26,8 @@ export function acceptChange(draft: Draft, command: ChangeUpgradeCommand): strin
   if (deployment === undefined || upgrade == null) {
     refuse('no_upgrade', `nothing is being upgraded in ${command.service}/${command.slot}`)
   }
+  const swaps = swapsOwnWalk(draft, deployment)
+  if (swaps !== null) refuse('change_not_allowed', swaps)
   if (upgrade.phase === 'halted') refuse('change_not_allowed', describeWalk(upgrade))
   const mode = command.mode ?? upgrade.mode
   if (upgrade.direction === 'back') requireRollback(command)

@@ -2,6 +2,7 @@ import { own } from '../../core/own.ts'
 import { scaleUnderWay } from '../deployment/scale.ts'
 import type { Draft } from '../draft.ts'
 import { specOf } from '../instances.ts'
+import { swapsOwnWalk } from '../operations.ts'
 import { coresOf, round } from '../quota.ts'
 import type { Blocker } from '../refusal.ts'
 import { isComposed } from './supersede.ts'
@@ -19,6 +20,8 @@ export function rollbackBlock(draft: Draft, deployment: Readonly<DeploymentRecor
   if (state !== 'running' && state !== 'deploying' && state !== 'starting') {
     return blocked(`deployment ${id} is ${state}: \`vipswap start\` it first`)
   }
+  const swaps = swapsOwnWalk(draft, deployment)
+  if (swaps !== null) return blocked(swaps)
   const scale = scaleUnderWay(draft, id)
   const roles = draft.rolesOf(id)
   const walk = rollbackBlockedBy(deployment, roles)

@@ -39,7 +39,7 @@ export function verifyDomain(
     ),
   })
   if (last && traffic.kind === 'go') noteTraffic(draft, upgrade.operation)
-  return traffic.kind === 'lost' ? { kind: 'fail', reason: 'Verify', message: traffic.message } : traffic
+  return traffic.kind === 'lost' ? loss(upgrade, traffic.message) : traffic
 }
 
 /** A loss in the middle of a domain is one at once. */
@@ -47,7 +47,15 @@ export function verifyLoss(draft: Draft, deployment: Readonly<DeploymentRecord>,
   if (upgrade.verify !== true || upgrade.direction === 'back' || upgrade.failure !== null) return { kind: 'go' }
   const slot = draft.services.get(deployment.service)?.slots.staging === deployment.id ? 'staging' : 'production'
   const message = lossOf(draft, { operation: upgrade.operation, service: deployment.service, slot })
-  return message === null ? { kind: 'go' } : { kind: 'fail', reason: 'Verify', message }
+  return message === null ? { kind: 'go' } : loss(upgrade, message)
+}
+
+function loss({ walked }: UpgradeRecord, message: string): Verdict {
+  return {
+    kind: 'fail',
+    reason: 'Verify',
+    message: walked.length > 0 ? message : `before anything was changed: ${message}`,
+  }
 }
 
 /** The roles as they are at one end of the walk. */

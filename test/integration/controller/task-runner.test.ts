@@ -62,6 +62,23 @@ t.test('a command: exit 0 is yes, its words are kept, bounded', async t => {
   t.ok(said?.kind === 'done' && said.detail.length < 1100 && said.detail.endsWith('end'))
 })
 
+t.test('what a hook says cannot steer a terminal, and stays on one line', async t => {
+  const words = '\\u001b[2J\\u001b[31mred\\u001b[0m\\n\\u0000second\\r\\tline\\u009b5A'
+  t.match(await ask(command(`console.log("${words}"); process.exit(4)`)), [{ detail: 'exit 4: red second line' }])
+  const url = await serve(t, (_request, response) => response.writeHead(500).end('a\u001b[1A\u0007\nb'))
+  t.match(await ask({ kind: 'url', url, method: 'GET', timeoutMs: 5000, intervalMs: 1 }), [{ detail: '500: a b' }])
+})
+
+t.test('what has left the group of a command holds up nobody', async t => {
+  const script = `
+    const { spawn } = require('node:child_process')
+    spawn(process.execPath, ['-e', 'setTimeout(() => {}, 8000)'], { detached: true, stdio: 'inherit' }).unref()
+    console.log('gone on')`
+  const begun = performance.now()
+  t.match(await ask(command(script)), [{ ok: true, detail: 'exit 0: gone on' }])
+  t.ok(performance.now() - begun < 7000)
+})
+
 t.test('a command gets the facts, no shell, and nothing else of the environment', async t => {
   process.env['SECRET'] = 'x'
   t.teardown(() => delete process.env['SECRET'])

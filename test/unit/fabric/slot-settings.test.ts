@@ -146,6 +146,48 @@ t.test('cancel puts all back, before and after prepare has ended', async t => {
   }
 })
 
+// Cloud Services, "swap": with only staging occupied its deployment moves to production; what came there meanwhile would
+// be moved to staging with it, unseen by the preflight.
+t.test('while a swap runs nothing is deployed into the slot that is empty', async t => {
+  const lab = new Lab([V1, V2])
+  lab.accept(create(V2, 'staging'))
+  lab.settle()
+  for (const phase of [undefined, 'prepare'] as const) {
+    const operation = lab.accept({ ...swap, ...(phase === undefined ? {} : { phase }) })
+    t.match(lab.operation(operation), { status: 'InProgress', step: 'settings' })
+    const running = lab.refusal(create(V1, 'production'))
+    t.match(running, { code: 'operation_in_progress', message: /swap op-\d+ is in progress on shop/ })
+    if (phase === 'prepare') {
+      lab.settle()
+      t.match(lab.refusal(create(V1, 'production')), { code: 'operation_in_progress', message: /prepared/ })
+    }
+    lab.accept({ ...swap, phase: 'cancel' })
+    lab.settle()
+  }
+  lab.accept(create(V1, 'production'))
+  lab.settle()
+  t.equal(slots(lab), 'd2 d1')
+})
+
+t.test('the walk of a swap is not rolled back or changed by itself', async t => {
+  const lab = both()
+  const at = { service: 'shop', slot: 'staging' } as const
+  for (const phase of ['prepare', 'cancel'] as const) {
+    const operation = lab.accept({ ...swap, phase })
+    t.match(lab.operation(operation), { status: 'InProgress', step: 'settings' })
+    const part =
+      phase === 'prepare' ? /part of swap op-\d+: `vipswap swap cancel`/ : /part of swap op-\d+: it ends by itself/
+    t.match(lab.refusal({ kind: 'rollback', ...at }), { code: 'rollback_not_allowed', message: part })
+    t.match(lab.refusal({ kind: 'changeUpgrade', ...at, mode: 'manual' }), {
+      code: 'change_not_allowed',
+      message: part,
+    })
+    lab.settle()
+    t.equal(lab.operation(operation).status, 'Succeeded')
+  }
+  t.equal(stores(lab, 'staging'), 'test-db test-db')
+})
+
 t.test('a certificate that is renewed while a swap is prepared stays, also when all is put back', async t => {
   const tls = role('web', {
     settings: { store: 'none' },

@@ -155,6 +155,22 @@ t.test('an upgrade verifies each domain, and rolls back on a loss in any mode', 
   }
 })
 
+t.test('an upgrade over what loses requests already says so, and restarts nothing', async t => {
+  const lab = new Lab([V1, V2])
+  lab.accept(create(V1, 'production'))
+  lab.settle()
+  const operation = lab.accept(verified())
+  lab.settle()
+  say(lab, 'verify', NO)
+  lab.settle()
+  t.equal(lab.versions(), '1.0.0 1.0.0 1.0.0')
+  t.ok(lab.instances().every(({ incarnation }) => incarnation === 1))
+  t.match(lab.operation(operation), {
+    status: 'RolledBack',
+    error: { message: /before anything was changed: .*not today/ },
+  })
+})
+
 t.test('where there is nothing to send, verify is refused', async t => {
   const bare = makeRelease('shop', '1.0.0')
   const lab = new Lab([bare, makeRelease('shop', '2.0.0')])
