@@ -27,7 +27,7 @@ const workers = Number(values.workers ?? 1)
 if (!Number.isInteger(workers) || workers < 1) usage(`${values.workers ?? ''} is no number of workers`)
 
 if (values.replace) await replace()
-else await serve(values.run ?? usage('--run is missing'), values.successor ? new Succession() : null)
+else await serve(values.run ?? usage('--run is missing'), values.successor ? new Succession(abandoned) : null)
 
 function read() {
   try {
@@ -48,6 +48,11 @@ function read() {
   }
 }
 
+function abandoned(): void {
+  log.error('the proxy that this one was to replace is gone: ending')
+  process.exit(1)
+}
+
 function usage(fault: string): never {
   process.stderr.write(`${fault}\n${USAGE}\n`)
   process.exit(2)
@@ -59,7 +64,10 @@ async function replace(): Promise<void> {
     process.stderr.write(`no proxy ${values.id} runs on ${data}: "vipswap proxy --data DIR --run DIR" starts one\n`)
     process.exit(1)
   }
+  let done: (() => void) | null = null
   try {
+    // One at a time: there is one file to ask by, and one for the answer.
+    done = await lockFile(join(folder, 'replace.lock'), 'another replacement')
     const pid = await askForReplacement(folder, running, {
       execPath: process.execPath,
       script: process.argv[1] ?? '',
@@ -69,7 +77,9 @@ async function replace(): Promise<void> {
     process.stdout.write(`proxy ${values.id} is now pid ${pid}; pid ${running.pid} ends once nothing is left to it\n`)
   } catch (error) {
     process.stderr.write(`proxy ${values.id} (pid ${running.pid}) was not replaced: ${errorMessage(error)}\n`)
-    process.exit(1)
+    process.exitCode = 1
+  } finally {
+    done?.()
   }
 }
 
@@ -83,6 +93,7 @@ async function serve(run: string, succession: Succession | null): Promise<void> 
   let unlock: (() => void) | null = null
   process.on('exit', () => unlock?.())
   const lock = async (): Promise<void> => {
+    if (unlock !== null) return
     try {
       unlock = await lockFile(join(folder, 'proxy.lock'), `proxy ${values.id}`)
     } catch (error) {
@@ -102,13 +113,16 @@ async function serve(run: string, succession: Succession | null): Promise<void> 
   }
 
   const holder = new Holder({ data, run, id: values.id, workers, log, ...(inherited && { inherited }) })
+  const ending = new AbortController()
   const begin = onShutdown(
     async () => {
+      ending.abort()
       succession?.stop()
       await holder.stop()
     },
     { deadlineMs: 15_000, log },
   )
+  const pidFile = new PidFile(data, values.id)
   const stopFile = new StopFile(run, data)
   const poll = setInterval(() => {
     if (!stopFile.isMine) return
@@ -122,24 +136,33 @@ async function serve(run: string, succession: Succession | null): Promise<void> 
     await holder.serving()
     await succession.serves(holder)
     await lock()
-    new PidFile(data, values.id).takeFrom(process.ppid)
+    pidFile.takeFrom(succession.predecessor)
     succession.took()
   }
 
   let replaced = false
   async function beReplaced(): Promise<void> {
     const request = takeRequest(folder)
-    if (request === null || replaced) return
+    if (request === null) return
+    if (replaced) {
+      writeAnswer(folder, { id: request.id, pid: null, error: 'it is being replaced already' })
+      return
+    }
     replaced = true
     try {
       const { pid, left } = await handOver(holder, request, {
         args: process.argv.slice(2),
         log,
+        ending: ending.signal,
+        alone: async () => succession?.alone,
         release: () => {
           unlock?.()
           unlock = null
         },
-        reclaim: lock,
+        reclaim: async from => {
+          await lock()
+          pidFile.takeFrom(from)
+        },
         onStop: () => begin('the successor was told to stop'),
       })
       writeAnswer(folder, { id: request.id, pid, error: null })

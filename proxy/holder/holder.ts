@@ -152,12 +152,17 @@ export class Holder {
 
   /**
    * The successor serves: accepts no more, gives connections away between two requests, and lets the rest finish within
-   * `deadlineMs`. Tables are followed until then. Resolves at the end.
+   * `deadlineMs`. Tables are followed and acknowledged until then. Resolves at the end, and not before `alone` has.
    */
-  async leave(giveAway: (address: string, handle: unknown) => void, deadlineMs: number): Promise<void> {
+  async leave(
+    giveAway: (address: string, handle: unknown) => void,
+    deadlineMs: number,
+    alone: () => Promise<void>,
+  ): Promise<void> {
     this.#giveAway = giveAway
     this.#listeners.close()
     await this.#workers.leave(deadlineMs)
+    await alone()
     for (const timer of this.#timers) clearTimeout(timer)
     this.#sendStatus()
     this.#link.close()
@@ -229,8 +234,9 @@ export class Holder {
         if (table === null || table === this.#applied) break
         await this.#listeners.follow(table)
         const applied = this.#workers.apply(table)
-        // While the workers apply it: only the acknowledgement promises both.
-        if (table !== this.#onDisk) this.#writes.attempt('table.json', () => this.#write(table))
+        // While the workers apply it: only the acknowledgement promises both. A successor keeps the file, perhaps with a newer one.
+        if (this.#giveAway !== null) this.#onDisk = table
+        else if (table !== this.#onDisk) this.#writes.attempt('table.json', () => this.#write(table))
         // Put off: another may be the newest by now.
         if (!(await applied)) continue
         this.#applied = table

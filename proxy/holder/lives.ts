@@ -27,7 +27,7 @@ export class Lives {
   readonly #path: string
   readonly #incarnation: string
   readonly #writes: RetriedWrites
-  readonly #earlier: Earlier[]
+  #earlier: Earlier[]
   #processes: readonly ProcessIdentity[] = []
   #writing = true
 
@@ -35,12 +35,7 @@ export class Lives {
     this.#path = path
     this.#writes = writes
     this.#incarnation = incarnation
-    this.#earlier = readLives(path).map(life => ({
-      life,
-      exited: !life.processes.some(isAlive),
-      said: false,
-      heard: false,
-    }))
+    this.#earlier = readLives(path).map(life => earlierFrom(life, !life.processes.some(isAlive)))
   }
 
   /** Writes down the processes of this life. Called before a new worker serves anything. */
@@ -85,7 +80,11 @@ export class Lives {
     this.#writing = false
   }
 
+  /** What it has written of its own life stays: it may have served, and the controller may have heard of it. */
   resume(): void {
+    const known = new Set([this.#incarnation, ...this.#earlier.map(({ life }) => life.incarnation)])
+    const others = readLives(this.#path).filter(({ incarnation }) => !known.has(incarnation))
+    this.#earlier = [...this.#earlier, ...others.map(life => earlierFrom(life, false))]
     this.#writing = true
     this.#write()
   }
@@ -97,6 +96,10 @@ export class Lives {
     const text = JSON.stringify([...kept, own])
     this.#writes.attempt('state.json', () => writeFileAtomic(this.#path, text, { durable: false }))
   }
+}
+
+function earlierFrom(life: Life, exited: boolean): Earlier {
+  return { life, exited, said: false, heard: false }
 }
 
 function readLives(path: string): Life[] {

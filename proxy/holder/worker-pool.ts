@@ -92,8 +92,8 @@ export class WorkerPool implements WorkerEvents {
   async apply(table: RoutingTable): Promise<boolean> {
     let applied = false
     await this.#inTurn(async () => {
-      // Before the first worker is up nobody listens, and an acknowledgement would promise too much.
-      if (this.#serving().length === 0 && this.#ready.length === 0) {
+      // Before the first worker is up nobody listens, and an acknowledgement would promise too much; after the last none will.
+      if (this.#serving().length === 0 && this.#ready.length === 0 && !this.#stopping) {
         await new Promise<void>(resolve => {
           this.#firstReady = resolve
         })

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { PlaneReadings } from '../../src/contracts/plane-metrics.ts'
 import type { LedgerRow } from '../../src/contracts/ledger.ts'
+import { Sending } from '../connections/sending.ts'
 import { LedgerCopy } from '../ledger/ledger-copy.ts'
 import type { FromWorker, ToWorker, WorkerStatus } from '../worker/protocol.ts'
 
@@ -37,6 +38,7 @@ export class WorkerProcess {
   readonly #events: WorkerEvents
   readonly #child: ChildProcess
   readonly #waiting = new Map<string, () => void>()
+  readonly #sending = new Sending()
   #syncs = 0
 
   /** `workers`: how many there are to be; `accessLog`: the file its lines go to when a table wants them. */
@@ -73,7 +75,11 @@ export class WorkerProcess {
     })
     this.#child.on('exit', ended)
     this.silent = new Promise(resolve => {
-      this.#child.on('disconnect', resolve)
+      // After its exit, and after the channel's end; 'disconnect' does not come while handles wait to be sent.
+      this.#child.on('close', () => {
+        this.#sending.lost()
+        resolve()
+      })
       if (this.#child.pid === undefined) resolve()
     })
   }
@@ -87,7 +93,7 @@ export class WorkerProcess {
   send(message: ToWorker, handle?: unknown, sent: () => void = () => {}): void {
     if (this.gone || !this.#child.connected) sent()
     // A native TCP handle may be sent as a socket may; only the types do not know.
-    else this.#child.send(message, handle as undefined, {}, sent)
+    else this.#child.send(message, handle as undefined, {}, handle === undefined ? sent : this.#sending.begin(sent))
   }
 
   /** Resolves when everything sent so far is done there, or the worker is gone. */

@@ -1,6 +1,7 @@
 import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { createLogger } from '../../src/core/logger.ts'
 import { setTimeout as pause } from 'node:timers/promises'
+import { Sending } from '../connections/sending.ts'
 import type { TcpHandle } from '../connections/tcp-handle.ts'
 import { reportProcess } from '../metrics/process-metrics.ts'
 import { DataPlane } from './data-plane.ts'
@@ -12,7 +13,6 @@ const SPOOL_MS = 50
 /** A port that is scanned or spoken to in the wrong protocol gives one line in this time. */
 const INTAKE_LOG_MS = 10_000
 const METRICS_MS = 2000
-const MOVING_POLL_MS = 5
 /** Once its time to leave is over: what is left may end in good order within this. */
 const LAST_MS = 8000
 /** Without a holder: finish what is open within this. */
@@ -22,8 +22,9 @@ const log = createLogger('proxy-worker')
 let stopping = false
 let staged: RoutingTable | null = null
 /** Connections on their way to another process. */
-let moving = 0
+const moving = new Sending()
 let onBye: () => void = () => {}
+let isOrphan = false
 /** A handle was given to listen on since the last `sync`. */
 let listened = false
 
@@ -90,19 +91,24 @@ async function leave(deadlineMs: number): Promise<void> {
 
 /** The connection is in the message once that is written; before, it may wait for the one before it to arrive. */
 function give(address: string, handle: TcpHandle): void {
-  moving++
-  const done = (): void => {
-    moving--
-    handle.close(() => {})
-  }
+  const done = moving.begin(() => handle.close(() => {}))
   const message: FromWorker = { type: 'moved', address }
   // A native TCP handle may be sent as a socket may; only the types do not know.
   if (process.connected) process.send?.(message, handle as unknown as undefined, undefined, done)
   else done()
 }
 
+function orphaned(): void {
+  if (isOrphan) return
+  isOrphan = true
+  moving.lost()
+  void stop(ORPHAN_DEADLINE_MS, 'the holder is gone')
+  // Between the levels of a swap nobody can say any more which side is right: neither is served.
+  plane.shut()
+}
+
 async function end(): Promise<void> {
-  while (moving > 0) await pause(MOVING_POLL_MS)
+  await moving.none()
   sendStatus(false)
   // Lets the last status leave.
   await pause(10)
@@ -161,11 +167,7 @@ process.on('message', (message: ToWorker, handle: unknown) => {
       break
   }
 })
-process.on('disconnect', () => {
-  void stop(ORPHAN_DEADLINE_MS, 'the holder is gone')
-  // Between the levels of a swap nobody can say any more which side is right: neither is served.
-  plane.shut()
-})
+process.on('disconnect', orphaned)
 // A terminal's Ctrl-C reaches every process; the holder decides when workers stop.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
@@ -175,6 +177,8 @@ process.on('uncaughtException', error => {
 })
 
 setInterval(() => {
+  // Node does not tell while handles wait to be sent.
+  if (!process.connected) orphaned()
   if (plane.ledger.changed || plane.inFlightChanged) sendStatus(false)
 }, SPOOL_MS).unref()
 

@@ -1,5 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import type { Logger } from '../../../src/core/logger.ts'
+import { Sending } from '../../connections/sending.ts'
 import type { Holder } from '../holder.ts'
 import type { FromSuccessor, ToSuccessor } from './messages.ts'
 import type { ReplaceRequest } from './request.ts'
@@ -12,9 +14,13 @@ export interface Place {
   /** The arguments this process was started with. */
   readonly args: readonly string[]
   readonly log: Logger
-  /** Gives up what only one process may have, and takes it again if that was for nothing. */
+  /** This process has been told to end: then nobody takes its place any more. */
+  readonly ending: AbortSignal
+  /** Gives up what only one process may have, and takes it again from the process `from`, which is gone. */
   release(): void
-  reclaim(): Promise<void>
+  reclaim(from: number): Promise<void>
+  /** Resolves when this process's own predecessor is gone: what that gives away goes through here. */
+  readonly alone: () => Promise<void>
   /** The successor has been told to end. */
   onStop(): void
 }
@@ -22,7 +28,7 @@ export interface Place {
 /**
  * Starts the successor as a child, hands it the listening sockets and waits until it serves: from then on it has taken
  * this process's place. Rejects if it does not come up; then nothing has changed. `left` resolves when nothing is served
- * here any more.
+ * here any more, nor by this process's own predecessor.
  */
 export async function handOver(
   holder: Holder,
@@ -30,6 +36,7 @@ export async function handOver(
   place: Place,
 ): Promise<{ pid: number; left: Promise<void> }> {
   const { log } = place
+  place.ending.throwIfAborted()
   const { table, ticketKeys, listeners } = holder.beginHandover()
   const child = fork(request.script, ['--successor', ...argsFor(request, place.args)], {
     execPath: request.execPath,
@@ -43,59 +50,40 @@ export async function handOver(
     if (child.connected) child.send(message, handle as undefined, {}, sent)
     else sent()
   }
+  const { pid = 0 } = child
+  const said = heardFrom(child, place.ending)
   let released = false
   try {
-    const serving = said(child, 'serving', SERVING_MS)
+    const serving = said('serving', SERVING_MS)
     send({ type: 'inherit', table, ticketKeys, listeners: listeners.size })
     for (const [address, { port, handle }] of listeners) send({ type: 'listener', address, port }, handle)
     await serving
     place.release()
     released = true
-    const took = said(child, 'took', TOOK_MS)
+    const took = said('took', TOOK_MS)
     send({ type: 'yours' })
     await took
   } catch (error) {
-    child.kill('SIGKILL')
+    // What it has written is not looked at before it can write no more.
+    if (child.kill('SIGKILL')) await once(child, 'exit')
     holder.cancelHandover()
-    if (released) await place.reclaim()
+    if (released) await place.reclaim(pid)
     throw error
   }
   child.on('message', (message: FromSuccessor) => {
     if (message.type === 'stop') place.onStop()
   })
-  const { pid = 0 } = child
   log.info({ successor: pid }, 'the successor serves; leaving')
-  const moving = new Moving()
+  // Those on their way to it: this process may not end before they are there.
+  const moving = new Sending()
+  // 'disconnect' does not come while handles wait to be sent.
+  child.on('close', () => moving.lost())
   const giveAway = (address: string, handle: unknown): void => {
-    const sent = moving.begin()
-    send({ type: 'connection', address }, handle, () => {
-      closeHandle(handle)
-      sent()
-    })
+    const sent = moving.begin(() => closeHandle(handle))
+    send({ type: 'connection', address }, handle, sent)
   }
-  const left = holder.leave(giveAway, request.drainMs).then(async () => moving.over())
+  const left = holder.leave(giveAway, request.drainMs, place.alone).then(async () => moving.none())
   return { pid, left }
-}
-
-/** Connections that are on their way to the successor: this process may not end before they are. */
-class Moving {
-  #count = 0
-  #onNone: (() => void) | null = null
-
-  begin(): () => void {
-    this.#count++
-    return () => {
-      this.#count--
-      if (this.#count === 0) this.#onNone?.()
-    }
-  }
-
-  async over(): Promise<void> {
-    if (this.#count === 0) return
-    await new Promise<void>(resolve => {
-      this.#onNone = resolve
-    })
-  }
 }
 
 /** Those of this process, with as many workers as are asked for. */
@@ -110,21 +98,28 @@ export function closeHandle(handle: unknown): void {
   ;(handle as { close(done: () => void): void }).close(() => {})
 }
 
-async function said(child: ChildProcess, type: FromSuccessor['type'], withinMs: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => finish(new Error(`the successor was not ${type} within ${withinMs} ms`)), withinMs)
-    const onMessage = (message: FromSuccessor): void => {
-      if (message.type === type) finish(null)
-    }
-    const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
-      finish(new Error(`the successor ended (${signal ?? `exit status ${code ?? '?'}`})`))
-    const onError = (error: Error): void => finish(new Error(`the successor could not be started: ${error.message}`))
-    const finish = (error: Error | null): void => {
-      clearTimeout(timer)
-      child.off('message', onMessage).off('exit', onExit).off('error', onError)
-      if (error === null) resolve()
-      else reject(error)
-    }
-    child.on('message', onMessage).on('exit', onExit).on('error', onError)
-  })
+type Said = (type: FromSuccessor['type'], withinMs: number) => Promise<void>
+
+/** Waits for a word of the successor. Rejects if it ends or is late, or `ending` comes first. */
+function heardFrom(child: ChildProcess, ending: AbortSignal): Said {
+  return async (type, withinMs) =>
+    new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => finish(new Error(`the successor was not ${type} within ${withinMs} ms`)), withinMs)
+      const onMessage = (message: FromSuccessor): void => {
+        if (message.type === type) finish(null)
+      }
+      const onExit = (code: number | null, signal: NodeJS.Signals | null): void =>
+        finish(new Error(`the successor ended (${signal ?? `exit status ${code ?? '?'}`})`))
+      const onError = (error: Error): void => finish(new Error(`the successor could not be started: ${error.message}`))
+      const onEnding = (): void => finish(new Error('this proxy was told to end meanwhile'))
+      const finish = (error: Error | null): void => {
+        clearTimeout(timer)
+        child.off('message', onMessage).off('exit', onExit).off('error', onError)
+        ending.removeEventListener('abort', onEnding)
+        if (error === null) resolve()
+        else reject(error)
+      }
+      child.on('message', onMessage).on('exit', onExit).on('error', onError)
+      ending.addEventListener('abort', onEnding)
+    })
 }

@@ -13,9 +13,21 @@ export class Succession {
   #onInherited: (() => void) | null = null
   #onYours: (() => void) | null = null
   #holder: Holder | null = null
+  #isTold = false
+  /** The pid of the one it was started by. */
+  readonly predecessor = process.ppid
+  /** Resolves when that is gone. */
+  readonly alone: Promise<void>
 
-  constructor() {
+  /** `onAbandoned`: the predecessor is gone and has not given its place to this process. */
+  constructor(onAbandoned: () => void) {
     process.on('message', (message: ToSuccessor, handle: unknown) => this.#onMessage(message, handle))
+    this.alone = new Promise(resolve => {
+      process.on('disconnect', () => {
+        resolve()
+        if (!this.#isTold) onAbandoned()
+      })
+    })
   }
 
   /** What it goes on with; resolves once all of it is there. */
@@ -59,6 +71,7 @@ export class Succession {
         this.#listeners.set(message.address, inheritedHandle(handle, message.port))
         break
       case 'yours':
+        this.#isTold = true
         this.#onYours?.()
         break
       case 'connection':

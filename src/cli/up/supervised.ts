@@ -64,6 +64,7 @@ export function supervise(
   let startedAt = performance.now()
   let quickDeaths = 0
   let stopping = false
+  let told = false
   let timer: NodeJS.Timeout | undefined
   let asking: NodeJS.Timeout | undefined
   let child: ChildProcess | undefined
@@ -98,6 +99,8 @@ export function supervise(
     record = successor
     clearInterval(asking)
     onEvent({ kind: 'replaced', name: part.name, pid: successor.pid })
+    // What its predecessor was told is meant for whoever has the place.
+    if (told) signalProcess(successor, 'SIGTERM')
     watch(successor)
     return true
   }
@@ -153,6 +156,7 @@ export function supervise(
     async stop(deadlineMs) {
       this.retire()
       if (record === null) return true
+      told = true
       signalProcess(record, 'SIGTERM')
       return new Promise<boolean>(resolve => {
         const deadline = setTimeout(() => resolve(false), deadlineMs)

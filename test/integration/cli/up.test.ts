@@ -295,6 +295,45 @@ t.test('a process that does not end in time keeps nobody waiting, and can still 
   t.strictSame(await Promise.all([own.stop(10_000), adopted.stop(10_000)]), [true, true])
 })
 
+t.test('a successor that takes the place of a process just as that is told to end is told too', async t => {
+  const root = tempDir(t)
+  const layout = createLayout(join(root, 'data'))
+  const script = join(root, 'replaced.js')
+  const identity = fileURLToPath(new URL('../../../src/core/process-identity.js', import.meta.url))
+  // Told to end it starts another of itself, which puts itself into the pid file; only then it ends.
+  writeFileSync(
+    script,
+    `const { spawn } = require('node:child_process')
+    const { writeFileSync } = require('node:fs')
+    const [, own, pidFile, isSuccessor] = process.argv
+    setInterval(() => {}, 1000)
+    if (isSuccessor) {
+      process.on('SIGTERM', () => process.exit(0))
+      import(${JSON.stringify(identity)}).then(({ identify }) => {
+        writeFileSync(pidFile, JSON.stringify({ ...identify(process.pid), name: 'replaced', args: [] }))
+        process.send('serves')
+        process.disconnect()
+      })
+    } else {
+      process.on('SIGTERM', () => {
+        const stdio = ['ignore', 'inherit', 'inherit', 'ipc']
+        const successor = spawn(process.execPath, [own, pidFile, 'yes'], { detached: true, stdio })
+        successor.on('message', () => process.exit(0))
+      })
+      console.log('up')
+    }`,
+  )
+  const pidFile = join(layout.pids, 'replaced.json')
+  const events: string[] = []
+  const part = { name: 'replaced', script, args: [pidFile] }
+  const own = supervise(part, layout, event => events.push(event.kind))
+  t.teardown(() => own.kill())
+  await until('it is up', () => readFileSync(join(layout.logs, 'replaced.log'), 'utf8') === 'up\n')
+  t.equal(await own.stop(20_000), true)
+  t.strictSame(events, ['started', 'replaced'])
+  t.equal(readLive(layout.pids, 'replaced'), null)
+})
+
 t.test('the run folder moves where socket paths would be too long', t => {
   const root = tempDir(t)
   const layout = createLayout(join(root, 'short'), root)

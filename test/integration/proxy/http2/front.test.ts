@@ -81,6 +81,8 @@ const REFUSED: readonly [name: string, fields: Fields, status: number][] = [
   ['too long a path', [...GET.slice(0, 2), [':path', `/${'a'.repeat(40_000)}`], ...GET.slice(3)], 414],
 ]
 
+const SEEN_BY_NGHTTP2: ReadonlySet<string> = new Set(['user information in :authority', 'a fragment in the path'])
+
 /** HEADERS, and CONTINUATION where the block is longer than a frame. */
 function headers(stream: number, fields: Fields, flags: number): Buffer {
   const whole = block(fields)
@@ -128,27 +130,37 @@ void t.test('requests against the rules of HTTP are refused with a status', asyn
   const origin = await answering(t, ok('hello'))
   const { plane, port, rows } = await startPlane(t, table([pool([target(origin)])], { listeners: [h2Listener()] }))
   const session = h2Client(t, port)
+  let reset = 0
   for (const [name, fields, status] of REFUSED) {
     const asked: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>
     for (const [field, value] of fields) {
       const earlier = asked[field]
       asked[field] = earlier === undefined ? value : [earlier, value].flat()
     }
-    const reply = await new Promise<{ status: number; proxyStatus: string }>((resolve, reject) => {
+    const reply = await new Promise<{ status: number; proxyStatus: string } | null>((resolve, reject) => {
       const stream = session.request(asked, { endStream: true })
       stream.on('response', answer =>
         resolve({ status: Number(answer[':status']), proxyStatus: String(answer['proxy-status']) }),
       )
-      stream.on('error', reject)
+      stream.on('error', error => {
+        // Later versions of nghttp2 see some of it themselves, as malformed (RFC 9113 section 8.1.1).
+        if (stream.rstCode === PROTOCOL_ERROR) resolve(null)
+        else reject(error)
+      })
       stream.resume()
     })
+    if (reply === null) {
+      t.ok(SEEN_BY_NGHTTP2.has(name), name)
+      reset++
+      continue
+    }
     t.equal(reply.status, status, name)
     t.match(reply.proxyStatus, /^vipswap; error=http_request_error/, name)
   }
   t.equal(origin.received.length, 0)
   const { arrived, refused } = rows()
-  t.equal(arrived, REFUSED.length)
-  t.equal(refused, REFUSED.length)
+  t.equal(arrived, REFUSED.length - reset)
+  t.equal(refused, REFUSED.length - reset)
   t.equal(open(plane), 0)
   const after = await fetchOn(session, {})
   t.equal(after.status, 200, 'the connection serves on')
