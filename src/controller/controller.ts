@@ -188,8 +188,12 @@ async function changed(reconciler: Reconciler, signal: AbortSignal): Promise<voi
 }
 
 function eventsAfter(reconciler: Reconciler, after: number): EventFeed {
+  const { id, nextEvent } = reconciler.state.fabric
+  const { missed, history } = resumeAfter(reconciler.events, nextEvent, after)
   return {
-    history: reconciler.events.filter(event => event.seq > after).map(viewEvent),
+    timeline: id,
+    missed,
+    history: history.map(viewEvent),
     subscribe: listener => {
       const forward = (event: Parameters<typeof viewEvent>[0]): void => listener(viewEvent(event))
       reconciler.on('event', forward)
