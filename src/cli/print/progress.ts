@@ -1,5 +1,6 @@
 import type { OperationView } from '../../contracts/api/operation.ts'
 import type { Session } from '../session.ts'
+import { visible } from './visible.ts'
 
 const BAR_CELLS = 20
 
@@ -64,7 +65,9 @@ function headOf({ kind, service, slot }: OperationView): string {
 
 function stepOf({ status, progress }: OperationView): string {
   if (status !== 'InProgress') return status
-  return `${progress.step} ${Math.round(progress.percent)} %${progress.message === '' ? '' : `, ${progress.message}`}`
+  return visible(
+    `${progress.step} ${Math.round(progress.percent)} %${progress.message === '' ? '' : `, ${progress.message}`}`,
+  )
 }
 
 /** One bar for each upgrade domain. */
