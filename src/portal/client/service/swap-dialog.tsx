@@ -16,6 +16,9 @@ import { VerifyBox } from './verify-box.tsx'
 /** A burst of events is followed by one check. */
 const RECHECK_MS = 150
 
+/** Of a swap that is the exchange alone: the table says them all. */
+const PLAIN_STEPS = 3
+
 type Phase = 'prepare' | 'commit' | 'cancel'
 
 /** What each address serves after a swap, what speaks against it, and the swap. */
@@ -70,7 +73,7 @@ export function SwapDialog({ service, onClose }: { service: ServiceView; onClose
       <p class="quiet">
         Addresses, connections and processes stay. Requests already begun are finished by the version that has them.
       </p>
-      {plan?.outcome === 'changes' ? <Steps steps={plan.steps} /> : null}
+      {plan?.outcome === 'changes' && plan.steps.length > PLAIN_STEPS ? <Steps steps={plan.steps} /> : null}
       <div class="verdict" aria-live="polite">
         {failed === null ? null : <Callout tone="bad">{failed}</Callout>}
         {plan?.blockers.map(({ code, message }) => (
