@@ -45,6 +45,8 @@ export class Instance {
   #state: ObservedState = 'stopped'
   #since: number
   #detail = ''
+  /** How it ended last, while it is not ready again. */
+  #lastEnd: string | null = null
   #atRest = false
   #storage: Readonly<Record<string, number>> = {}
 
@@ -109,6 +111,7 @@ export class Instance {
       this.#restarts = FRESH_RESTARTS
       this.#notBefore = 0
       this.#sticky = null
+      this.#lastEnd = null
     }
     this.#wanted = wanted
     this.#reconsider()
@@ -238,8 +241,12 @@ export class Instance {
       this.#writeRecord({ ...record, health: track.health, since: moment.wall, readySince })
       this.note(track.health === 'ready' ? `ready (${result.detail})` : `probe failed: ${result.detail}`)
     }
-    if (track.health === 'ready') this.#sticky = null
-    const detail = result.ok ? result.detail : `probe failed: ${result.detail}`
+    if (track.health === 'ready') {
+      this.#sticky = null
+      this.#lastEnd = null
+    }
+    const before = this.#lastEnd === null ? '' : `; before that ${this.#lastEnd}`
+    const detail = result.ok ? result.detail : `probe failed: ${result.detail}${before}`
     this.#show(track.health, detail, this.#record?.since)
   }
 
@@ -304,6 +311,7 @@ export class Instance {
     if (how !== 'crashed') this.#sticky = 'failed'
     else if (decision.cycling) this.#sticky = 'cycling'
     this.#endRecord()
+    this.#lastEnd = text
     const again = `starts again in ${Math.round(decision.delayMs)} ms`
     if (how !== 'crashed') this.note(text)
     this.#show('backoff', `${text}; ${again}`)

@@ -48,6 +48,11 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
   const forward = async ({ raw: request, id }: FastifyRequest, response: ServerResponse): Promise<void> => {
     const target = targetOf(request)
     const { 'content-length': length, 'transfer-encoding': coding } = request.headers
+    if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+      throw new VipswapError(
+        'invalid_request',
+        `no other transfer-encoding than chunked is passed on, so not ${coding}`,
+      )
     const left = new AbortController()
     response.once('close', () => left.abort())
     const answer = await agent.request({

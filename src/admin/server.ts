@@ -105,6 +105,10 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     requestTimeout: 0,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
+    clientErrorHandler: (error, socket) => {
+      if (!socket.writable || systemCode(error) === 'ECONNRESET') socket.destroy()
+      else socket.end(rawProblem(unreadable(error)))
+    },
     frameworkErrors: (error, _request, reply) => {
       void sendProblem(reply, toVipswapError(error))
     },
@@ -172,6 +176,15 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     clearTimeout(late)
   }
   return { app, close }
+}
+
+/** What Node could not read as a request: RFC 9110 says by which status. */
+function unreadable(error: Error): VipswapError {
+  const code = systemCode(error)
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new VipswapError('headers_too_large', 'the head of the request is larger than 16 KiB')
+  const what = code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'the head of the request did not come in time' : error.message
+  return new VipswapError('invalid_request', `this cannot be read as HTTP: ${what}`)
 }
 
 function upgrade(

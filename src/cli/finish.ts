@@ -4,6 +4,7 @@ import { EXIT } from './exit-codes.ts'
 import { operationLine } from './print/operation.ts'
 import { createProgress } from './print/progress.ts'
 import { slotTable } from './print/service.ts'
+import { visible } from './print/visible.ts'
 import type { Session } from './session.ts'
 
 /**
@@ -52,7 +53,7 @@ export function conclude(session: Session, operation: OperationView): void {
     return
   }
   session.exitCode = EXIT.failed
-  if (flags.json !== true || flags.quiet !== true) terminal.err(`${colors.red(operationLine(operation))}\n`)
+  if (flags.json !== true || flags.quiet !== true) terminal.err(`${colors.red(visible(operationLine(operation)))}\n`)
 }
 
 async function slotsAfter({ client, flags }: Session, { service }: OperationView): Promise<string> {

@@ -21,6 +21,7 @@ import { upVerb } from './commands/up.ts'
 import { upgradeVerbs } from './commands/upgrade.ts'
 import { addExamples } from './examples.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
+import { visible } from './print/visible.ts'
 import { DEFAULT_ADMIN } from './session.ts'
 import type { Terminal } from './terminal.ts'
 import { duration, type VerbContext } from './verb.ts'
@@ -38,7 +39,12 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     await program.parseAsync(own, { from: 'user' })
     return exitCode
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.done
+      // It has been said on standard error already.
+      if (argv.includes('--json')) terminal.out(errorDocument('usage', error.message.replace(/^error: /, '')))
+      return EXIT.usage
+    }
     report(error, argv.includes('--json'), terminal)
     return exitCodeOf(error)
   }
@@ -95,17 +101,21 @@ function splitUserCommand(argv: readonly string[]): { own: string[]; userCommand
 function report(thrown: unknown, json: boolean, terminal: Terminal): void {
   const error = thrown instanceof VipswapError ? thrown : new VipswapError('internal', errorMessage(thrown))
   const { code, message, details } = error
-  if (json) terminal.out(JSON.stringify({ schema: 'vipswap.error/1', code, message, ...details }))
+  if (json) terminal.out(errorDocument(code, message, details))
   // A single thing in the way is the message itself.
   const further = furtherLines(details).filter(line => line !== `${message} [${code}]`)
   // A message that is the list itself is not said twice.
   const listed = further.length > 0 && further.every(line => message.includes(line))
   const head = listed ? `${further.length === 1 ? 'one fault' : `${further.length} faults`} to correct` : message
-  terminal.err(`vipswap: ${head} [${code}]\n`)
-  for (const line of further) terminal.err(`  ${line}\n`)
+  terminal.err(`vipswap: ${visible(head)} [${code}]\n`)
+  for (const line of further) terminal.err(`  ${visible(line)}\n`)
   if (!(thrown instanceof VipswapError) && thrown instanceof Error && thrown.stack !== undefined) {
     terminal.err(`${thrown.stack}\n`)
   }
+}
+
+function errorDocument(code: string, message: string, details: object = {}): string {
+  return JSON.stringify({ schema: 'vipswap.error/1', code, message, ...details })
 }
 
 function furtherLines({ blockers, faults }: Readonly<Record<string, unknown>>): string[] {

@@ -3,6 +3,7 @@ import { createClient, type Client, type MutationOptions } from '../client/clien
 import { VipswapError } from '../core/errors.ts'
 import type { Slot } from '../model/common.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
+import { visible } from './print/visible.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Flags of every verb, as commander gives them. */
@@ -58,11 +59,12 @@ export function createSession(flags: GlobalFlags, terminal: Terminal): Session {
       if (flags.json === true) terminal.out(JSON.stringify({ schema: `vipswap.${schema}/1`, ...value }))
       else {
         const lines = typeof text === 'function' ? text() : text
-        if (lines !== '') terminal.out(lines)
+        // What an instance wrote is passed on as it is, its colours too.
+        if (lines !== '') terminal.out(schema === 'log' ? lines : visible(lines))
       }
     },
     note(line) {
-      if (flags.quiet !== true) terminal.err(`${line}\n`)
+      if (flags.quiet !== true) terminal.err(`${visible(line)}\n`)
     },
     async service() {
       if (flags.service !== undefined) return flags.service

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ServiceView } from '../contracts/api/service.ts'
 import { VipswapError } from '../core/errors.ts'
 import { EXIT } from './exit-codes.ts'
+import { visible } from './print/visible.ts'
 import { watchedText } from './print/watched.ts'
 import type { Session } from './session.ts'
 
@@ -32,7 +33,7 @@ export async function watchStatus(
         const text = JSON.stringify(services)
         if (text !== seen) {
           if (screen === null) print(services)
-          else screen.draw(services.map(service => watchedText(service, session)).join('\n\n'))
+          else screen.draw(visible(services.map(service => watchedText(service, session)).join('\n\n')))
         }
         seen = text
       } catch (error) {

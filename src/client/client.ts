@@ -16,7 +16,7 @@ import type {
 } from '../contracts/api/bodies.ts'
 import type { DeploymentView } from '../contracts/api/deployment.ts'
 import type { ExplainView } from '../contracts/api/explain.ts'
-import type { EventView } from '../contracts/api/event.ts'
+import { TIMELINE_HEADER, type EventView, type GapView } from '../contracts/api/event.ts'
 import type { GcAnswer, PackageAnswer } from '../contracts/api/package.ts'
 import type { HealthView } from '../contracts/api/health.ts'
 import type { NodeView } from '../contracts/api/node.ts'
@@ -37,6 +37,8 @@ export type { FollowOptions } from './follow.ts'
 export interface MutationOptions {
   /** The same key makes a retry safe: it answers the operation of the first. */
   readonly idempotencyKey?: string
+  /** Refused with `precondition_failed` unless what is changed still has this `ETag` (as a GET of it answered). */
+  readonly ifMatch?: string
 }
 
 export interface EventOptions {
@@ -46,6 +48,8 @@ export interface EventOptions {
   /** Go on with what comes, over restarts of the controller, until `signal`. */
   readonly follow?: boolean
   readonly signal?: AbortSignal
+  /** Told where events that were asked for are not kept any more. */
+  readonly onGap?: (gap: GapView) => void
 }
 
 export type Client = ReturnType<typeof createClient>
@@ -65,13 +69,16 @@ export function createClient(options: ClientOptions) {
     method: Call['method'],
     path: string,
     json: unknown,
-    { idempotencyKey }: MutationOptions = {},
+    { idempotencyKey, ifMatch }: MutationOptions = {},
   ): Promise<T> =>
     (await transport.json({
       method,
       path,
       ...(json === undefined ? {} : { json }),
-      ...(idempotencyKey === undefined ? {} : { headers: { 'idempotency-key': idempotencyKey } }),
+      headers: {
+        ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+        ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
+      },
     })) as T
   const mutate = send<Accepted>
 
@@ -167,7 +174,11 @@ export function createClient(options: ClientOptions) {
       { follow = false, tail, signal }: { follow?: boolean; tail?: number; signal?: AbortSignal } = {},
     ): AsyncGenerator<string> {
       const path = `${instancePath(service, slot, instance)}/logs${query({ follow: follow ? '1' : undefined, tail })}`
-      const stream = await transport.stream({ method: 'GET', path, ...(signal === undefined ? {} : { signal }) })
+      const { body: stream } = await transport.stream({
+        method: 'GET',
+        path,
+        ...(signal === undefined ? {} : { signal }),
+      })
       stream.setEncoding('utf8')
       try {
         for await (const chunk of stream) yield String(chunk)
@@ -193,21 +204,35 @@ export function createClient(options: ClientOptions) {
       followOperation(id, async (waitSeconds, signal) => operation(id, { waitSeconds, signal }), how),
 
     /** The timeline, each event once and in order. */
-    async *events({ after = 0, service, follow = false, signal }: EventOptions = {}): AsyncGenerator<EventView> {
+    async *events({ after = 0, service, follow = false, signal, onGap }: EventOptions = {}): AsyncGenerator<EventView> {
       const path = `/v1/events${query({ service, follow: follow ? undefined : '0' })}`
       let last = after
       let opened = false
+      let timeline: string | string[] | undefined
       for (;;) {
         const headers = { accept: 'text/event-stream', 'last-event-id': String(last) }
         try {
-          const stream = await transport.stream({
+          const { body: stream, headers: answered } = await transport.stream({
             method: 'GET',
             path,
             headers,
             ...(signal === undefined ? {} : { signal }),
           })
           opened = true
-          for await (const { id, data } of readServerSentEvents(stream)) {
+          const found = answered[TIMELINE_HEADER]
+          if (timeline !== undefined && found !== timeline) {
+            // What was read belongs to a data folder that is gone: this one is read from its beginning.
+            timeline = found
+            last = 0
+            stream.destroy()
+            continue
+          }
+          timeline = found
+          for await (const { id, event, data } of readServerSentEvents(stream)) {
+            if (event === 'gap') {
+              onGap?.(JSON.parse(data) as GapView)
+              continue
+            }
             yield JSON.parse(data) as EventView
             last = Number(id)
           }

@@ -1,4 +1,5 @@
 import { Agent, type Dispatcher } from 'undici'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { ERRORS, VipswapError, errorMessage, systemCode, type ErrorCode } from '../core/errors.ts'
 
@@ -27,7 +28,7 @@ export interface Transport {
   /** The whole answer as text. */
   text(call: Call): Promise<string>
   /** The answer as it comes. Destroy or drain it. */
-  stream(call: Call): Promise<Readable>
+  stream(call: Call): Promise<{ readonly body: Readable; readonly headers: IncomingHttpHeaders }>
   close(): Promise<void>
 }
 
@@ -78,7 +79,10 @@ export function createTransport({ url, token }: ClientOptions): Transport {
         throw new VipswapError('unreachable', `${base.origin} does not answer like vipswap's admin API`)
       }
     },
-    stream: async call => (await open(call)).body,
+    stream: async call => {
+      const { body, headers } = await open(call)
+      return { body, headers }
+    },
     close: async () => agent.destroy(),
   }
 }

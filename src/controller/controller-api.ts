@@ -56,7 +56,7 @@ export interface ControllerApi extends Reader {
   changed(signal: AbortSignal): Promise<void>
 
   /**
-   * The timeline after event `after` (0: all that is kept). What `history` does not hold yet reaches a listener
+   * The timeline after event `after` (0: all that is kept; so is a number that this timeline has not reached). What `history` does not hold yet reaches a listener
    * subscribed in the same turn of the loop, each event once and in order.
    */
   events(after: number): EventFeed
@@ -107,6 +107,10 @@ export interface OperationFilter {
 }
 
 export interface EventFeed {
+  /** Whose numbers these are: another data folder has another timeline, whose numbers mean other events. */
+  readonly timeline: string
+  /** So many events that were asked for are no longer kept; 0 where all that is kept was asked for. */
+  readonly missed: number
   readonly history: readonly EventView[]
   /** Calls `listener` for each event after `history`. Returns how to stop. */
   subscribe(listener: (event: EventView) => void): () => void

@@ -15,6 +15,7 @@ import { createControllerMetrics } from './metrics/metrics.ts'
 import { planOf } from './plan.ts'
 import { readerOf, type Reader } from './reader.ts'
 import type { Reconciler } from './reconciler.ts'
+import { resumeAfter } from './resume-after.ts'
 import { releasesInUse } from '../fabric/releases.ts'
 import { textQueue } from './text-queue.ts'
 import type { Traffic } from './traffic/traffic.ts'
@@ -188,8 +189,12 @@ async function changed(reconciler: Reconciler, signal: AbortSignal): Promise<voi
 }
 
 function eventsAfter(reconciler: Reconciler, after: number): EventFeed {
+  const { id, nextEvent } = reconciler.state.fabric
+  const { missed, history } = resumeAfter(reconciler.events, nextEvent, after)
   return {
-    history: reconciler.events.filter(event => event.seq > after).map(viewEvent),
+    timeline: id,
+    missed,
+    history: history.map(viewEvent),
     subscribe: listener => {
       const forward = (event: Parameters<typeof viewEvent>[0]): void => listener(viewEvent(event))
       reconciler.on('event', forward)

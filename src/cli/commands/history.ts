@@ -59,6 +59,7 @@ export function historyVerbs(program: Command, context: VerbContext): void {
       const timeline = session.client.events({
         signal,
         follow: flags.follow === true,
+        onGap: ({ after, missed }) => session.note(`${missed} events after ${after} are not kept any more`),
         ...(flags.after === undefined ? {} : { after: flags.after }),
         ...(service === undefined ? {} : { service }),
       })

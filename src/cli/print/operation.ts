@@ -29,13 +29,14 @@ const WORDS = {
 
 export function operationTable(operations: readonly OperationView[]): string {
   return table(
-    ['OPERATION', 'KIND', 'SERVICE', 'SLOT', 'STATUS', 'STARTED', 'DETAIL'],
+    ['OPERATION', 'KIND', 'SERVICE', 'SLOT', 'STATUS', 'BY', 'STARTED', 'DETAIL'],
     operations.map(each => [
       each.id,
       each.kind,
       each.service,
       each.slot ?? '',
       each.status,
+      each.by ?? '',
       each.startedAt,
       each.error?.message ?? each.progress.message,
     ]),

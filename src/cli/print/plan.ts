@@ -4,8 +4,10 @@ import { table } from './table.ts'
 /** What a plan says, for people: what blocks and what to know first, then what would be done. */
 export function planText(plan: PlanView): string {
   return [
-    ...(plan.outcome === 'none' ? ['nothing to do'] : []),
-    ...plan.blockers.map(each => `refused: ${each.message} [${each.code}]`),
+    ...plan.blockers.map(each =>
+      plan.outcome === 'none' ? `nothing to do: ${each.message}` : `refused: ${each.message} [${each.code}]`,
+    ),
+    ...(plan.outcome === 'none' && plan.blockers.length === 0 ? ['nothing to do'] : []),
     ...plan.warnings.map(each => `warning: ${each}`),
     ...(plan.upgrade === undefined || plan.outcome === 'none' ? [] : upgradeLines(plan.upgrade)),
     ...plan.steps.map((step, index) => `${index + 1}. ${step}`),

@@ -1,6 +1,7 @@
 import type { OperationView } from '../../contracts/api/operation.ts'
 import type { Session } from '../session.ts'
 import { subjectOf } from './operation.ts'
+import { visible } from './visible.ts'
 
 const BAR_CELLS = 20
 
@@ -65,7 +66,9 @@ function headOf(operation: OperationView): string {
 
 function stepOf({ status, progress }: OperationView): string {
   if (status !== 'InProgress') return status
-  return `${progress.step} ${Math.round(progress.percent)} %${progress.message === '' ? '' : `, ${progress.message}`}`
+  return visible(
+    `${progress.step} ${Math.round(progress.percent)} %${progress.message === '' ? '' : `, ${progress.message}`}`,
+  )
 }
 
 /** One bar for each upgrade domain. */

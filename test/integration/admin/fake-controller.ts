@@ -60,6 +60,9 @@ export class FakeController implements ControllerApi {
   readonly #waiting = new Set<() => void>()
   readonly #listeners = new Set<(event: EventView) => void>()
   readonly #events: EventView[] = []
+  /** What the next feed says of itself. */
+  timeline = 'fake'
+  missed = 0
 
   addService(name: string, versions: { production?: string; staging?: string } = { production: '1.0.0' }): void {
     const slot = (which: Slot): DeploymentView | null => {
@@ -324,6 +327,8 @@ export class FakeController implements ControllerApi {
   }
 
   events: ControllerApi['events'] = after => ({
+    timeline: this.timeline,
+    missed: this.missed,
     history: this.#events.filter(each => each.seq > after),
     subscribe: listener => {
       this.#listeners.add(listener)

@@ -95,6 +95,14 @@ await t.test('what dies is started again on another port; dying again and again 
   t.match(rig.log(), /\[vipswap\] .* exited with status 3/)
 })
 
+await t.test('one that dies before it is ready says how it ended last, next to what its probe finds', async t => {
+  const rig = await Rig.create(t)
+  rig.startAgent()
+  await rig.assign(rig.instance({}, { command: 'sleep 0.4; exit 3' }))
+  const failing = await rig.controller.untilInstance(KEY, 'probed again', i => i.detail.includes('before that'))
+  t.match(failing.detail, /^probe failed: .*ECONNREFUSED.*; before that exited with status 3$/)
+})
+
 await t.test('a main process that leaves children behind takes them with it', async t => {
   const rig = await Rig.create(t)
   rig.startAgent()

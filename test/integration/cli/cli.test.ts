@@ -308,6 +308,12 @@ t.test('exit statuses', async t => {
     t.equal(stderr, 'vipswap: staging is not ready [not_ready]\n  web_IN_0 is BusyRole [not_ready]\n')
     t.equal(stdout, '')
   })
+  await t.test('2: also as a JSON document', async t => {
+    const { code, stdout } = await run('swap', '--expct', 'd1', '--json')
+    t.equal(code, 2)
+    t.match(JSON.parse(stdout), { schema: 'vipswap.error/1', code: 'usage', message: /^unknown option '--expct'/ })
+    t.match(await run('nonsense', '--json'), { code: 2, stdout: /"vipswap.error\/1"/ })
+  })
   await t.test('1: failed or rolled back', async t => {
     api.ending = 'RolledBack'
     t.match(await run('walk'), { code: 1, stderr: /was rolled back/ })

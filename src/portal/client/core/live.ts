@@ -1,4 +1,4 @@
-import type { EventView } from '../../../contracts/api/event.ts'
+import type { EventView, GapView, TIMELINE_HEADER } from '../../../contracts/api/event.ts'
 import { open, token, tokenWanted } from './api.ts'
 import { readServerSentEvents } from './sse.ts'
 import { createStore } from './store.ts'
@@ -24,6 +24,8 @@ const SILENCE_MS = 40_000
 const listeners = new Set<(events: readonly EventView[]) => void>()
 let pending: EventView[] = []
 let last = 0
+/** Whose events `last` counts; null before the first answer. */
+let fabric: string | null = null
 
 /** `listener` gets new events in batches, and an empty batch each time the stream was opened. */
 export function onEvents(listener: (events: readonly EventView[]) => void): () => void {
@@ -63,6 +65,17 @@ async function readOnce(onOpen: () => void): Promise<void> {
       signal: silence.signal,
     })
     if (response.body === null) return
+    const found = response.headers.get('x-vipswap-timeline' satisfies typeof TIMELINE_HEADER)
+    if (fabric !== null && found !== fabric) {
+      // Another data folder behind the same address: its timeline is shown from its beginning.
+      fabric = found
+      last = 0
+      pending = []
+      timeline.set([])
+      silence.abort()
+      return await readOnce(onOpen)
+    }
+    fabric = found
     onOpen()
     await readServerSentEvents(response.body, text => {
       clearTimeout(timer)
@@ -76,7 +89,9 @@ async function readOnce(onOpen: () => void): Promise<void> {
 
 function receive(text: string): void {
   // The admin's own events.
-  const event = JSON.parse(text) as EventView
+  const event = JSON.parse(text) as EventView | GapView
+  // More is missing than is kept here anyway: what follows takes the place of all that is shown.
+  if (!('seq' in event)) return
   last = event.seq
   if (pending.length === 0) setTimeout(flush, FLUSH_MS)
   pending.push(event)

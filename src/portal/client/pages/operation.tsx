@@ -27,7 +27,7 @@ export function OperationPage({ id }: { id: string }): JSX.Element {
       </>
     )
   }
-  const { kind, service, slot, status, startedAt, endedAt, progress } = operation
+  const { kind, service, slot, status, by, startedAt, endedAt, progress } = operation
   return (
     <>
       <Back />
@@ -44,7 +44,7 @@ export function OperationPage({ id }: { id: string }): JSX.Element {
             {slot === undefined ? '' : ` ${slot}`} ·{' '}
           </>
         )}
-        {day(startedAt)}, {clock(startedAt)} · {ended ? 'took' : 'runs for'}{' '}
+        {day(startedAt)}, {clock(startedAt)} · {by === null ? 'by a rule' : `by ${by}`} · {ended ? 'took' : 'runs for'}{' '}
         {duration((endedAt === undefined ? now : Date.parse(endedAt)) - Date.parse(startedAt))}
       </p>
       {operation.error === undefined ? null : (

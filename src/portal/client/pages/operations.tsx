@@ -53,6 +53,7 @@ export function OperationTable({
             <th scope="col">Operation</th>
             <th scope="col">State</th>
             <th scope="col">{brief ? 'Slot' : 'Of'}</th>
+            {brief ? null : <th scope="col">By</th>}
             {brief ? null : <th scope="col">What</th>}
             <th scope="col" class="number">
               Took
@@ -77,6 +78,7 @@ export function OperationTable({
                 {brief ? null : `${operation.service} `}
                 <span class="quiet">{operation.slot ?? (brief ? 'both' : '')}</span>
               </td>
+              {brief ? null : <td class="quiet nowrap">{operation.by ?? 'a rule'}</td>}
               {brief ? null : <What operation={operation} />}
               <td class="number nowrap">{duration(endOf(operation, now) - Date.parse(operation.startedAt))}</td>
               <td class="number nowrap">

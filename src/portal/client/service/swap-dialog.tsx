@@ -11,9 +11,13 @@ import { useStore } from '../core/store.ts'
 import { Button } from '../ui/button.tsx'
 import { Dialog } from '../ui/dialog.tsx'
 import { Callout, Version } from '../ui/parts.tsx'
+import { VerifyBox } from './verify-box.tsx'
 
 /** A burst of events is followed by one check. */
 const RECHECK_MS = 150
+
+/** Of a swap that is the exchange alone: the table says them all. */
+const PLAIN_STEPS = 3
 
 type Phase = 'prepare' | 'commit' | 'cancel'
 
@@ -22,13 +26,14 @@ export function SwapDialog({ service, onClose }: { service: ServiceView; onClose
   const { name, prepared, slots } = service
   const [plan, setPlan] = useState<PlanView | null>(null)
   const [failed, setFailed] = useState<string | null>(null)
+  const [verify, setVerify] = useState(false)
   // What is in the way may go, or come, while one reads.
   const changes = lastOf(useStore(timeline), name)
   useEffect(() => {
     let stale = false
     const check = async (): Promise<void> => {
       try {
-        const swap = prepared === null ? {} : { phase: 'commit' }
+        const swap = { ...(prepared === null ? {} : { phase: 'commit' }), ...(verify ? { verify } : {}) }
         const answer = await call<PlanView>('POST', `${slotPath(name, 'production')}/plan`, { swap })
         if (stale) return
         setPlan(answer)
@@ -42,7 +47,7 @@ export function SwapDialog({ service, onClose }: { service: ServiceView; onClose
       stale = true
       clearTimeout(timer)
     }
-  }, [name, prepared === null, changes, slots.production?.id, slots.staging?.id])
+  }, [name, prepared === null, verify, changes, slots.production?.id, slots.staging?.id])
 
   const send = (phase?: Phase): void => {
     const expect = { production: slots.production?.id ?? null, staging: slots.staging?.id ?? null }
@@ -51,7 +56,8 @@ export function SwapDialog({ service, onClose }: { service: ServiceView; onClose
       'The swap',
       'POST',
       `/v1/services/${encodeURIComponent(name)}/swap`,
-      phase === undefined ? { expect } : { phase, expect },
+      // Nothing is switched by the other two, so there is nothing to verify.
+      { ...(phase === undefined ? {} : { phase }), expect, ...(verify && switches(phase) ? { verify } : {}) },
     )
     onClose()
   }
@@ -67,6 +73,7 @@ export function SwapDialog({ service, onClose }: { service: ServiceView; onClose
       <p class="quiet">
         Addresses, connections and processes stay. Requests already begun are finished by the version that has them.
       </p>
+      {plan?.outcome === 'changes' && plan.steps.length > PLAIN_STEPS ? <Steps steps={plan.steps} /> : null}
       <div class="verdict" aria-live="polite">
         {failed === null ? null : <Callout tone="bad">{failed}</Callout>}
         {plan?.blockers.map(({ code, message }) => (
@@ -83,6 +90,7 @@ export function SwapDialog({ service, onClose }: { service: ServiceView; onClose
           <p class="quiet">Nothing speaks against it.</p>
         ) : null}
       </div>
+      <VerifyBox checked={verify} onChange={setVerify} undo="the first one lost swaps back" />
       {prepared === null ? (
         <div class="dialog-end">
           <Button local onClick={onClose}>
@@ -114,6 +122,11 @@ export function SwapDialog({ service, onClose }: { service: ServiceView; onClose
       )}
     </Dialog>
   )
+}
+
+/** Does this phase, or the swap in one, change what the addresses serve? */
+function switches(phase: Phase | undefined): boolean {
+  return phase === undefined || phase === 'commit'
 }
 
 /** The number of the last event of a service. */
@@ -151,6 +164,17 @@ function After({ service: { name, vips, slots } }: { service: ServiceView }): JS
         ))}
       </tbody>
     </table>
+  )
+}
+
+/** What is done, in its order: settings that move, warm-up, hooks. */
+function Steps({ steps }: { steps: readonly string[] }): JSX.Element {
+  return (
+    <ol class="steps" aria-label="steps">
+      {steps.map(step => (
+        <li key={step}>{step.replaceAll('`', '')}</li>
+      ))}
+    </ol>
   )
 }
 

@@ -11,6 +11,7 @@ import { Button } from '../ui/button.tsx'
 import { Confirm } from '../ui/confirm.tsx'
 import { Callout, Version } from '../ui/parts.tsx'
 import { MODES } from './modes.ts'
+import { VerifyBox } from './verify-box.tsx'
 import type { Target } from './package-dialog.tsx'
 
 const MODE_NAMES = Object.keys(MODES) as readonly UpgradeMode[] // keys of a Record of that union
@@ -28,11 +29,17 @@ export function UpgradeForm({
   const { service, slot } = target
   const [mode, setMode] = useState<UpgradeMode>('monitored')
   const [force, setForce] = useState(false)
+  const [verify, setVerify] = useState(false)
   const [plan, setPlan] = useState<PlanView | null>(null)
   const [failed, setFailed] = useState<string | null>(null)
   const [replacing, setReplacing] = useState(false)
   const path = slotPath(service.name, slot)
-  const body: UpgradeBody = { package: answer.digest, mode, ...(force ? { force } : {}) }
+  const body: UpgradeBody = {
+    package: answer.digest,
+    mode,
+    ...(force ? { force } : {}),
+    ...(verify ? { verify } : {}),
+  }
   useEffect(() => {
     let stale = false
     call<PlanView>('POST', `${path}/plan`, { upgrade: body }).then(
@@ -46,7 +53,7 @@ export function UpgradeForm({
     return () => {
       stale = true
     }
-  }, [path, answer.digest, mode, force])
+  }, [path, answer.digest, mode, force, verify])
 
   const blocked =
     plan === null
@@ -71,6 +78,7 @@ export function UpgradeForm({
         </select>
         <span class="quiet">{MODES[mode]}</span>
       </label>
+      <VerifyBox checked={verify} onChange={setVerify} undo="the first one lost rolls it back" />
       {needsForce ? (
         <label class="check">
           <input type="checkbox" checked={force} onChange={event => setForce(event.currentTarget.checked)} /> local data
