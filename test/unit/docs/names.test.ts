@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { parseAllDocuments, isMap, isScalar, isSeq, type Node } from 'yaml'
 import { commandLineText } from '../../../src/cli/publish-command-line.ts'
@@ -101,6 +102,27 @@ t.test('every error code and metric that a page names is one', async t => {
   }
   t.ok(named > 50, `${named} names`)
 })
+
+t.test('every name in camel case that a page mentions stands in the code', async t => {
+  const code = sources()
+  const names = [...DOCUMENTS].flatMap(([page, text]) =>
+    inlineCode(text).flatMap(span =>
+      (span.match(/\b[a-z]+(?:[A-Z][a-z0-9]*)+\b/g) ?? []).map(name => ({ page, name })),
+    ),
+  )
+  for (const { page, name } of names) t.ok(code.has(name), `${page}: ${name}`)
+  t.ok(names.length > 200, `${names.length} names`)
+})
+
+/** Every word of the sources. */
+function sources(): Set<string> {
+  const words = new Set<string>()
+  for (const folder of ['src', 'proxy', 'agents', 'bench', 'test/integration/proxy'])
+    for (const path of readdirSync(folder, { recursive: true, encoding: 'utf8' }))
+      if (/\.(?:ts|tsx|c|mjs)$/.test(path))
+        for (const [word] of readFileSync(join(folder, path), 'utf8').matchAll(/[A-Za-z_]\w*/g)) words.add(word)
+  return words
+}
 
 t.test('every key in the YAML that a page shows is one', async t => {
   const { keys, maps } = knownKeys()
