@@ -16,15 +16,9 @@ import { startAdmin } from './server.ts'
 const STOP_DEADLINE_MS = 15_000
 const STOP_POLL_MS = 250
 
-const { values } = parseArgs({
-  options: {
-    data: { type: 'string', default: './.vipswap' },
-    run: { type: 'string' },
-    admin: { type: 'string' },
-    config: { type: 'string' },
-    'token-file': { type: 'string' },
-  },
-})
+const USAGE = 'usage: controller [--data DIR] [--run DIR] [--admin HOST:PORT] [--config FILE] [--token-file FILE]'
+
+const values = read()
 const log = createLogger('controller')
 
 try {
@@ -83,4 +77,21 @@ function readConfig(file: string | undefined): FabricConfig {
     return loaded.config
   }
   throw new VipswapError('usage', loaded.faults.map(fault => fault.message).join('\n'))
+}
+
+function read() {
+  try {
+    return parseArgs({
+      options: {
+        data: { type: 'string', default: './.vipswap' },
+        run: { type: 'string' },
+        admin: { type: 'string' },
+        config: { type: 'string' },
+        'token-file': { type: 'string' },
+      },
+    }).values
+  } catch (error) {
+    process.stderr.write(`${errorMessage(error)}\n${USAGE}\n`)
+    return process.exit(2)
+  }
 }

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
+import { parseAddress } from '../core/address.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { slotTable } from './print/service.ts'
+import { DEFAULT_ADMIN } from './session.ts'
 import { processTerminal } from './terminal.ts'
 import { deployIfEmpty } from './up/deploy-package.ts'
 import { livingNames } from './up/pid-file.ts'
@@ -15,14 +17,15 @@ import { runUp, type UpContext } from './up/run-up.ts'
 // What `npm start` runs: two versions of the guestbook on a fabric of its own, gone with Ctrl-C.
 
 const GUESTBOOK = fileURLToPath(new URL('../../../examples/guestbook', import.meta.url))
-const ADMIN = { host: '127.0.0.1', port: 9090 }
 const ANSWER_TIMEOUT_MS = 30_000
 
 const terminal = processTerminal()
 // Short, because socket paths are bounded.
 const data = mkdtempSync(join(tmpdir(), 'vipswap-'))
 try {
-  process.exitCode = await runUp({ data, nodes: 2, admin: ADMIN }, terminal, demonstrate)
+  // As `up` takes it; the verbs of the demonstration then find it by the same variable.
+  const admin = parseAddress(terminal.env['VIPSWAP_ADMIN'] ?? DEFAULT_ADMIN)
+  process.exitCode = await runUp({ data, nodes: 2, admin }, terminal, demonstrate)
 } catch (error) {
   terminal.err(`vipswap: ${errorMessage(error)}\n`)
   process.exitCode = exitCodeOf(error)
@@ -53,10 +56,10 @@ async function demonstrate(context: UpContext): Promise<void> {
   if (context.signal.aborted) return
   const service = await context.client.service(name)
   terminal.out(`${name}\n${slotTable(service, '  ')}\nadmin ${context.url}\n`)
-  terminal.out(`Try next, in another terminal:
+  terminal.out(`Open ${context.url}/ to watch it in the portal. Try next, in another terminal:
 
   npx vipswap swap
-  curl http://127.0.0.1:8080/
+  curl ${urls[0] ?? ''}/
   npx vipswap upgrade examples/guestbook/2.0.0 --mode manual
   npx vipswap walk
   npx vipswap rollback

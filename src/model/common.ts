@@ -58,7 +58,7 @@ export const Vips = Type.Object(
     production: Type.Optional(vip('Address of the production VIP.', '127.0.0.1')),
     staging: Type.Optional(vip('Address of the staging VIP, where `:+N` adds N to each port.', '127.0.0.1:+1')),
   },
-  closed,
+  { ...closed, description: 'Addresses of the two slots.' },
 )
 
 function vip(description: string, fallback: string) {

@@ -18,7 +18,7 @@ const Admin = Type.Object(
     tokenFile: Type.Optional(
       Type.String({
         minLength: 1,
-        description: 'File with the bearer token that every call must carry. Default: none.',
+        description: 'File with bearer tokens, a line each; every call must carry one. Default: none.',
       }),
     ),
   },

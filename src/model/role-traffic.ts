@@ -34,6 +34,7 @@ export interface SlotValues {
 const Path = Type.String({
   pattern: '^/[!-~]*$',
   patternErrorMessage: 'a path that begins with /, for example /healthz',
+  description: 'What is asked for, query included.',
 })
 
 const Accept = Type.Array(
@@ -92,10 +93,15 @@ export const VerifySource = Type.Array(
   { description: 'What `--verify` sends through the VIP. Default: a GET of the probe path.' },
 )
 
-const SettingValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
+const slotValue = (slot: string) =>
+  Type.Optional(
+    Type.Union([Type.String(), Type.Number(), Type.Boolean()], {
+      description: `Its value in ${slot}. Default: as \`settings\` says.`,
+    }),
+  )
 
 export const SlotSettingsSource = Named(
-  Type.Object({ production: Type.Optional(SettingValue), staging: Type.Optional(SettingValue) }, closed),
+  Type.Object({ production: slotValue('production'), staging: slotValue('staging') }, closed),
   { description: 'Settings that belong to a slot, with their values there; they stay when the code moves.' },
 )
 

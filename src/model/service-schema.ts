@@ -158,7 +158,7 @@ const Role = Type.Object(
     instances: Type.Optional(
       Type.Integer({ minimum: 0, maximum: 10000, default: 1, description: 'How many instances run.' }),
     ),
-    endpoints: Type.Optional(Named(Endpoint)),
+    endpoints: Type.Optional(Named(Endpoint, { description: 'Where it is reached, by name; the first is `PORT`.' })),
     probe: Type.Optional(Probe),
     startTimeout: Type.Optional(
       Duration('An instance not ready this long after its start is FailedStartingRole.', '30m'),
@@ -168,14 +168,20 @@ const Role = Type.Object(
     startup: Type.Optional(
       Type.Array(Command, { description: 'Commands run in order before the role, each must exit 0.' }),
     ),
-    localStorage: Type.Optional(Named(LocalStorage)),
+    localStorage: Type.Optional(
+      Named(LocalStorage, { description: 'Folders that outlive restarts, by name: `LOCAL_STORAGE_<NAME>`.' }),
+    ),
     settings: Type.Optional(Named(SettingValue, { description: 'Default values of settings.' })),
     slotSettings: Type.Optional(SlotSettingsSource),
     warmUp: Type.Optional(WarmUpSource),
     verify: Type.Optional(VerifySource),
     settingsReload: Type.Optional(
       Type.Object(
-        { signal: Type.Union([Type.Literal('SIGHUP'), Type.Literal('SIGUSR1'), Type.Literal('SIGUSR2')]) },
+        {
+          signal: Type.Union([Type.Literal('SIGHUP'), Type.Literal('SIGUSR1'), Type.Literal('SIGUSR2')], {
+            description: 'Sent once the file is written.',
+          }),
+        },
         {
           ...closed,
           description:
@@ -278,14 +284,19 @@ export const ServiceSchema = Type.Object(
           version: Type.Optional(
             Type.String({ minLength: 1, maxLength: 64, description: 'What the roles expect to run on.' }),
           ),
-          trustLevel: Type.Optional(Type.Union([Type.Literal('full'), Type.Literal('partial')], { default: 'full' })),
+          trustLevel: Type.Optional(
+            Type.Union([Type.Literal('full'), Type.Literal('partial')], {
+              default: 'full',
+              description: 'As in Cloud Services; a change of it restarts every role.',
+            }),
+          ),
         },
         { ...closed, description: 'A change of it walks the upgrade domains of all roles.' },
       ),
     ),
     vips: Type.Optional(Vips),
     hostNames: Type.Optional(HostNames),
-    roles: Named(Role, { minProperties: 1 }),
+    roles: Named(Role, { minProperties: 1, description: 'What runs, by name.' }),
   },
   { ...closed, $id: 'https://vipswap.dev/schema/service.json', title: 'vipswap service definition' },
 )
@@ -297,8 +308,10 @@ export const ConfigurationSchema = Type.Object(
     roles: Named(
       Type.Object(
         {
-          instances: Type.Optional(Type.Integer({ minimum: 0, maximum: 10000 })),
-          settings: Type.Optional(Named(SettingValue)),
+          instances: Type.Optional(
+            Type.Integer({ minimum: 0, maximum: 10000, description: 'How many instances run.' }),
+          ),
+          settings: Type.Optional(Named(SettingValue, { description: 'Values of settings, by name.' })),
           slotSettings: Type.Optional(SlotSettingsSource),
           certificates: Type.Optional(
             Named(Type.Union([...CertificateSource]), {
@@ -308,6 +321,7 @@ export const ConfigurationSchema = Type.Object(
         },
         closed,
       ),
+      { description: 'What changes, by role.' },
     ),
   },
   { ...closed, $id: 'https://vipswap.dev/schema/configuration.json', title: 'vipswap service configuration' },

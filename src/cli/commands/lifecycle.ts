@@ -19,7 +19,7 @@ export function lifecycleVerbs(program: Command, context: VerbContext): void {
   const remove = program
     .command('delete')
     .description('drain and delete the deployment in a slot')
-    .option('--all', 'both deployments and the service itself')
+    .option('--all', 'the service itself with its addresses; both slots must be empty')
   act<{ all?: boolean }>(remove, context, async (session, { all }) => {
     const { client, slot, how } = session
     const service = await session.service()

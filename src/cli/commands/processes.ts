@@ -7,9 +7,12 @@ import { builtPrograms } from '../programs.ts'
 import type { Terminal } from '../terminal.ts'
 
 const VERBS = {
-  controller: 'the controller by itself',
-  proxy: 'a proxy by itself; with --replace --data DIR the running one starts its successor, and nobody is refused',
-  agent: 'a node agent by itself',
+  controller:
+    'the controller by itself: [--data DIR] [--run DIR] [--admin HOST:PORT] [--config FILE] [--token-file FILE]',
+  proxy:
+    'a proxy by itself: --data DIR --run DIR [--id NAME] [--workers N]; or --replace [--data DIR] [--id NAME] [--workers N] [--drain-timeout 5m]: the running one starts its successor, and nobody is refused',
+  agent:
+    'a node agent by itself: --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--replace]',
 } as const
 
 /** `controller`, `proxy`, `agent`, for the help text; `runProcess` runs them before commander looks. */
