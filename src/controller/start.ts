@@ -73,10 +73,11 @@ export async function startController(options: ControllerOptions): Promise<Runni
       broken,
       isAlone: () => peers.connected.proxies === 0 && peers.connected.agents === 0,
       close: async () => {
-        tasks.close()
+        const tasksOver = tasks.close()
         stopRetention()
         traffic.close()
         await links.close()
+        await tasksOver
         reconciler.close()
         await store.close()
       },

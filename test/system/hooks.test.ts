@@ -7,7 +7,7 @@ import { kill } from 'node:process'
 import t from 'tap'
 import { tempDir } from '../support/temp.ts'
 import { until } from '../support/until.ts'
-import { pidOf, smallPackage, startSystem } from './support/system.ts'
+import { pidOf, processesIn, smallPackage, startSystem } from './support/system.ts'
 
 t.test('hooks are asked at their steps, by command and by HTTP, and their no stops the step', async t => {
   const folder = tempDir(t)
@@ -117,4 +117,20 @@ services:
   await run(0, 'rollback')
   t.equal(await version(), '1.0.0')
   await until('the rollback was told', () => heard.some(({ path }) => path === '/back'))
+})
+
+t.test('a hook that ignores SIGTERM does not outlive the controller that is stopped', async t => {
+  const folder = tempDir(t)
+  const script = join(folder, 'deaf.js')
+  writeFileSync(script, `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)`)
+  const system = await startSystem(t, {
+    config: `hooks: { pre-domain: { command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(script)}], timeout: 10m } }\n`,
+  })
+  const deployed = await system.cli('deploy', smallPackage(t, { version: '1.0.0', instances: 2 }))
+  t.equal(deployed.code, 0, deployed.stderr)
+  const upgrade = await system.cli('upgrade', smallPackage(t, { version: '2.0.0', instances: 2 }), '--no-wait')
+  t.equal(upgrade.code, 0, upgrade.stderr)
+  await until('the hook runs', () => processesIn(folder).length > 0, { timeoutMs: 20_000 })
+  await system.stop()
+  t.strictSame(processesIn(folder), [])
 })

@@ -12,7 +12,8 @@ import { warm } from './warm.ts'
 
 interface Running {
   update(task: Task): void
-  close(): void
+  /** Resolves once it is over: a command that ignores SIGTERM must not outlive its controller. */
+  close(): Promise<void>
 }
 
 /** All hooks, and those of single services, which go before. */
@@ -30,6 +31,8 @@ export class TaskRunner {
   readonly #hooks: HookTable
   readonly #log: Logger
   readonly #running = new Map<string, Running>()
+  /** Of tasks that are gone, and not over yet. */
+  readonly #ending = new Set<Promise<void>>()
   #tasks: FabricState['tasks'] | null = null
   readonly #look: (state: FabricState) => void
 
@@ -42,10 +45,11 @@ export class TaskRunner {
     this.#take(reconciler.state)
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#reconciler.off('state', this.#look)
-    for (const running of this.#running.values()) running.close()
+    const ends = [...this.#running.values()].map(running => running.close())
     this.#running.clear()
+    await Promise.all([...ends, ...this.#ending])
   }
 
   #take(state: FabricState): void {
@@ -56,7 +60,8 @@ export class TaskRunner {
     for (const [id, running] of this.#running) {
       if (ids.has(id)) continue
       this.#running.delete(id)
-      running.close()
+      const end = running.close().finally(() => this.#ending.delete(end))
+      this.#ending.add(end)
     }
     for (const task of tasks) {
       const running = this.#running.get(task.id)
@@ -76,7 +81,7 @@ export class TaskRunner {
         update: next => {
           if (next.work.kind === 'verify') traffic.update(next.work)
         },
-        close: () => traffic.close(),
+        close: async () => traffic.close(),
       }
     }
     const end = new AbortController()
@@ -90,7 +95,13 @@ export class TaskRunner {
       if (hook !== undefined) await runHook(hook, work, report, end.signal)
       else report({ kind: 'done', ok: true, detail: 'there is no such hook any more' })
     }
-    run().catch((thrown: unknown) => report({ kind: 'done', ok: false, detail: errorMessage(thrown) }))
-    return { update: () => undefined, close: () => end.abort() }
+    const over = run().catch((thrown: unknown) => report({ kind: 'done', ok: false, detail: errorMessage(thrown) }))
+    return {
+      update: () => undefined,
+      close: () => {
+        end.abort()
+        return over
+      },
+    }
   }
 }

@@ -187,7 +187,7 @@ function waitingOf(upgrade: UpgradeRecord, policy: UpgradePolicy, roles: readonl
         ? `\`vipswap walk\` of domain ${upgrade.domains[upgrade.position] ?? 0}`
         : floorReason(upgrade, policy, roles, domainsAt(upgrade))
     case 'removing':
-      return 'what the new version does not have to drain and stop'
+      return `what ${upgrade.direction === 'forward' ? upgrade.to.version : upgrade.from.version} does not have to drain and stop`
     case 'halted':
       return 'a fresh `vipswap upgrade`, or `vipswap rollback` again: an old instance did not start'
     case 'walking':

@@ -3,7 +3,7 @@ import { scaleUnderWay } from '../deployment/scale.ts'
 import type { Draft } from '../draft.ts'
 import { specOf } from '../instances.ts'
 import { swapsOwnWalk } from '../operations.ts'
-import { coresOf, round } from '../quota.ts'
+import { coresInUse, coresOf, round } from '../quota.ts'
 import type { Blocker } from '../refusal.ts'
 import { isComposed } from './supersede.ts'
 import type { DeploymentRecord, RoleRecord } from '../state.ts'
@@ -69,15 +69,15 @@ function exceedsQuota(
   const { settings } = draft.fabric
   const { quota } = settings
   if (quota === null) return null
-  let [cores, back] = [0, 0]
-  for (const role of draft.roles.values()) {
+  const cores = coresInUse(draft)
+  let back = 0
+  for (const role of draft.rolesOf(deployment.id)) {
     const staying = role.instances.filter(({ next }) => next !== 'remove').length
-    const each = coresOf(specOf(role, role.target).definition, settings)
-    cores += each * staying
-    if (role.deployment !== deployment.id) continue
+    // As large as they were: a walk may have made the others smaller.
+    const spec = own(deployment.upgrade?.roles ?? {}, role.name)?.from ?? role.target
     const before = own(scale?.from ?? {}, role.name)
     const count = before == null ? own(deployment.upgrade?.counts ?? {}, role.name)?.from : Number(before)
-    back += each * ((count ?? staying) - staying)
+    back += coresOf(specOf(role, spec).definition, settings) * ((count ?? staying) - staying)
   }
   if (back <= 0 || cores + back <= quota.cores) return null
   return blocked(

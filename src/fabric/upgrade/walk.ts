@@ -13,6 +13,7 @@ import { domainMayBegin, domainMayEnd, domainTrouble } from '../hooks/domain-gat
 import type { Verdict } from './verdict.ts'
 import { judge, judgeTime, waitsForWalk } from './gate.ts'
 import { pauseClocks, resumeClocks } from './clocks.ts'
+import { forgetTraffic } from '../verify/traffic.ts'
 import { bindingOf, fitAddresses } from './addresses.ts'
 import { isResized } from './changes.ts'
 import { floorHolds } from './floor.ts'
@@ -53,6 +54,8 @@ export function pauseWalk(draft: Draft, { upgrade }: DeploymentRecord): void {
     upgrade.walk = null
   }
   pauseClocks(upgrade, draft.now)
+  // Of what is suspended it would say what everyone knows.
+  forgetTraffic(draft, upgrade.operation)
   if (upgrade.phase !== 'walking' && upgrade.phase !== 'verifying') return
   upgrade.phase = 'waiting'
   upgrade.stuck = []

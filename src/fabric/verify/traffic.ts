@@ -69,6 +69,12 @@ export function lossOf(draft: Draft, asked: Pick<Phase, 'operation' | 'service' 
     : `${replayed} requests to ${asked.slot} got no answer from an instance and had to be sent again`
 }
 
+/** What was found so far counts no more; the next phase that asks begins anew. */
+export function forgetTraffic(draft: Draft, operation: string): void {
+  const task = taskOf(draft, operation, 'verify')
+  if (task !== undefined) draft.tasks.delete(task.id)
+}
+
 /** Says in the receipt how much traffic found nothing wrong. */
 export function noteTraffic(draft: Draft, operation: string): void {
   const sent = taskOf(draft, operation, 'verify')?.reached?.sent ?? 0

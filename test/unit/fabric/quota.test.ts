@@ -146,14 +146,20 @@ t.test(
   async t => {
     const four = of('shop', '1.0.0', 'Small', 4)
     const one = of('shop', '2.0.0', 'Small', 1)
-    const down: Command[] = [scale(1), { ...upgrade, package: one.digest }]
-    for (const command of down) {
-      const lab = new Lab([four, one, BLOG])
-      Object.assign(lab.settings, { sizes: SIZES, quota: { cores: 4 } })
+    const large = of('shop', '1.0.0', 'Large', 4)
+    const down: { before: typeof four; command: Command; quota: number }[] = [
+      { before: four, command: scale(1), quota: 4 },
+      { before: four, command: { ...upgrade, package: one.digest }, quota: 4 },
+      // What comes back has the size it had.
+      { before: large, command: { ...upgrade, package: one.digest }, quota: 16 },
+    ]
+    for (const { before, command, quota } of down) {
+      const lab = new Lab([before, one, BLOG])
+      Object.assign(lab.settings, { sizes: SIZES, quota: { cores: quota } })
       lab.restart()
       for (const node of ['n1', 'n2']) lab.connectAgent(node)
       lab.connectProxy('p1')
-      lab.accept(create(four))
+      lab.accept(create(before))
       lab.settle()
       t.strictSame(lab.refused(create(BLOG)), ['quota_exceeded'])
       lab.accept(command)
@@ -168,11 +174,11 @@ t.test(
       lab.accept(create(BLOG))
       t.match(view(), {
         rollbackAllowed: false,
-        rollbackBlockedBy: /would come back need 5 cores in all, the quota is 4/,
+        rollbackBlockedBy: `would come back need ${quota + 1} cores in all, the quota is ${quota}`,
       })
       t.match(view().actions.rollback, { allowed: false, code: 'rollback_not_allowed' })
       t.strictSame(lab.refused({ kind: 'rollback', service: 'shop', slot: 'production' }), ['rollback_not_allowed'])
-      Object.assign(lab.settings, { quota: { cores: 5 } })
+      Object.assign(lab.settings, { quota: { cores: quota + 1 } })
       lab.restart()
       for (const node of ['n1', 'n2']) lab.connectAgent(node)
       lab.connectProxy('p1')

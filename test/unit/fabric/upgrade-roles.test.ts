@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Command, UpgradeCommand } from '../../../src/contracts/command.ts'
+import { viewDeployment } from '../../../src/controller/views/deployment-view.ts'
 import { endpoint, makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 
@@ -115,7 +116,9 @@ t.test('a removed role that comes back has lost what it stored locally, and the 
   const lab = deployed()
   lab.accept(to(V2))
   for (let turns = 0; lab.deployment().upgrade?.phase !== 'removing' && turns < 50; turns++) turn(lab, 1)
-  t.equal(lab.deployment().upgrade?.phase, 'removing')
+  const waitingFor = () =>
+    viewDeployment(lab.state, lab.deployment(), 'production', lab.now).upgradeStatus?.waitingFor ?? null
+  t.equal(waitingFor(), 'what 2.0.0 does not have to drain and stop')
   lab.report()
   t.match(lab.stages(), /crunch0:serving crunch1:serving/, 'nothing goes before its addresses are closed everywhere')
   const stops = lab.seen
@@ -127,6 +130,8 @@ t.test('a removed role that comes back has lost what it stored locally, and the 
   lab.seen = stops
   t.equal(lab.instances().filter(({ id }) => id.startsWith('crunch')).length, 1)
   const back = lab.accept(rollback)
+  for (let turns = 0; lab.deployment().upgrade?.phase !== 'removing' && turns < 50; turns++) turn(lab, 1)
+  t.equal(waitingFor(), 'what 1.0.0 does not have to drain and stop')
   lab.settle()
   t.equal(lab.operation(back).status, 'Succeeded')
   t.equal(names(lab), 'crunch0 crunch1 web0 web1')

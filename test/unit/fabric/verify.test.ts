@@ -155,6 +155,30 @@ t.test('an upgrade verifies each domain, and rolls back on a loss in any mode', 
   }
 })
 
+t.test('what a suspended deployment does not answer is no loss: the traffic begins anew after the start', async t => {
+  const lab = new Lab([V1, V2])
+  lab.accept(create(V1, 'production'))
+  lab.settle()
+  const operation = lab.accept(verified())
+  lab.settle()
+  reach(lab, 'before', 50)
+  lab.settle()
+  const status = { kind: 'status', service: 'shop', slot: 'production' } as const
+  lab.accept({ ...status, status: 'Suspended' })
+  t.strictSame(names(lab), [])
+  lab.settle()
+  lab.accept({ ...status, status: 'Running' })
+  lab.settle()
+  for (const [index, sent] of [2000, 4000, 6000].entries()) {
+    t.strictSame(names(lab), [`verify domain ${index}`])
+    say(lab, 'verify', { kind: 'reached', phase: `domain ${index}`, sent })
+    // On top of those before the suspension.
+    count(lab, 50 + sent, { answered: 50 + sent })
+    lab.settle()
+  }
+  t.equal(lab.operation(operation).status, 'Succeeded')
+})
+
 t.test('an upgrade over what loses requests already says so, and restarts nothing', async t => {
   const lab = new Lab([V1, V2])
   lab.accept(create(V1, 'production'))
