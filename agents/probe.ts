@@ -58,7 +58,8 @@ async function probeHttp(
         if (shown.length > BODY_SHOWN) break
       }
     }
-    const text = shown.slice(0, BODY_SHOWN).replaceAll(/\s+/g, ' ').trim()
+    const cut = shown.length > BODY_SHOWN ? '…' : ''
+    const text = shown.slice(0, BODY_SHOWN).replaceAll(/\s+/g, ' ').trim() + cut
     return { ok, detail: `HTTP ${statusCode}${text === '' ? '' : `: ${text}`}` }
   } finally {
     client.destroy().catch(() => {})

@@ -35,8 +35,8 @@ export function processTerminal(): Terminal {
     colors: set(env['FORCE_COLOR']) || (redraws && !set(env['NO_COLOR'])),
     out: text => void process.stdout.write(`${text}\n`),
     err: text => void process.stderr.write(text),
-    columns: () => process.stderr.columns ?? 80,
-    rows: () => process.stdout.rows ?? 24,
+    columns: () => known(process.stderr.columns) ?? 80,
+    rows: () => known(process.stdout.rows) ?? 24,
     onInterrupt(listener) {
       process.on('SIGINT', listener)
       process.on('SIGTERM', listener)
@@ -46,6 +46,11 @@ export function processTerminal(): Terminal {
       }
     },
   }
+}
+
+/** A terminal that was never told its size says 0. */
+function known(size: number | undefined): number | undefined {
+  return size === 0 ? undefined : size
 }
 
 function set(value: string | undefined): boolean {

@@ -5,13 +5,16 @@ import type { Session } from '../session.ts'
 import { planText } from '../print/plan.ts'
 import { act, type VerbContext } from '../verb.ts'
 import { upload } from './deploy.ts'
+import { swapBody, swapOptions, type SwapFlags } from './swap.ts'
 import { upgradeBody, upgradeOptions, type UpgradeFlags } from './upgrade.ts'
 
 /** `plan swap`, `plan upgrade`: what would happen. Exit status 0 nothing to do, 2 changes, 1 refused. */
 export function planVerbs(program: Command, context: VerbContext): void {
   const plan = program.command('plan').description('say what would happen, change nothing')
-  act(plan.command('swap').description('what a swap would do'), context, async session => {
-    print(session, await session.client.plan(await session.service(), session.slot, { swap: {} }))
+  const swap = swapOptions(plan.command('swap').description('what a swap, or one phase of it, would do'))
+  act<SwapFlags>(swap, context, async (session, flags, [phase]) => {
+    const body = { swap: swapBody(flags, phase) }
+    print(session, await session.client.plan(await session.service(), session.slot, body))
   })
   const upgrade = upgradeOptions(plan.command('upgrade <package>').description('what an upgrade would do'))
   act<UpgradeFlags>(upgrade, context, async (session, flags, [path = '']) => {

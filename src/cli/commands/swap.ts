@@ -4,21 +4,34 @@ import type { SwapBody } from '../../contracts/api/bodies.ts'
 import { finish } from '../finish.ts'
 import { act, type VerbContext } from '../verb.ts'
 
+export interface SwapFlags {
+  readonly expect?: string
+  readonly verify?: boolean
+}
+
 export function swapVerb(program: Command, context: VerbContext): void {
-  const command = program
-    .command('swap')
-    .description('exchange production and staging; the words do it in two phases')
+  const command = swapOptions(
+    program.command('swap').description('exchange production and staging; the words do it in two phases'),
+  )
+  act<SwapFlags>(command, context, async (session, flags, [phase]) => {
+    await finish(session, await session.client.swap(await session.service(), swapBody(flags, phase), session.how))
+  })
+}
+
+/** What `swap` and `plan swap` take. */
+export function swapOptions(command: Command): Command {
+  return command
     .addArgument(new Argument('[phase]').choices(['prepare', 'commit', 'cancel']))
     .option('--expect <production,staging>', 'refuse unless the slots hold these deployments ("-" is empty)')
     .option('--verify', 'with probe traffic through production; the first loss swaps back')
-  act<{ expect?: string; verify?: boolean }>(command, context, async (session, flags, [phase]) => {
-    const body: SwapBody = {
-      ...(phase === 'prepare' || phase === 'commit' || phase === 'cancel' ? { phase } : {}),
-      ...(flags.expect === undefined ? {} : { expect: parseExpectation(flags.expect) }),
-      ...(flags.verify === true ? { verify: true } : {}),
-    }
-    await finish(session, await session.client.swap(await session.service(), body, session.how))
-  })
+}
+
+export function swapBody({ expect, verify }: SwapFlags, phase: string | undefined): SwapBody {
+  return {
+    ...(phase === 'prepare' || phase === 'commit' || phase === 'cancel' ? { phase } : {}),
+    ...(expect === undefined ? {} : { expect: parseExpectation(expect) }),
+    ...(verify === true ? { verify: true } : {}),
+  }
 }
 
 function parseExpectation(text: string): { production: string | null; staging: string | null } {

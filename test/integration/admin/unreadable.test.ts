@@ -8,7 +8,8 @@ import { FakeController } from './fake-controller.ts'
 // RFC 9457 for every refusal, also of what is not HTTP and never becomes a call.
 
 t.test('what cannot be read as a request is refused by a problem document', async t => {
-  const admin = await startAdmin({ api: new FakeController(), port: 0, log: silentLogger() })
+  const api = new FakeController()
+  const admin = await startAdmin({ api, port: 0, log: silentLogger() })
   t.teardown(() => admin.close())
   const answerTo = async (text: string): Promise<{ head: string; body: string }> => {
     const socket = connect(admin.port, '127.0.0.1')
@@ -30,4 +31,13 @@ t.test('what cannot be read as a request is refused by a problem document', asyn
   t.match(long.head, problem)
   t.match(JSON.parse(long.body), { code: 'headers_too_large', status: 431 })
   t.equal((await fetch(`${admin.url}/healthz`)).status, 200)
+
+  // The instance would be sent the coded body without its coding.
+  api.addService('guestbook')
+  api.addresses.set('guestbook/production/web_IN_0/http', { host: '127.0.0.1', port: 1 })
+  const road = '/v1/services/guestbook/slots/production/instances/web_IN_0/proxy/'
+  const fields = 'host: localhost\r\ntransfer-encoding: gzip, chunked\r\nconnection: close'
+  const coded = await answerTo(`POST ${road} HTTP/1.1\r\n${fields}\r\n\r\n0\r\n\r\n`)
+  t.match(coded.head, /^HTTP\/1\.1 400 /)
+  t.match(coded.body, /gzip, chunked/)
 })

@@ -362,6 +362,9 @@ t.test('exit statuses', async t => {
   })
   await t.test('plan: 0 nothing to do, 2 changes, 1 refused', async t => {
     t.match(await run('plan', 'swap'), { code: 2, stdout: '1. exchange the slots\n' })
+    await run('plan', 'swap', 'commit', '--verify', '--expect', 'd1,-')
+    const expect = { production: 'd1', staging: null }
+    t.match(api.planned.at(-1), { kind: 'swap', phase: 'commit', verify: true, expect })
     api.plans = { outcome: 'none', blockers: [], warnings: ['w'], steps: [] }
     t.match(await run('plan', 'upgrade', guestbook(t), '--mode', 'auto'), {
       code: 0,

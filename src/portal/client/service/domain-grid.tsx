@@ -19,6 +19,9 @@ const STEPS = {
 /** Above so many instances in one cell, or domains, tiles carry no text. */
 const ROOMY_CELL = 2
 const ROOMY_DOMAINS = 6
+/** What a domain's heading needs where there are many; the grid scrolls then. */
+const DOMAIN_PX = 54
+const ROLE_PX = 72
 
 /** A row per role, a column per upgrade domain, a tile per instance. */
 export function DomainGrid({
@@ -41,10 +44,12 @@ export function DomainGrid({
   }
   const now = new Set(upgradeStatus?.domains.filter(({ state }) => state === 'during').map(({ domain }) => domain))
   const largest = Math.max(0, ...[...cells.values()].map(({ length }) => length))
-  const roomy = largest <= ROOMY_CELL && domains.length <= ROOMY_DOMAINS
+  const many = domains.length > ROOMY_DOMAINS
+  const roomy = largest <= ROOMY_CELL && !many
+  const look = roomy ? 'grid-roomy' : many ? 'grid-dense grid-many' : 'grid-dense'
   return (
     <div class="grid-box" tabIndex={0} role="region" aria-label={`upgrade domains of ${slot}`}>
-      <table class={roomy ? 'grid grid-roomy' : 'grid grid-dense'}>
+      <table class={`grid ${look}`} style={many ? { minWidth: `${ROLE_PX + domains.length * DOMAIN_PX}px` } : {}}>
         <thead>
           <tr>
             <th scope="col" class="grid-corner">

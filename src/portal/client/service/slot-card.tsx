@@ -30,6 +30,9 @@ interface Props {
   readonly onFile: (file: File) => void
 }
 
+/** Characters of a version that no longer fit the card in large type. */
+const LONG_VERSION = 16
+
 /** One slot: its addresses, which stay, and the deployment in it, which moves. */
 export function SlotCard({ service, slot, at, series, onFile }: Props): JSX.Element {
   const deployment = service.slots[slot]
@@ -47,10 +50,13 @@ export function SlotCard({ service, slot, at, series, onFile }: Props): JSX.Elem
           {deployment === null ? (
             <p class="slot-version quiet">Nothing is deployed</p>
           ) : (
-            <div class="slot-version" data-tone={toneOf(service.name, deployment.version)}>
+            <div
+              class={deployment.version.length > LONG_VERSION ? 'slot-version long' : 'slot-version'}
+              data-tone={toneOf(service.name, deployment.version)}
+            >
               <strong>{deployment.version}</strong>
               <span class="quiet">
-                {deployment.label === '' ? null : `${deployment.label} · `}
+                {deployment.label === '' || deployment.label === deployment.version ? null : `${deployment.label} · `}
                 <span class="mono">{deployment.id}</span> · <Age at={deployment.createdAt} />
               </span>
             </div>
