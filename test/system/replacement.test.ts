@@ -53,6 +53,8 @@ t.test(
     const third = proxyOf(next)
     t.not(third.pid, second.pid, 'the next up has it replaced, since it wants two workers')
     t.same(third.args.slice(-2), ['--workers', '2'])
+    t.equal(third.args.indexOf('--workers'), third.args.length - 2, 'in the place of the number before')
+    t.notMatch(next.said(), /earlier arguments/, 'it has the arguments that it is to have')
     await until('the second one has ended too', () => !isAlive(second))
     await goesOn()
     const back = await next.cli('swap')

@@ -89,7 +89,10 @@ export async function handOver(
 /** Those of this process, with as many workers as are asked for. */
 function argsFor({ workers }: ReplaceRequest, own: readonly string[]): string[] {
   const args = own.filter(arg => arg !== '--successor')
-  return workers === null ? args : [...args, '--workers', String(workers)]
+  if (workers === null) return args
+  // In the place of the number before: the next `up` compares the arguments with those it would give.
+  const others = args.filter((arg, index) => arg !== '--workers' && args[index - 1] !== '--workers')
+  return [...others, '--workers', String(workers)]
 }
 
 /** Closes this process's copy of a handle that was sent. */

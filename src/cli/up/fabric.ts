@@ -68,6 +68,8 @@ export async function startFabric(options: FabricOptions): Promise<Fabric> {
         // Whoever sees the file may end before it is told to, and must not be started again.
         for (const part of parts) part.retire()
         writeFileAtomic(stopFile, 'stop wanted\n')
+        // Roles outlive their agent: one that is down right now has some to end.
+        for (const each of parts) if (AGENT_NAME.test(each.part.name)) each.endWhatItLeft()
         const left = await stopInOrder(parts)
         if (left.length === 0) rmSync(stopFile, { force: true })
         release()

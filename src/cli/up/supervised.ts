@@ -35,6 +35,8 @@ export interface Supervised {
   pid(): number | null
   /** No more restarts: it may end by itself from now on. */
   retire(): void
+  /** Starts a retired one that is down: what it ran is still there, and it finds the stop file. */
+  endWhatItLeft(): void
   /** Retires it; tells the process to end and resolves true once it has, false after `deadlineMs`; then it keeps nobody here. */
   stop(deadlineMs: number): Promise<boolean>
   /** SIGKILL. Only after `stop` gave up. */
@@ -65,6 +67,7 @@ export function supervise(
   let quickDeaths = 0
   let stopping = false
   let told = false
+  let revived = false
   let timer: NodeJS.Timeout | undefined
   let asking: NodeJS.Timeout | undefined
   let child: ChildProcess | undefined
@@ -153,11 +156,17 @@ export function supervise(
       timer?.unref()
       child?.unref()
     },
+    endWhatItLeft() {
+      if (record !== null) return
+      revived = true
+      start()
+    },
     async stop(deadlineMs) {
       this.retire()
       if (record === null) return true
       told = true
-      signalProcess(record, 'SIGTERM')
+      // One that has just begun would die of it before it could end anything; it looks for the stop file by itself.
+      if (!revived) signalProcess(record, 'SIGTERM')
       return new Promise<boolean>(resolve => {
         const deadline = setTimeout(() => resolve(false), deadlineMs)
         onGone = () => {

@@ -64,10 +64,14 @@ export class FakeController implements ControllerApi {
   timeline = 'fake'
   missed = 0
 
-  addService(name: string, versions: { production?: string; staging?: string } = { production: '1.0.0' }): void {
+  addService(
+    name: string,
+    versions: { production?: string; staging?: string } = { production: '1.0.0' },
+    digest = 'ab'.repeat(32),
+  ): void {
     const slot = (which: Slot): DeploymentView | null => {
       const version = versions[which]
-      return version === undefined ? null : deployment(name, which, version)
+      return version === undefined ? null : { ...deployment(name, which, version), package: digest }
     }
     this.#services.set(name, {
       name,
@@ -284,7 +288,8 @@ export class FakeController implements ControllerApi {
       startedAt: AT,
       progress: { step: 'preparing', percent: 10, message: 'waits for the test' },
     })
-    if (command.kind === 'create' && this.service(command.service) === null) this.addService(command.service)
+    if (command.kind === 'create' && this.service(command.service) === null)
+      this.addService(command.service, undefined, command.package)
     if (this.ending !== null) this.update(id, { status: this.ending })
     return { operationId: id }
   }

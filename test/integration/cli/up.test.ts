@@ -373,3 +373,18 @@ function sessionOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3])
 }
+
+t.test('an agent that is down when the end is wanted is started to end what it left', async t => {
+  const { data, start, ready, record, lives, started } = await place(t)
+  writeFileSync(join(data, 'node-0.polls'), '')
+  const up = start()
+  await ready(up)
+  await started()
+  writeFileSync(join(data, 'node-0.dies'), '')
+  process.kill(record('node-0').pid, 'SIGKILL')
+  await until('its next start is some time away', () => /node-0 died .*, started again in \d{4} ms/.test(up.output()))
+  rmSync(join(data, 'node-0.dies'))
+  up.child.kill('SIGINT')
+  t.equal(await up.ended, 0)
+  t.equal(lives().filter(line => line.startsWith('node-0 lives')).length, 2, up.output())
+})
