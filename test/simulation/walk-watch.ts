@@ -55,8 +55,10 @@ export class WalkWatch {
     )
     if (others.length > 1) this.#fail('one walk', `service ${after.service} has two walks at a time`)
     if (upgrade.direction === 'back' && before?.upgrade?.direction === 'forward') {
-      const still = placedIn(old, after.id).filter(({ role, instance, beside }) => {
-        if (beside) return false
+      // Peers spoke first in this very pass: what was told to stop by that is on its way.
+      const told = new Set(all.filter(({ instance }) => instance.stage === 'stopping').map(({ key }) => key))
+      const still = placedIn(old, after.id).filter(({ key, role, instance, beside }) => {
+        if (beside || told.has(key)) return false
         const from = upgrade.roles[role.name]?.from
         // What the walk had brought goes, what it had begun to take away may have to start anew.
         if (leaves(upgrade, role.name, instance) || instance.next === 'remove') return false
