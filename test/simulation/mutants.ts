@@ -99,12 +99,12 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     },
   },
   'no health gate': {
-    breaks: 'the walk leaves a domain when its instances are ready: here also when they cannot be',
+    breaks: 'the walk leaves a domain when its instances are ready: here once they are being started',
     caughtBy: ['health gate', 'one domain'],
     rules: deciding(after =>
       withDeployments(after, record => {
         const { upgrade } = record
-        if (upgrade?.direction !== 'forward' || upgrade.phase !== 'verifying') return record
+        if (upgrade?.direction !== 'forward' || !hasStarted(after, record)) return record
         return { ...record, upgrade: { ...upgrade, phase: 'waiting', position: upgrade.position + 1 } }
       }),
     ),
@@ -240,6 +240,21 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     caughtBy: ['commit before effect'],
     rules: { ...REAL_RULES, serialise: state => REAL_RULES.serialise({ ...state, requests: {} }) },
   },
+}
+
+/** Of the domain that is walked nothing is left to go down. */
+function hasStarted(state: FabricState, { id, upgrade }: DeploymentRecord): boolean {
+  if (upgrade === null || (upgrade.phase !== 'walking' && upgrade.phase !== 'verifying')) return false
+  const domain = upgrade.domains[upgrade.position]
+  return Object.values(state.roles)
+    .filter(({ deployment }) => deployment === id)
+    .every(role => {
+      const to = upgrade.roles[role.name]?.to
+      if (to === undefined) return true
+      return role.instances.every(
+        ({ upgradeDomain, spec, next }) => upgradeDomain !== domain || (spec === to && next === null),
+      )
+    })
 }
 
 /** As the rules begin a way down. */

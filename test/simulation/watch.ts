@@ -40,7 +40,7 @@ export class Watch {
   committed(before: FabricState, after: FabricState, table: RoutingTable): void {
     if (compareRevisions(after.fabric.revision, before.fabric.revision) <= 0)
       this.#fail('revision grows', 'the revision did not grow')
-    this.#waive(after)
+    this.#waive(before, after)
     if (
       before.roles !== after.roles ||
       before.deployments !== after.deployments ||
@@ -179,9 +179,10 @@ export class Watch {
   }
 
   /** While an operation is forced nothing is promised of who is silent, until that one has heard of the state again. */
-  #waive(after: FabricState): void {
+  #waive(before: FabricState, after: FabricState): void {
     const forced = Object.values(after.operations)
-      .filter(({ status }) => status === 'InProgress')
+      // Forced, it may have ended in this very commit.
+      .filter(operation => operation.status === 'InProgress' || operation !== before.operations[operation.id])
       .flatMap(operation => [...waivedProxies(operation)])
     for (const incarnation of forced) {
       if (after.observed.proxies[incarnation]?.online !== true) this.#waived.set(incarnation, after.fabric.revision)
