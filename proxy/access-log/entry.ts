@@ -1,4 +1,4 @@
-import type { Slot } from '../../src/model/common.ts'
+import type { Slot } from '../../src/model/slot.ts'
 import type { Peer } from '../connections/peer.ts'
 import type { Outcome } from '../ledger/account.ts'
 

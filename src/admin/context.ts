@@ -6,7 +6,7 @@ import { VipswapError } from '../core/errors.ts'
 import type { DeploymentView } from '../contracts/api/deployment.ts'
 import type { ServiceView } from '../contracts/api/service.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 
 /** What every group of routes gets. */
 export interface AdminContext {

@@ -2,7 +2,7 @@ import type { ExplainView } from '../contracts/api/explain.ts'
 import type { InstanceView } from '../contracts/api/instance.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
 import { VipswapError } from '../core/errors.ts'
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 import { findDeployment } from './context.ts'
 
 const LINES = 10

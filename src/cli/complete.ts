@@ -1,6 +1,6 @@
 import type { Argument, Command, Option } from 'commander'
 import type { Client } from '../client/client.ts'
-import { SLOTS } from '../model/common.ts'
+import { SLOTS } from '../model/slot.ts'
 
 /** Names that only the controller knows. */
 export type Live = 'services' | 'instances' | 'operations' | 'nodes' | 'roles'

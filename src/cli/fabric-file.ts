@@ -3,7 +3,11 @@ import { VipswapError, systemCode } from '../core/errors.ts'
 import type { FabricConfig } from '../model/fabric-config.ts'
 import type { Fault } from '../model/fault.ts'
 import { beside } from '../core/beside.ts'
-import { loadFabricConfig } from '../model/load-fabric-config.ts'
+import { DEFAULT_FABRIC_CONFIG, loadFabricConfig } from '../model/load-fabric-config.ts'
+
+export function defaultFabric(): { config: FabricConfig; warnings: readonly Fault[] } {
+  return { config: DEFAULT_FABRIC_CONFIG, warnings: [] }
+}
 
 /** Reads a `vipswap.yaml`. Throws `usage` where it cannot be read, `invalid_configuration` with every fault in it. */
 export function readFabricFile(path: string): { config: FabricConfig; warnings: readonly Fault[] } {

@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { ERRORS, VipswapError, errorMessage } from '../core/errors.ts'
 import { ownVersion } from '../core/version.ts'
-import { SLOTS } from '../model/common.ts'
+import { SLOTS } from '../model/slot.ts'
 import { completionVerb, runCompletion } from './commands/completion.ts'
 import { configureVerbs } from './commands/configure.ts'
 import { deployVerb } from './commands/deploy.ts'

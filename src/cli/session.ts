@@ -1,7 +1,7 @@
 import pc from 'picocolors'
 import { createClient, type Client, type MutationOptions } from '../client/client.ts'
 import { VipswapError } from '../core/errors.ts'
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { visible } from './print/visible.ts'
 import type { Terminal } from './terminal.ts'

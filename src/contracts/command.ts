@@ -1,4 +1,4 @@
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 import type { Configuration } from '../model/definition.ts'
 import type { UpgradeMode } from '../model/states.ts'
 import type { UpgradePolicySource } from '../model/upgrade-policy-schema.ts'

@@ -1,4 +1,4 @@
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 import type { Revision } from './revision.ts'
 
 /**

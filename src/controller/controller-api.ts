@@ -12,7 +12,7 @@ import type { Command } from '../contracts/command.ts'
 import type { Reader } from './reader.ts'
 import type { HealthReported } from '../fabric/input.ts'
 import type { Certificate } from '../model/certificate.ts'
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 import type { OperationStatus } from '../model/states.ts'
 
 /**

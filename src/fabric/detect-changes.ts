@@ -1,5 +1,5 @@
 import { own } from '../core/own.ts'
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 import type { Configuration, EndpointDefinition, RoleDefinition, ServiceDefinition } from '../model/definition.ts'
 import type { Release } from '../model/release.ts'
 import type { ChangeKind } from './allowed-changes.ts'

@@ -5,7 +5,7 @@ import type { Revision } from '../contracts/revision.ts'
 import type { TaskReport } from '../contracts/task.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 import type { HealthState } from '../model/states.ts'
 import type { FabricSettings } from './state.ts'
 

@@ -1,4 +1,4 @@
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 import type { Draft } from './draft.ts'
 import { refuse } from './refusal.ts'
 import type { DeploymentRecord, ServiceRecord } from './state.ts'

@@ -1,6 +1,6 @@
 import type { OperationKind } from '../contracts/api/operation.ts'
 import type { ErrorCode } from '../core/errors.ts'
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 import type { OperationStatus } from '../model/states.ts'
 import { durationsBefore, watchAfter } from './around.ts'
 import type { Draft } from './draft.ts'

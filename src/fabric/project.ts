@@ -2,7 +2,7 @@ import type { AssignedInstance, Assignment, FrontedInstance, RunSpec } from '../
 import type { Listener, Pool, RoutingTable, Target, TlsCertificate } from '../contracts/routing.ts'
 import type { Moment } from '../core/clock.ts'
 import { own } from '../core/own.ts'
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 import type { EndpointDefinition } from '../model/definition.ts'
 import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'

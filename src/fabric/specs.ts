@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { own } from '../core/own.ts'
-import type { Slot } from '../model/common.ts'
+import type { Slot } from '../model/slot.ts'
 import type { Configuration, Platform, RoleDefinition } from '../model/definition.ts'
 import type { Release } from '../model/release.ts'
 import { refuse, type Blocker } from './refusal.ts'

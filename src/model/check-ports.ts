@@ -1,4 +1,4 @@
-import { SLOTS, type Slot } from './common.ts'
+import { SLOTS, type Slot } from './slot.ts'
 import type { ServiceDefinition } from './definition.ts'
 import type { Findings } from './findings.ts'
 import { sameHost } from './vip-address.ts'

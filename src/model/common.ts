@@ -109,6 +109,3 @@ export function resolveEjection(source: Static<typeof EjectionSource> = {}): Par
   const { base, ...rest } = source
   return { ...rest, ...(base === undefined ? {} : { baseMs: parseDuration(base) }) }
 }
-
-export type Slot = 'production' | 'staging'
-export const SLOTS = ['production', 'staging'] as const satisfies readonly Slot[]

@@ -1,6 +1,6 @@
 import { addBuckets, subtractBuckets, type SparseBuckets } from '../core/histogram.ts'
 import { own } from '../core/own.ts'
-import type { Slot } from './common.ts'
+import type { Slot } from './slot.ts'
 
 /** Why a request that reached the proxy was not answered whole by an instance. */
 export const BROKEN_CAUSES = [

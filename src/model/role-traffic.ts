@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox'
 import { parseDuration } from '../core/duration.ts'
-import { Duration, Name, Named, closed, type Slot } from './common.ts'
+import { Duration, Name, Named, closed } from './common.ts'
+import type { Slot } from './slot.ts'
 import type { EndpointDefinition, Probe } from './definition.ts'
 
 /** Statuses from, to, both included. */

@@ -1,7 +1,7 @@
 import type { Command } from '../../src/contracts/command.ts'
 import type { HealthReported } from '../../src/fabric/input.ts'
 import type { DeploymentRecord, FabricState, ServiceRecord } from '../../src/fabric/state.ts'
-import type { Slot } from '../../src/model/common.ts'
+import type { Slot } from '../../src/model/slot.ts'
 import { UPGRADE_MODES } from '../../src/model/states.ts'
 import type { UpgradePolicySource } from '../../src/model/upgrade-policy-schema.ts'
 import { CERTIFICATES, VERSIONS } from './catalogue.ts'

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { Type } from 'typebox'
-import { TIMELINE_HEADER, type EventView, type GapView } from '../../contracts/api/event.ts'
+import { TIMELINE_HEADER } from '../../contracts/timeline.ts'
+import type { EventView, GapView } from '../../contracts/api/event.ts'
 import { CountText, FlagText, endOf, headersOf, isOn, type AdminApp, type AdminContext } from '../context.ts'
 import { EVENTS } from '../calls/operations.ts'
 

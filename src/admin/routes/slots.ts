@@ -12,7 +12,8 @@ import {
   type ConfigurationText,
 } from '../../contracts/api/bodies.ts'
 import type { Certificate } from '../../model/certificate.ts'
-import { NAME_PATTERN, type Slot } from '../../model/common.ts'
+import { NAME_PATTERN } from '../../model/common.ts'
+import type { Slot } from '../../model/slot.ts'
 import type { Configuration } from '../../model/definition.ts'
 import { WaitQuery, accept } from '../accept.ts'
 import { readConfiguration } from '../configuration.ts'

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { VipswapError } from '../../core/errors.ts'
 import type { UpgradeMode } from '../../model/states.ts'
-import { readConfigurationFile } from '../configuration-file.ts'
 import { finish } from '../finish.ts'
+import { readConfigurationFile } from '../written-files.ts'
 import { act, modeOption, type VerbContext } from '../verb.ts'
 
 /** `config apply`, `scale`. */

@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
 import type { PackageAnswer } from '../../contracts/api/package.ts'
-import { readConfigurationFile } from '../configuration-file.ts'
 import { finish } from '../finish.ts'
-import { openPackage } from '../package-source.ts'
 import type { Session } from '../session.ts'
+import { readConfigurationFile, openPackage } from '../written-files.ts'
 import { act, type VerbContext } from '../verb.ts'
 
 interface Flags {

@@ -3,9 +3,8 @@ import { resolve } from 'node:path'
 import { formatAddress, parseAddress } from '../../core/address.ts'
 import { VipswapError, errorMessage } from '../../core/errors.ts'
 import { limitWarnings, readSystemLimits } from '../../core/system-limits.ts'
-import type { Slot } from '../../model/common.ts'
-import { DEFAULT_FABRIC_CONFIG } from '../../model/load-fabric-config.ts'
-import { readFabricFile } from '../fabric-file.ts'
+import type { Slot } from '../../model/slot.ts'
+import { readFabricFile } from '../written-files.ts'
 import { slotTable } from '../print/service.ts'
 import type { GlobalFlags } from '../session.ts'
 import { deployIfEmpty } from '../up/deploy-package.ts'
@@ -45,9 +44,9 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     const flags = command.optsWithGlobals<Flags>()
     const [path] = command.args
     checkSources(path, flags, userCommand)
-    const file = flags.config === undefined ? null : readFabricFile(flags.config)
-    if (flags.quiet !== true) for (const { message } of file?.warnings ?? []) terminal.err(`warning: ${message}\n`)
-    const { admin: written, workers, portRange } = file?.config ?? DEFAULT_FABRIC_CONFIG
+    const { config, warnings } = await readFabricFile(flags.config)
+    if (flags.quiet !== true) for (const { message } of warnings) terminal.err(`warning: ${message}\n`)
+    const { admin: written, workers, portRange } = config
     // What is started inherits them.
     if (flags.quiet !== true)
       for (const warning of limitWarnings(readSystemLimits(), portRange)) terminal.err(`warning: ${warning}\n`)

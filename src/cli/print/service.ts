@@ -1,6 +1,6 @@
 import type { DeploymentView } from '../../contracts/api/deployment.ts'
 import type { ServiceView, VipView } from '../../contracts/api/service.ts'
-import { SLOTS, type Slot } from '../../model/common.ts'
+import { SLOTS, type Slot } from '../../model/slot.ts'
 import { policyText } from './policy.ts'
 import { table } from './table.ts'
 

@@ -1,6 +1,6 @@
 import type { DeploymentView } from '../../contracts/api/deployment.ts'
 import type { ServiceView } from '../../contracts/api/service.ts'
-import { SLOTS } from '../../model/common.ts'
+import { SLOTS } from '../../model/slot.ts'
 import type { Session } from '../session.ts'
 import { domainGrid } from './grid.ts'
 import { operationBars } from './progress.ts'

@@ -1,6 +1,6 @@
 import { VipswapError } from '../../core/errors.ts'
-import type { Slot } from '../../model/common.ts'
-import { openPackage } from '../package-source.ts'
+import type { Slot } from '../../model/slot.ts'
+import { openPackage } from '../written-files.ts'
 import type { UpContext } from './run-up.ts'
 
 /** Deploys a package into a slot, unless the slot holds something: then that is resumed. Answers the service's name. */

@@ -19,9 +19,6 @@ export const EventView = Type.Object(
 )
 export type EventView = View<typeof EventView>
 
-/** On every answer of `GET /v1/events`: another value means another data folder, whose numbers mean other events. */
-export const TIMELINE_HEADER = 'x-vipswap-timeline'
-
 /** `event: gap`, first and without an `id:`: so many events after number `after` are not kept any more. */
 export interface GapView {
   readonly kind: 'gap'

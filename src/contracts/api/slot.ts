@@ -1,4 +1,4 @@
-import { SLOTS } from '../../model/common.ts'
+import { SLOTS } from '../../model/slot.ts'
 import { OneOf } from './shape.ts'
 
 export const SlotName = OneOf(SLOTS)

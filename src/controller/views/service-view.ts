@@ -12,7 +12,7 @@ import {
   type NodeRecord,
   type ServiceRecord,
 } from '../../fabric/state.ts'
-import type { Slot } from '../../model/common.ts'
+import type { Slot } from '../../model/slot.ts'
 import { viewDeployment } from './deployment-view.ts'
 import { viewOperation } from './operation-view.ts'
 

@@ -1,4 +1,4 @@
-import type { Slot } from '../../model/common.ts'
+import type { Slot } from '../../model/slot.ts'
 import type { Configuration } from '../../model/definition.ts'
 import { own } from '../../core/own.ts'
 import { certificateNotes, knownTo } from '../certificates.ts'

@@ -1,6 +1,6 @@
 import { assertNever } from '../../core/errors.ts'
 import type { SwapCommand } from '../../contracts/command.ts'
-import { SLOTS } from '../../model/common.ts'
+import { SLOTS } from '../../model/slot.ts'
 import type { Draft } from '../draft.ts'
 import { isReady, specOf } from '../instances.ts'
 import { requireService } from '../lookup.ts'

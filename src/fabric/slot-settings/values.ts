@@ -1,5 +1,5 @@
 import { own } from '../../core/own.ts'
-import type { Slot } from '../../model/common.ts'
+import type { Slot } from '../../model/slot.ts'
 import type { Configuration, RoleDefinition } from '../../model/definition.ts'
 import type { Draft } from '../draft.ts'
 import { Refused, type Refusal } from '../refusal.ts'

@@ -1,6 +1,6 @@
 import type { UpgradeCommand } from '../../contracts/command.ts'
 import { own } from '../../core/own.ts'
-import type { Slot } from '../../model/common.ts'
+import type { Slot } from '../../model/slot.ts'
 import type { Configuration } from '../../model/definition.ts'
 import type { Release } from '../../model/release.ts'
 import type { UpgradePolicySource } from '../../model/upgrade-policy-schema.ts'

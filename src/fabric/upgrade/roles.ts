@@ -1,6 +1,6 @@
 import { instanceName } from '../../core/ids.ts'
 import { own } from '../../core/own.ts'
-import type { Slot } from '../../model/common.ts'
+import type { Slot } from '../../model/slot.ts'
 import type { Configuration, RoleDefinition } from '../../model/definition.ts'
 import type { Release } from '../../model/release.ts'
 import { endpointsOfRole } from '../deployment/listeners.ts'

@@ -1,5 +1,5 @@
 import type { VerifyTarget } from '../../contracts/task.ts'
-import type { Slot } from '../../model/common.ts'
+import type { Slot } from '../../model/slot.ts'
 import type { RoleDefinition } from '../../model/definition.ts'
 import type { Release } from '../../model/release.ts'
 import { verifyProbesOf, type VerifyProbe } from '../../model/role-traffic.ts'

@@ -1,6 +1,6 @@
 import type { VerifyTarget } from '../../contracts/task.ts'
 import type { LedgerRow } from '../../contracts/ledger.ts'
-import type { Slot } from '../../model/common.ts'
+import type { Slot } from '../../model/slot.ts'
 import type { Draft } from '../draft.ts'
 import { baselineOf, trafficBetween } from '../receipts.ts'
 import type { TaskRecord } from '../operation-record.ts'

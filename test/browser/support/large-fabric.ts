@@ -3,7 +3,7 @@ import type { InstanceView } from '../../../src/contracts/api/instance.ts'
 import type { ServiceView } from '../../../src/contracts/api/service.ts'
 import type { UpgradeStatusView } from '../../../src/contracts/api/upgrade-status.ts'
 import type { ControllerApi } from '../../../src/controller/controller-api.ts'
-import type { Slot } from '../../../src/model/common.ts'
+import type { Slot } from '../../../src/model/slot.ts'
 import { FakeController } from '../../integration/admin/fake-controller.ts'
 
 const ROLES = ['web', 'worker']

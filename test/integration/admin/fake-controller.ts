@@ -13,7 +13,7 @@ import type { ControllerApi, SubmitOptions } from '../../../src/controller/contr
 import { VipswapError } from '../../../src/core/errors.ts'
 import type { Certificate } from '../../../src/model/certificate.ts'
 import type { HealthReported } from '../../../src/fabric/input.ts'
-import type { Slot } from '../../../src/model/common.ts'
+import type { Slot } from '../../../src/model/slot.ts'
 import { bucketOf } from '../../../src/core/histogram.ts'
 import { emptyRow, NO_ANSWERS } from '../../../src/model/ledger-row.ts'
 import { DEFAULT_UPGRADE_POLICY } from '../../../src/model/upgrade-policy.ts'

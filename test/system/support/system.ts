@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSy
 import { join } from 'node:path'
 import { freePorts, projectRoot } from '../../../bench/system/packages.ts'
 import { createClient, type Client } from '../../../src/client/client.ts'
-import type { Slot } from '../../../src/model/common.ts'
+import type { Slot } from '../../../src/model/slot.ts'
 import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
 

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { Certificate } from '../../../src/model/certificate.ts'
-import type { Slot } from '../../../src/model/common.ts'
+import type { Slot } from '../../../src/model/slot.ts'
 import type { Configuration, EndpointDefinition, ServiceDefinition } from '../../../src/model/definition.ts'
 import type { Release } from '../../../src/model/release.ts'
 import { projectAssignments } from '../../../src/fabric/project.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { CreateCommand, UpgradeCommand } from '../../../src/contracts/command.ts'
-import type { Slot } from '../../../src/model/common.ts'
+import type { Slot } from '../../../src/model/slot.ts'
 import type { Release } from '../../../src/model/release.ts'
 import { projectAssignments } from '../../../src/fabric/project.ts'
 import { endpoint, makeRelease, role } from '../../simulation/releases.ts'

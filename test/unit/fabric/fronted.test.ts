@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Slot } from '../../../src/model/common.ts'
+import type { Slot } from '../../../src/model/slot.ts'
 import type { Release } from '../../../src/model/release.ts'
 import { projectAssignments } from '../../../src/fabric/project.ts'
 import { viewDeployment } from '../../../src/controller/views/deployment-view.ts'

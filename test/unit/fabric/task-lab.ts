@@ -1,7 +1,7 @@
 import type { Command } from '../../../src/contracts/command.ts'
 import type { Task, TaskReport } from '../../../src/contracts/task.ts'
 import { projectTasks } from '../../../src/fabric/tasks.ts'
-import type { Slot } from '../../../src/model/common.ts'
+import type { Slot } from '../../../src/model/slot.ts'
 import type { HookEvent } from '../../../src/model/hooks.ts'
 import type { Release } from '../../../src/model/release.ts'
 import type { Lab } from './lab.ts'

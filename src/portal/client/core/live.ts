@@ -1,4 +1,5 @@
-import type { EventView, GapView, TIMELINE_HEADER } from '../../../contracts/api/event.ts'
+import type { EventView, GapView } from '../../../contracts/api/event.ts'
+import type { TIMELINE_HEADER } from '../../../contracts/timeline.ts'
 import { open, token, tokenWanted } from './api.ts'
 import { readServerSentEvents } from './sse.ts'
 import { createStore } from './store.ts'

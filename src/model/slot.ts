@@ -1,0 +1,2 @@
+export type Slot = 'production' | 'staging'
+export const SLOTS = ['production', 'staging'] as const satisfies readonly Slot[]
