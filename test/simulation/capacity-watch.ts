@@ -23,7 +23,7 @@ export class CapacityWatch {
       const old = before.roles[key]
       if (old === undefined || old === role) continue
       const floor = role.specs[role.target]?.definition.capacityFloor ?? null
-      if (floor === null || this.#isWaived(after, role)) continue
+      if (floor === null || this.#isWaived(before, after, role)) continue
       const went = this.#taken(before, after, old, role)
       if (went.length === 0) continue
       // What an operator scales away in the same commit is not the walk's doing.
@@ -37,15 +37,18 @@ export class CapacityWatch {
     }
   }
 
-  #isWaived(state: FabricState, { deployment }: RoleRecord): boolean {
+  #isWaived(before: FabricState, state: FabricState, { deployment }: RoleRecord): boolean {
     const record = state.deployments[deployment]
     if (record === undefined || record.state !== 'running') return true
     const { upgrade } = record
     if (upgrade !== null && (upgrade.direction === 'back' || upgrade.mode === 'simultaneous')) return true
-    return Object.values(state.operations).some(
-      ({ status, waived, deployments }) =>
-        status === 'InProgress' && waived !== undefined && deployments.includes(deployment),
-    )
+    return Object.values(state.operations).some(operation => {
+      const { id, status, waived, deployments, node } = operation
+      // Forced, it may have ended in this very commit.
+      const isNow = status === 'InProgress' || operation !== before.operations[id]
+      // That of a node is about whatever is on it.
+      return isNow && waived !== undefined && (node !== undefined || deployments.includes(deployment))
+    })
   }
 
   /** Instances that served, and are now on a way down that a walk or an emptied node sent them. */
