@@ -1,5 +1,8 @@
 const SCALE = Number(process.env['TEST_TIMEOUT_SCALE'] ?? 1)
 
+/** Long enough for a machine that does other work too; nobody waits so long where all is well. */
+export const PATIENCE_MS = 30_000
+
 /**
  * Polls `probe` until it gives something truthy, and answers that. Fails after `timeoutMs` with the last value or
  * error seen, so that a hang says what it hung on.
@@ -7,7 +10,7 @@ const SCALE = Number(process.env['TEST_TIMEOUT_SCALE'] ?? 1)
 export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
-  { timeoutMs = 10_000, intervalMs = 10 } = {},
+  { timeoutMs = PATIENCE_MS, intervalMs = 10 } = {},
 ): Promise<NonNullable<T>> {
   const deadline = performance.now() + timeoutMs * SCALE
   let last: unknown

@@ -14,6 +14,7 @@ import type { LedgerRow } from '../../../src/contracts/ledger.ts'
 import { DataPlane, type AccessLogPlace } from '../../../proxy/worker/data-plane.ts'
 import { Listeners } from '../../../proxy/worker/listeners.ts'
 import { emptyRow, openOf, sumRows } from '../../../src/model/ledger-row.ts'
+import { PATIENCE_MS } from '../../support/until.ts'
 
 export interface Test {
   teardown(fn: () => unknown): void
@@ -239,7 +240,7 @@ export function clientOn<S extends Socket>(t: Test, socket: S): RawClient<S> {
   async function wait(done: () => boolean, mustBeOpen: boolean): Promise<string> {
     return new Promise((resolve, reject) => {
       const came = (): string => JSON.stringify(client.text.slice(-500))
-      const timer = setTimeout(() => finish(new Error(`waited 5 s; came in: ${came()}`)), 5000)
+      const timer = setTimeout(() => finish(new Error(`waited in vain; came in: ${came()}`)), PATIENCE_MS)
       const look = (): void => {
         if (done()) finish()
         else if (mustBeOpen && client.closed) finish(new Error(`closed (${client.failed}) after ${came()}`))
