@@ -4,7 +4,7 @@ import { formatAddress, parseAddress } from '../../core/address.ts'
 import { VipswapError, errorMessage } from '../../core/errors.ts'
 import { limitWarnings, readSystemLimits } from '../../core/system-limits.ts'
 import type { Slot } from '../../model/slot.ts'
-import { readFabricFile } from '../written-files.ts'
+import { digestOfFabricFile, readFabricFile } from '../written-files.ts'
 import { slotTable } from '../print/service.ts'
 import type { GlobalFlags } from '../session.ts'
 import { deployIfEmpty } from '../up/deploy-package.ts'
@@ -53,13 +53,14 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     const named = flags.admin ?? terminal.env['VIPSWAP_ADMIN']
     const admin = named === undefined ? written : parseAddress(named)
     if (admin.port === 0) throw new VipswapError('usage', 'the admin address must name a port from 1 to 65535 here')
+    const file = flags.config === undefined ? undefined : resolve(flags.config)
     const tokenFile = flags.tokenFile ?? written.tokenFile
     const options = {
       data: flags.data,
       nodes: flags.nodes,
       admin: { host: admin.host, port: admin.port },
       workers,
-      ...(flags.config === undefined ? {} : { config: resolve(flags.config) }),
+      ...(file === undefined ? {} : { config: file, configuration: await digestOfFabricFile(file) }),
       ...(tokenFile === null ? {} : { tokenFile: resolve(tokenFile) }),
       ...(flags.quiet === undefined ? {} : { quiet: flags.quiet }),
     }
