@@ -181,12 +181,12 @@ function prepare(draft: Draft, service: ServiceRecord, phase: 'swap' | 'prepare'
   return operation.id
 }
 
-/** The pointer change alone. */
+/** The pointer change alone; what is another process since it was prepared is warmed first. */
 function commit(draft: Draft, service: ServiceRecord, verify: boolean): string {
   if (service.prepared === null) refuse('nothing_to_do', 'no swap is prepared: `vipswap swap prepare` first')
   refuseIfAny(swapPreflight(draft, service).blockers)
   if (verify) verifiable(draft, service.slots.staging)
-  const operation = begin(draft, service, 'commit the prepared swap', 'pre-swap', { phase: 'commit', verify })
+  const operation = begin(draft, service, 'commit the prepared swap', 'warming', { phase: 'commit', verify })
   operation.swap.restore = service.prepared.restore ?? null
   return operation.id
 }
