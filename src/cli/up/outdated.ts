@@ -14,6 +14,6 @@ export function outdated(record: PidRecord, part: Part): string | null {
 }
 
 /** Was that process started with what the part would be started with now? */
-export function hasArgs(record: PidRecord, part: Part): boolean {
+function hasArgs(record: PidRecord, part: Part): boolean {
   return JSON.stringify(record.args) === JSON.stringify(part.args)
 }
