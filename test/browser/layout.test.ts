@@ -47,6 +47,11 @@ t.test('long names and many domains fit', { skip: noBrowser }, async t => {
         .map(head => head.textContent)
     `)
     t.strictSame(hidden, [], `at ${width} no heading runs into the next`)
+    const scrolls = await page.evaluate<number>(`
+      (box => box.scrollWidth - box.clientWidth)(document.querySelector('[data-slot="production"] .grid-box'))
+    `)
+    if (width === 1280) t.equal(scrolls, 0, 'all domains are in sight beside the other slot')
+    else t.ok(scrolls > 0, 'where they cannot be, the grid scrolls, and not the page')
     await page.close()
   }
 })
