@@ -236,6 +236,8 @@ function readLogs(
     )
   }
   const { role, instance } = found
+  if (instance.node === '')
+    throw new VipswapError('not_found', `${instance.id} fronts what already runs: what it writes is not kept here`)
   const { sink, texts } = textQueue(signal)
   const cancel = peers.readLog(instance.node, instanceKey(role.deployment, instance), { tail, follow }, sink)
   if (cancel === null) throw new VipswapError('unreachable', `node ${instance.node} of ${instance.id} is not connected`)

@@ -44,6 +44,10 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     const flags = command.optsWithGlobals<Flags>()
     const [path] = command.args
     checkSources(path, flags, userCommand)
+    if (flags.quiet !== true && namesPort(userCommand))
+      terminal.err(
+        "warning: there is no shell between here and the command: write sh -c '...' for $PORT to be its port\n",
+      )
     const { config, warnings } = await readFabricFile(flags.config)
     if (flags.quiet !== true) for (const { message } of warnings) terminal.err(`warning: ${message}\n`)
     const { admin: written, workers, portRange } = config
@@ -80,6 +84,11 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
   })
 }
 
+/** Does a command that no shell reads name its port as for one? */
+function namesPort([program = '', ...words]: readonly string[]): boolean {
+  return !/(^|\/)\w*sh$/.test(program) && words.some(word => /\$\{?PORT\b/.test(word))
+}
+
 /** What is to be served comes from one place. */
 function checkSources(path: string | undefined, flags: Flags, userCommand: readonly string[]): void {
   const fronts = flags.upstream !== undefined || flags.stagingUpstream !== undefined
@@ -89,7 +98,7 @@ function checkSources(path: string | undefined, flags: Flags, userCommand: reado
 
 async function deployGenerated(context: UpContext, flags: Flags, userCommand: readonly string[]): Promise<void> {
   const deploy = async (content: object, slot: Slot, label: string): Promise<unknown> =>
-    withPackage(content, async directory => deployIfEmpty(context, directory, slot, label))
+    withPackage(content, async directory => deployIfEmpty(context, directory, slot, { label }))
   const { upstream: production, stagingUpstream: staging } = flags
   if (userCommand.length > 0)
     await deploy(commandDefinition(userCommand, process.cwd()), 'production', userCommand.join(' ').slice(0, 100))

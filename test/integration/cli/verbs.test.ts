@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { createClient } from '../../../src/client/client.ts'
+import { deployIfEmpty } from '../../../src/cli/up/deploy-package.ts'
 import { createProgram } from '../../../src/cli/program.ts'
 import { EXAMPLES, verbsOf } from '../../../src/cli/examples.ts'
 import { tempDir } from '../../support/temp.ts'
@@ -83,6 +85,36 @@ t.test('explain: state, place, health, last lines', async t => {
   t.match(stdout, /^web_IN_0 of role web, version 1\.0\.0, domain 0 on node-0, 0 in flight\n {2}ReadyRole: /)
   t.match(stdout, /it is in the routing table and chosen from[^]*its last lines:\n {2}\| one\n {2}\| two\n$/)
   t.match(await run('explain', 'web_IN_9'), { code: 1, stderr: /there are: web_IN_0, web_IN_1 \[instance_not_found\]/ })
+})
+
+t.test('what up deploys and does not come up: the end of its log is told, since it ends with up', async t => {
+  const { api, url } = await fabric(t)
+  const client = createClient({ url })
+  t.teardown(() => client.close())
+  const folder = tempDir(t)
+  writeFileSync(
+    join(folder, 'service.yaml'),
+    'name: guestbook\nversion: 1.0.0\nroles: { web: { command: node x.js } }\n',
+  )
+  const ill = api.deployment('guestbook', 'production')
+  if (ill === null) throw new Error('no deployment')
+  const instances = ill.instances.map(each => ({ ...each, status: 'FailedStartingRole' as const }))
+  api.deployment = () => ({ ...ill, instances })
+  api.services = () => []
+  api.ending = 'Failed'
+  api.logPieces = ['one\ntwo\n', 'cannot find \u001b]0;x\u0007 x.js\n']
+  const notes: string[] = []
+  const context = { client, url, note: (line: string) => notes.push(line), signal: new AbortController().signal }
+  await t.rejects(deployIfEmpty(context, folder, 'production', { label: 'node x.js' }), {
+    code: 'start_failed',
+    message:
+      /did not come up in production: .*\nthe log of web_IN_0 ends:\n {2}one\n {2}two\n {2}cannot find .\]0;x. x\.js$/,
+  })
+  t.strictSame(
+    notes,
+    ['deploying guestbook 1.0.0 to production'],
+    'and of a file that up wrote itself nothing is found fault with',
+  )
 })
 
 function isMissing(command: string): string | false {
