@@ -71,7 +71,10 @@ export function createController({ reconciler, peers, packages, clock, traffic, 
       const operation = own(now().operations, id)
       return operation === undefined || operation.status === 'InProgress' ? null : viewReceipt(now(), operation)
     },
-    nodes: () => Object.values(now().nodes).map(node => viewNode(now(), node)),
+    nodes: () =>
+      Object.values(now().nodes)
+        .toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+        .map(node => viewNode(now(), node)),
     ready: () => {
       const { proxies, agents } = peers.connected
       if (proxies === 0) return { ready: false, reason: 'no proxy is connected' }

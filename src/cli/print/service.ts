@@ -21,7 +21,21 @@ export function slotTable(service: ServiceView, indent = ''): string {
     ]
   })
   const heads = ['SLOT', 'VERSION', 'STATUS', 'READY', 'ADDRESS', 'HOST NAME', 'DEPLOYMENT', 'LABEL']
-  return [table(heads, rows, indent), ...service.vips.flatMap(vip => vipLines(vip, indent))].join('\n')
+  const prepared =
+    service.prepared === null
+      ? []
+      : [
+          `${indent}a swap is prepared (${service.prepared.operation}): \`vipswap swap commit\` or \`vipswap swap cancel\``,
+        ]
+  return [table(heads, rows, indent), ...service.vips.flatMap(vip => vipLines(vip, indent)), ...prepared].join('\n')
+}
+
+/** What is to be done next, where somebody waits for it: a line for each slot. */
+export function nextLines({ slots }: ServiceView): string[] {
+  return SLOTS.flatMap(slot => {
+    const upgrade = slots[slot]?.upgradeStatus
+    return upgrade?.waitingFor?.startsWith('`vipswap ') === true ? [`${slot} waits for ${upgrade.waitingFor}`] : []
+  })
 }
 
 function vipLines({ slot, role, endpoint, error, paused }: VipView, indent: string): string[] {
