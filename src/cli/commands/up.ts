@@ -18,6 +18,7 @@ interface Flags extends GlobalFlags {
   readonly data: string
   readonly config?: string
   readonly tokenFile?: string
+  readonly replace?: boolean
   readonly upstream?: readonly string[]
   readonly stagingUpstream?: readonly string[]
 }
@@ -33,6 +34,10 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     .option(
       '--token-file <file>',
       'bearer tokens of the admin API, a line each: TOKEN or NAME TOKEN; needed unless it listens on loopback only',
+    )
+    .option(
+      '--replace',
+      'take the place of the up that runs on that folder: what it keeps goes on, renewed where outdated',
     )
     .option('--upstream <host:port>', 'front what already runs there, on port 8080; may be repeated', upstream)
     .option('--staging-upstream <host:port>', 'the same for the staging slot, on port 8081', upstream)
@@ -66,6 +71,7 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
       workers,
       ...(file === undefined ? {} : { config: file, configuration: await digestOfFabricFile(file) }),
       ...(tokenFile === null ? {} : { tokenFile: resolve(tokenFile) }),
+      ...(flags.replace === undefined ? {} : { replace: flags.replace }),
       ...(flags.quiet === undefined ? {} : { quiet: flags.quiet }),
     }
     const exitCode = await runUp(options, terminal, async context => {

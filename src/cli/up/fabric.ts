@@ -11,7 +11,7 @@ import { createLayout, type Layout } from './layout.ts'
 import { pidFileNames, readLive } from './pid-file.ts'
 import { isAlive, signalProcess } from '../../core/process-identity.ts'
 import { outdated } from './outdated.ts'
-import { claim } from './single.ts'
+import { claim, displace } from './single.ts'
 import { supervise, type Part, type PartEvent, type Supervised } from './supervised.ts'
 
 export interface FabricOptions {
@@ -23,6 +23,8 @@ export interface FabricOptions {
   /** Digest of what the controller reads from `config`. */
   readonly configuration?: () => string
   readonly tokenFile?: string
+  /** Take the place of the `up` that runs on the data folder, if there is one. */
+  readonly replace?: boolean
   readonly programs: Programs
   readonly onEvent: (event: PartEvent) => void
   /** Asked before a controller is started, not when a live one is adopted. Throws if it cannot be. */
@@ -46,10 +48,12 @@ const AGENT_NAME = /^node-(\d+)$/
 
 /**
  * Starts controller, proxy and agents on a data folder, or adopts those that run on it. Rejects with `already_running`
- * if another `up` does this.
+ * if another `up` does this, and `replace` is not asked for.
  */
 export async function startFabric(options: FabricOptions): Promise<Fabric> {
   const layout = createLayout(options.data)
+  const displaced = options.replace === true ? await displace(layout.pids) : null
+  if (displaced !== null) options.onEvent({ kind: 'displaced', name: 'up', pid: displaced })
   const release = claim(layout.pids, layout.data)
   const stopFile = join(layout.run, 'stop')
   try {

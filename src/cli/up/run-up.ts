@@ -22,6 +22,8 @@ export interface UpOptions {
   /** Digest of what the controller reads from `config`. */
   readonly configuration?: () => string
   readonly tokenFile?: string
+  /** Take the place of the `up` that runs on the data folder, if there is one. */
+  readonly replace?: boolean
   /** Default: those built beside this file. */
   readonly programs?: Programs
   readonly quiet?: boolean
@@ -155,6 +157,8 @@ function happened(event: PartEvent): string {
       return `${event.kind} (pid ${event.pid})`
     case 'adopted':
       return `adopted (pid ${event.pid})${event.outdated === null ? '' : `, ${event.outdated}`}`
+    case 'displaced':
+      return `takes the place of pid ${event.pid}`
     case 'renewed':
       return `renewed: pid ${event.pid} was ${event.outdated}`
     case 'died':

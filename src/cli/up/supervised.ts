@@ -21,6 +21,8 @@ export type PartEvent =
   | { readonly kind: 'started'; readonly name: string; readonly pid: number }
   /** `outdated`: why it is not what would be started now; null where it is. */
   | { readonly kind: 'adopted'; readonly name: string; readonly pid: number; readonly outdated: string | null }
+  /** The supervisor before this one was ended; what it kept is kept on. */
+  | { readonly kind: 'displaced'; readonly name: string; readonly pid: number }
   /** An outdated one has ended; what takes its place is started, or has been. */
   | { readonly kind: 'renewed'; readonly name: string; readonly pid: number; readonly outdated: string }
   /** It started a successor itself, which has taken its place. */

@@ -198,12 +198,12 @@ t.test('the next up renews what it would start otherwise, and says why', async t
   await ready(first)
   await started(parts)
   const before = new Map(parts.map(name => [name, record(name)]))
-  first.child.kill('SIGKILL')
-  await first.ended
 
   await t.test('the controller, for another content of its configuration; nothing else', async t => {
-    const second = start(1, '', '1', 'b')
+    const second = start(1, '', '1', 'b', 'replace')
     await ready(second)
+    t.equal(await first.ended, 'SIGKILL')
+    t.match(second.output(), `up takes the place of pid ${first.child.pid}\n`)
     const old = before.get('controller')
     t.match(second.output(), `controller renewed: pid ${old?.pid} was with an earlier content of its configuration\n`)
     t.match(second.output(), /controller started/)
