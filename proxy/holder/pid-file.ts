@@ -20,9 +20,8 @@ export class PidFile {
       if (typeof record !== 'object' || record === null || !('pid' in record) || record.pid !== pid || own === null)
         return
       const args = process.argv.slice(2).filter(arg => arg !== '--successor')
-      writeFileAtomic(this.#path, `${JSON.stringify({ ...record, ...own, args, version: ownVersion() })}\n`, {
-        durable: false,
-      })
+      const taken = { ...record, ...own, args, version: ownVersion(), script: process.argv[1] }
+      writeFileAtomic(this.#path, `${JSON.stringify(taken)}\n`, { durable: false })
     } catch {
       // None, or none that can be read: nobody knows this proxy by it.
     }

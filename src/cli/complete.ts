@@ -20,12 +20,22 @@ export async function completions(
   words: readonly string[],
   ask: AskLive,
 ): Promise<readonly string[]> {
-  const typed = words.at(-1) ?? ''
-  const { command, argument, option } = placeOf(program, words.slice(0, -1))
-  return (await candidates()).filter(word => word.startsWith(typed)).toSorted()
+  const last = words.at(-1) ?? ''
+  const [flag = ''] = /^--[a-z-]+=/.exec(last) ?? []
+  // `--slot=st` is `--slot st` in one word, and is answered as such.
+  const typed = last.slice(flag.length)
+  const before = words.slice(0, -1)
+  const { command, argument, option } = placeOf(program, flag === '' ? before : [...before, flag.slice(0, -1)])
+  // A verb may have a flag of its own that all have too.
+  return [...new Set(await candidates())]
+    .filter(word => word.startsWith(typed))
+    .toSorted()
+    .map(word => `${flag}${word}`)
 
   async function candidates(): Promise<readonly string[]> {
     if (option !== null) return valuesOf(option, ask)
+    // A flag that takes no value, or none that is known.
+    if (flag !== '') return []
     if (typed.startsWith('-')) return optionsOf(command)
     const verbs = argument === 0 ? command.commands.map(child => child.name()) : []
     const named = argumentAt(command, argument)
@@ -44,6 +54,8 @@ interface Place {
 function placeOf(program: Command, before: readonly string[]): Place {
   const place: Place = { command: program, argument: 0, option: null }
   for (const word of before) {
+    // In bash `--slot=st` is three words.
+    if (word === '=' && place.option !== null) continue
     if (place.option !== null) place.option = null
     else if (word.startsWith('-')) place.option = takesValue(place.command, word)
     else {

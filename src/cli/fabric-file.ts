@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { VipswapError, systemCode } from '../core/errors.ts'
 import type { FabricConfig } from '../model/fabric-config.ts'
@@ -21,4 +22,15 @@ export function readFabricFile(path: string): { config: FabricConfig; warnings: 
   if ('config' in loaded) return loaded
   const { faults } = loaded
   throw new VipswapError('invalid_configuration', faults.map(fault => fault.message).join('\n'), { faults })
+}
+
+/** Digest of what a `vipswap.yaml` says, defaults and files beside it included; of a faulty one it is none. */
+export function fabricFileDigest(path: string): string {
+  try {
+    return createHash('sha256')
+      .update(JSON.stringify(readFabricFile(path).config))
+      .digest('hex')
+  } catch {
+    return 'none'
+  }
 }

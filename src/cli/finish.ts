@@ -3,7 +3,7 @@ import { VipswapError } from '../core/errors.ts'
 import { EXIT } from './exit-codes.ts'
 import { operationLine } from './print/operation.ts'
 import { createProgress } from './print/progress.ts'
-import { slotTable } from './print/service.ts'
+import { nextLines, slotTable } from './print/service.ts'
 import { visible } from './print/visible.ts'
 import type { Session } from './session.ts'
 
@@ -59,7 +59,8 @@ export function conclude(session: Session, operation: OperationView): void {
 async function slotsAfter({ client, flags }: Session, { service }: OperationView): Promise<string> {
   if (flags.json === true) return ''
   try {
-    return slotTable(await client.service(service))
+    const view = await client.service(service)
+    return [slotTable(view), ...nextLines(view)].join('\n')
   } catch {
     // Deleted just now.
     return ''

@@ -56,7 +56,12 @@ export function createProgram(context: VerbContext): Command {
   const program = new Command('vipswap')
     .description('A front door and a small fabric for services that change without their callers noticing')
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ writeOut: text => terminal.out(text.trimEnd()), writeErr: text => terminal.err(text) })
+    .configureOutput({
+      writeOut: text => terminal.out(text.trimEnd()),
+      writeErr: text => terminal.err(text),
+      // What follows says what to do next, on the same line.
+      outputError: (text, write) => write(`${text.trim().replaceAll(/\s*\n\s*/g, ' ')} `),
+    })
     .showHelpAfterError('(vipswap help VERB says more)')
     .exitOverride()
     .version(ownVersion(), '--version', 'this version of vipswap')

@@ -22,8 +22,8 @@ export function commandLineText(): string {
   return `# The command line
 
 Printed from the program itself: \`node dist/src/cli/publish-command-line.js docs/command-line.md\`; a test keeps the two equal. In a
-checkout write \`npx vipswap\`. \`vipswap help VERB\` says the same. \`source <(vipswap completion bash)\` completes verbs, flags and the names
-of live services and instances.
+checkout write \`npx vipswap\`. \`vipswap help VERB\` says the same. \`source <(vipswap completion bash)\` (or \`zsh\`; in
+fish \`vipswap completion fish | source\`) completes verbs, flags and the names of what lives: services, instances, roles, nodes, operations.
 
 ## Everywhere
 

@@ -25,3 +25,9 @@ export async function readFabricFile(
   const { defaultFabric, readFabricFile: read } = await import('./fabric-file.ts')
   return path === undefined ? defaultFabric() : read(path)
 }
+
+/** What tells the content of a `vipswap.yaml` from another, now and later. */
+export async function digestOfFabricFile(path: string): Promise<() => string> {
+  const { fabricFileDigest } = await import('./fabric-file.ts')
+  return () => fabricFileDigest(path)
+}

@@ -71,7 +71,10 @@ export function createController({ reconciler, peers, packages, clock, traffic, 
       const operation = own(now().operations, id)
       return operation === undefined || operation.status === 'InProgress' ? null : viewReceipt(now(), operation)
     },
-    nodes: () => Object.values(now().nodes).map(node => viewNode(now(), node)),
+    nodes: () =>
+      Object.values(now().nodes)
+        .toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
+        .map(node => viewNode(now(), node)),
     ready: () => {
       const { proxies, agents } = peers.connected
       if (proxies === 0) return { ready: false, reason: 'no proxy is connected' }
@@ -236,6 +239,8 @@ function readLogs(
     )
   }
   const { role, instance } = found
+  if (instance.node === '')
+    throw new VipswapError('not_found', `${instance.id} fronts what already runs: what it writes is not kept here`)
   const { sink, texts } = textQueue(signal)
   const cancel = peers.readLog(instance.node, instanceKey(role.deployment, instance), { tail, follow }, sink)
   if (cancel === null) throw new VipswapError('unreachable', `node ${instance.node} of ${instance.id} is not connected`)

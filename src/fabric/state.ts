@@ -91,6 +91,8 @@ export interface ServiceRecord {
     staging: string | null
     /** What the candidate was configured by before it got production's values; absent: it got none. */
     restore?: Configuration
+    /** Processes (`targetKey`) that answered their warm-up; left out by those that did not write it yet. */
+    warmed?: readonly string[]
   } | null
   /** Slots whose addresses hold arriving requests. */
   paused?: Partial<Record<Slot, PauseRecord>> | undefined

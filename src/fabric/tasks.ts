@@ -3,6 +3,7 @@ import type { Draft } from './draft.ts'
 import { baselineOf } from './receipts.ts'
 import type { FabricState } from './state.ts'
 import type { TaskRecord } from './operation-record.ts'
+import { isHeld } from './verify/held.ts'
 
 /** Output of a hook, or the words of a loss, that are kept. */
 const MAX_DETAIL = 1000
@@ -10,7 +11,7 @@ const MAX_DETAIL = 1000
 /** What is to be run now, by id: the runner starts what is new, tells what has other work, and ends what is not listed. */
 export function projectTasks(state: FabricState): Task[] {
   return Object.values(state.tasks)
-    .filter(({ outcome }) => outcome === null)
+    .filter(task => task.outcome === null && !isHeld(state, task))
     .map(({ id, work }) => ({ id, work }))
 }
 

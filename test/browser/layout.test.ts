@@ -11,6 +11,9 @@ const NAME = 'a-service-with-a-rather-long-name-that-somebody-chose'
 const VERSION = '1.0.0-rc.1+build.20261121.1436.abcdef0123'
 const DOMAINS = 20
 
+/** What runs as script where a page puts text together as markup. */
+const HOSTILE = `"><img src=x onerror="globalThis.ran=1"><script>globalThis.ran=1</script>`
+
 async function start(t: Test): Promise<string> {
   const api = new FakeController()
   api.ending = 'Succeeded'
@@ -47,6 +50,51 @@ t.test('long names and many domains fit', { skip: noBrowser }, async t => {
         .map(head => head.textContent)
     `)
     t.strictSame(hidden, [], `at ${width} no heading runs into the next`)
+    const scrolls = await page.evaluate<number>(`
+      (box => box.scrollWidth - box.clientWidth)(document.querySelector('[data-slot="production"] .grid-box'))
+    `)
+    if (width === 1280) t.equal(scrolls, 0, 'all domains are in sight beside the other slot')
+    else t.ok(scrolls > 0, 'where they cannot be, the grid scrolls, and not the page')
     await page.close()
   }
+})
+
+t.test('what is written into names, labels and logs stays text', { skip: noBrowser }, async t => {
+  const name = `shop${HOSTILE}`
+  const api = new FakeController()
+  api.addService(name, { production: HOSTILE, staging: HOSTILE })
+  const [like] = api.deployment(name, 'production')?.instances ?? []
+  if (like === undefined) throw new Error('no instance')
+  const instances = [{ ...like, version: HOSTILE, detail: HOSTILE, node: HOSTILE }]
+  api.change(name, 'production', { label: HOSTILE, instances })
+  api.logPieces = [`${HOSTILE}\n`]
+  api.note(HOSTILE, name)
+  const { operationId } = await api.submit({ kind: 'swap', service: name }, {})
+  const admin = await startAdmin({ api, port: 0, log: silentLogger() })
+  t.teardown(() => admin.close())
+  const browser = await startBrowser(t)
+  const { page, faults } = await openPage(browser, admin.url)
+  const service = `services/${encodeURIComponent(name)}`
+  for (const hash of [
+    '',
+    service,
+    `${service}/production/${like.id}`,
+    `operations/${operationId}`,
+    'timeline',
+    'nodes',
+    HOSTILE,
+  ]) {
+    await page.goto(`${admin.url}/#/${hash}`)
+    await page.locator('h1').waitFor()
+    await live(page)
+    t.equal(await page.evaluate<number>('document.images.length + document.scripts.length'), 2, hash)
+  }
+  await page.goto(`${admin.url}/#/${service}/production/${like.id}`)
+  await page.getByText(HOSTILE).first().waitFor()
+  for (const path of ['api', `v1/services/${encodeURIComponent(name)}`, encodeURIComponent(HOSTILE)]) {
+    await page.goto(`${admin.url}/${path}?${encodeURIComponent(HOSTILE)}`)
+    t.equal(await page.evaluate<number>('document.images.length + document.scripts.length'), 0, path)
+  }
+  t.equal(await page.evaluate('globalThis.ran'), undefined)
+  t.strictSame(faults, [])
 })

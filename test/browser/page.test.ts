@@ -80,7 +80,7 @@ t.test('the page', { skip: noBrowser }, async t => {
     const { page, faults } = await openPage(browser, url)
     await page.getByLabel('Token').fill('wrong')
     await page.keyboard.press('Enter')
-    await page.getByText('the token is not the right one').waitFor()
+    await page.getByRole('dialog').getByText('the token is not the right one').waitFor()
     await page.getByLabel('Token').fill('s3cret')
     await page.getByRole('button', { name: 'Go on' }).click()
     await page.getByRole('link', { name: 'large' }).waitFor()

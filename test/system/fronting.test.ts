@@ -58,7 +58,13 @@ t.test('up --upstream fronts what already runs: swap, drain, pause and the ledge
     code: 'change_not_allowed',
   })
 
-  t.equal((await system.cli('pause')).code, 0)
+  t.match(
+    (await system.cli('logs', 'app_IN_0')).stderr,
+    /app_IN_0 fronts what already runs: what it writes is not kept/,
+  )
+
+  const paused = await system.cli('pause')
+  t.match(paused, { code: 0, stdout: /^production app\/http: paused until \S+ \(`vipswap resume`\)$/m })
   const held = textOf(production)
   await until('it is held', async () => (await system.client.traffic('app')).totals.held === 1)
   t.equal((await system.cli('resume')).code, 0)

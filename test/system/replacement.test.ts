@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { isAlive, type ProcessIdentity } from '../../src/core/process-identity.ts'
@@ -14,11 +15,30 @@ function proxyOf(system: System): ProcessIdentity & { readonly args: readonly st
   return record
 }
 
+/** Makes what runs look as if an earlier version had started it. */
+function beOfVersion(system: System, name: string, version: string): void {
+  const pids = join(system.data, 'run', 'pids')
+  writeFileSync(join(pids, `${name}.json`), JSON.stringify({ ...readLive(pids, name), version }))
+}
+
+/** Of both instances behind an address, in the order of their names. */
+async function rolePids(url: string): Promise<string[]> {
+  const found = new Map<string, string>()
+  await until('both have answered', async () => {
+    const answer = await fetch(`${url}/pid`)
+    found.set(answer.headers.get('x-instance') ?? '', await answer.text())
+    return found.size === 2
+  })
+  return ['web_IN_0', 'web_IN_1'].map(name => found.get(name) ?? '')
+}
+
 t.test(
-  'a proxy is replaced under load, by command and by the next up: nobody is refused, cut or sent away',
+  'all of vipswap is replaced under load, by command and by the next up: nobody is refused, cut or sent away',
   async t => {
     const data = join(tempDir(t), 'd')
-    const system = await startSystem(t, { data })
+    const config = join(tempDir(t), 'vipswap.yaml')
+    writeFileSync(config, 'workers: 1\n')
+    const system = await startSystem(t, { data, words: ['--config', config] })
     const deployed = await system.cli('deploy', smallPackage(t, { version: '1.0.0', instances: 2 }))
     t.equal(deployed.code, 0, deployed.stderr)
     const staged = await system.cli('deploy', smallPackage(t, { version: '2.0.0', instances: 2 }), '--slot', 'staging')
@@ -47,14 +67,30 @@ t.test(
     await until('the other side answers', () => (load.counts.texts.get('2.0.0') ?? 0) > 20)
 
     const second = proxyOf(system)
+    const agents = ['node-0', 'node-1'].map(name => pidOf(system, name))
+    const roles = await rolePids(production)
     system.up.kill('SIGKILL')
     await once(system.up, 'exit')
-    const next = await startSystem(t, { data, admin: system.admin.replace('http://', ''), config: 'workers: 2\n' })
+    for (const name of ['controller', 'node-0', 'node-1']) beOfVersion(system, name, '0.0.1')
+    writeFileSync(config, 'workers: 2\nexposeInstance: true\n')
+    const admin = system.admin.replace('http://', '')
+    const next = await startSystem(t, { data, admin, words: ['--config', config] })
+    for (const name of ['controller', 'node-0', 'node-1'])
+      t.match(next.said(), new RegExp(`${name} renewed: pid \\d+ was of version 0\\.0\\.1, this is `))
+    t.match(next.said(), /proxy-0 renewed: pid \d+ was with other arguments/)
+    t.not(
+      agents.some((pid, index) => pid === pidOf(next, `node-${index}`)),
+      'the agents are others',
+    )
+    t.same(await rolePids(production), roles, 'and their instances the same')
+    await until('the changed configuration is in force', async () =>
+      (await fetch(production)).headers.has('x-vipswap-instance'),
+    )
     const third = proxyOf(next)
     t.not(third.pid, second.pid, 'the next up has it replaced, since it wants two workers')
     t.same(third.args.slice(-2), ['--workers', '2'])
     t.equal(third.args.indexOf('--workers'), third.args.length - 2, 'in the place of the number before')
-    t.notMatch(next.said(), /earlier arguments/, 'it has the arguments that it is to have')
+    t.match(next.said(), /proxy-0 adopted \(pid \d+\)$/m, 'it is what it is to be')
     await until('the second one has ended too', () => !isAlive(second))
     await goesOn()
     const back = await next.cli('swap')

@@ -106,7 +106,7 @@ export const OPERATION: OperationView = {
 
 export const LATENCY: Latency = { count: 310, meanMs: 2.4, p50Ms: 2.1, p90Ms: 4.5, p99Ms: 8, p999Ms: 12 }
 
-export const TRAFFIC_COUNTS: TrafficTotals = {
+const COUNTS: ReceiptView['totals'] = {
   arrived: 312,
   answered: 310,
   refused: 0,
@@ -117,6 +117,10 @@ export const TRAFFIC_COUNTS: TrafficTotals = {
   open: 2,
   broken: 0,
   brokenBy: {},
+}
+
+export const TRAFFIC_COUNTS: TrafficTotals = {
+  ...COUNTS,
   statuses: { '1xx': 0, '2xx': 309, '3xx': 0, '4xx': 1, '5xx': 0 },
   own: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
   bytesIn: 1200,
@@ -135,18 +139,7 @@ export const RECEIPT: ReceiptView = {
   note: null,
   remarks: [],
   traffic: [],
-  totals: {
-    arrived: 312,
-    answered: 310,
-    refused: 0,
-    clientGone: 0,
-    held: 4,
-    heldMaxMs: 3.1,
-    replayed: 0,
-    open: 2,
-    broken: 0,
-    brokenBy: {},
-  },
+  totals: COUNTS,
   latency: { before: { '1.0.0': LATENCY }, during: { '1.0.0': LATENCY }, after: { '2.0.0': LATENCY } },
   drained: null,
   domains: [],

@@ -18,13 +18,23 @@ const SCRIPTS = {
   return 0
 }
 complete -o bashdefault -o default -F _vipswap vipswap`,
+  // Sourced, or put into a folder of $fpath as _vipswap: there the file is the function's first call.
   zsh: `#compdef vipswap
 _vipswap() {
-  local -a found
+  local -a found ending
   found=(\${(f)"$(vipswap ${ASK} -- "\${(@)words[2,CURRENT]}" 2>/dev/null)"})
-  if (( \${#found} )); then compadd -- "\${found[@]}"; else _files; fi
+  ending=(\${(M)found:#*=})
+  found=(\${found:#*=})
+  (( \${#found} )) && compadd -- "\${found[@]}"
+  (( \${#ending} )) && compadd -S '' -- "\${ending[@]}"
+  (( \${#found} + \${#ending} )) || _files
 }
-compdef _vipswap vipswap`,
+if [[ \${funcstack[1]} == _vipswap ]]; then
+  _vipswap "$@"
+else
+  (( \${+functions[compdef]} )) || { autoload -Uz compinit && compinit; }
+  compdef _vipswap vipswap
+fi`,
   fish: `function __vipswap_complete
   set -l found (vipswap ${ASK} -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)
   if test (count $found) -gt 0

@@ -4,7 +4,7 @@ import { formatAddress, parseAddress } from '../../core/address.ts'
 import { VipswapError, errorMessage } from '../../core/errors.ts'
 import { limitWarnings, readSystemLimits } from '../../core/system-limits.ts'
 import type { Slot } from '../../model/slot.ts'
-import { readFabricFile } from '../written-files.ts'
+import { digestOfFabricFile, readFabricFile } from '../written-files.ts'
 import { slotTable } from '../print/service.ts'
 import type { GlobalFlags } from '../session.ts'
 import { deployIfEmpty } from '../up/deploy-package.ts'
@@ -18,6 +18,7 @@ interface Flags extends GlobalFlags {
   readonly data: string
   readonly config?: string
   readonly tokenFile?: string
+  readonly replace?: boolean
   readonly upstream?: readonly string[]
   readonly stagingUpstream?: readonly string[]
 }
@@ -34,6 +35,10 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
       '--token-file <file>',
       'bearer tokens of the admin API, a line each: TOKEN or NAME TOKEN; needed unless it listens on loopback only',
     )
+    .option(
+      '--replace',
+      'take the place of the up that runs on that folder: what it keeps goes on, renewed where outdated',
+    )
     .option('--upstream <host:port>', 'front what already runs there, on port 8080; may be repeated', upstream)
     .option('--staging-upstream <host:port>', 'the same for the staging slot, on port 8081', upstream)
     .addHelpText(
@@ -44,6 +49,10 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     const flags = command.optsWithGlobals<Flags>()
     const [path] = command.args
     checkSources(path, flags, userCommand)
+    if (flags.quiet !== true && namesPort(userCommand))
+      terminal.err(
+        "warning: there is no shell between here and the command: write sh -c '...' for $PORT to be its port\n",
+      )
     const { config, warnings } = await readFabricFile(flags.config)
     if (flags.quiet !== true) for (const { message } of warnings) terminal.err(`warning: ${message}\n`)
     const { admin: written, workers, portRange } = config
@@ -53,14 +62,16 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     const named = flags.admin ?? terminal.env['VIPSWAP_ADMIN']
     const admin = named === undefined ? written : parseAddress(named)
     if (admin.port === 0) throw new VipswapError('usage', 'the admin address must name a port from 1 to 65535 here')
+    const file = flags.config === undefined ? undefined : resolve(flags.config)
     const tokenFile = flags.tokenFile ?? written.tokenFile
     const options = {
       data: flags.data,
       nodes: flags.nodes,
       admin: { host: admin.host, port: admin.port },
       workers,
-      ...(flags.config === undefined ? {} : { config: resolve(flags.config) }),
+      ...(file === undefined ? {} : { config: file, configuration: await digestOfFabricFile(file) }),
       ...(tokenFile === null ? {} : { tokenFile: resolve(tokenFile) }),
+      ...(flags.replace === undefined ? {} : { replace: flags.replace }),
       ...(flags.quiet === undefined ? {} : { quiet: flags.quiet }),
     }
     const exitCode = await runUp(options, terminal, async context => {
@@ -79,6 +90,11 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
   })
 }
 
+/** Does a command that no shell reads name its port as for one? */
+function namesPort([program = '', ...words]: readonly string[]): boolean {
+  return !/(^|\/)\w*sh$/.test(program) && words.some(word => /\$\{?PORT\b/.test(word))
+}
+
 /** What is to be served comes from one place. */
 function checkSources(path: string | undefined, flags: Flags, userCommand: readonly string[]): void {
   const fronts = flags.upstream !== undefined || flags.stagingUpstream !== undefined
@@ -88,7 +104,7 @@ function checkSources(path: string | undefined, flags: Flags, userCommand: reado
 
 async function deployGenerated(context: UpContext, flags: Flags, userCommand: readonly string[]): Promise<void> {
   const deploy = async (content: object, slot: Slot, label: string): Promise<unknown> =>
-    withPackage(content, async directory => deployIfEmpty(context, directory, slot, label))
+    withPackage(content, async directory => deployIfEmpty(context, directory, slot, { label }))
   const { upstream: production, stagingUpstream: staging } = flags
   if (userCommand.length > 0)
     await deploy(commandDefinition(userCommand, process.cwd()), 'production', userCommand.join(' ').slice(0, 100))

@@ -4,7 +4,7 @@ import { SLOTS, type Slot } from '../../model/slot.ts'
 import { policyText } from './policy.ts'
 import { table } from './table.ts'
 
-/** Slots of a service, one line each. */
+/** Slots of a service, one line each, and below them what is out of the ordinary with their addresses. */
 export function slotTable(service: ServiceView, indent = ''): string {
   const rows = SLOTS.map(slot => {
     const deployment = service.slots[slot]
@@ -20,7 +20,31 @@ export function slotTable(service: ServiceView, indent = ''): string {
       deployment?.label ?? '',
     ]
   })
-  return table(['SLOT', 'VERSION', 'STATUS', 'READY', 'ADDRESS', 'HOST NAME', 'DEPLOYMENT', 'LABEL'], rows, indent)
+  const heads = ['SLOT', 'VERSION', 'STATUS', 'READY', 'ADDRESS', 'HOST NAME', 'DEPLOYMENT', 'LABEL']
+  const prepared =
+    service.prepared === null
+      ? []
+      : [
+          `${indent}a swap is prepared (${service.prepared.operation}): \`vipswap swap commit\` or \`vipswap swap cancel\``,
+        ]
+  return [table(heads, rows, indent), ...service.vips.flatMap(vip => vipLines(vip, indent)), ...prepared].join('\n')
+}
+
+/** What is to be done next, where somebody waits for it: a line for each slot. */
+export function nextLines({ slots }: ServiceView): string[] {
+  return SLOTS.flatMap(slot => {
+    const upgrade = slots[slot]?.upgradeStatus
+    return upgrade?.waitingFor?.startsWith('`vipswap ') === true ? [`${slot} waits for ${upgrade.waitingFor}`] : []
+  })
+}
+
+function vipLines({ slot, role, endpoint, error, paused }: VipView, indent: string): string[] {
+  const name = `${indent}${slot} ${role}/${endpoint}`
+  const resume = `\`vipswap resume${slot === 'production' ? '' : ` --slot ${slot}`}\``
+  return [
+    ...(error === null ? [] : [`${name}: ${error}`]),
+    ...(paused === null ? [] : [`${name}: paused until ${paused.until} (${resume})`]),
+  ]
 }
 
 /** Everything of a service: slots, running operation, upgrade, instances. */
@@ -31,11 +55,6 @@ export function serviceText(service: ServiceView): string {
     lines.push(
       `  running: ${operation.kind} ${operation.id}, ${operation.progress.step}: ${operation.progress.message}`,
     )
-  }
-  for (const vip of service.vips) {
-    if (vip.error !== null) lines.push(`  ${vip.slot} ${vip.role}/${vip.endpoint}: ${vip.error}`)
-    if (vip.paused !== null)
-      lines.push(`  ${vip.slot} ${vip.role}/${vip.endpoint}: paused until ${vip.paused.until} (\`vipswap resume\`)`)
   }
   for (const slot of SLOTS) {
     const deployment = service.slots[slot]

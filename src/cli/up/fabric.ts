@@ -6,13 +6,13 @@ import { promisify } from 'node:util'
 import { formatAddress, type Address } from '../../core/address.ts'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
 import { systemCode } from '../../core/errors.ts'
-import { ownVersion } from '../../core/version.ts'
 import type { Programs } from '../programs.ts'
 import { createLayout, type Layout } from './layout.ts'
 import { pidFileNames, readLive } from './pid-file.ts'
 import { isAlive, signalProcess } from '../../core/process-identity.ts'
-import { claim } from './single.ts'
-import { hasArgs, supervise, type Part, type PartEvent, type Supervised } from './supervised.ts'
+import { outdated } from './outdated.ts'
+import { claim, displace } from './single.ts'
+import { supervise, type Part, type PartEvent, type Supervised } from './supervised.ts'
 
 export interface FabricOptions {
   readonly data: string
@@ -20,7 +20,11 @@ export interface FabricOptions {
   readonly admin: Address
   readonly workers?: number
   readonly config?: string
+  /** Digest of what the controller reads from `config`. */
+  readonly configuration?: () => string
   readonly tokenFile?: string
+  /** Take the place of the `up` that runs on the data folder, if there is one. */
+  readonly replace?: boolean
   readonly programs: Programs
   readonly onEvent: (event: PartEvent) => void
   /** Asked before a controller is started, not when a live one is adopted. Throws if it cannot be. */
@@ -44,10 +48,12 @@ const AGENT_NAME = /^node-(\d+)$/
 
 /**
  * Starts controller, proxy and agents on a data folder, or adopts those that run on it. Rejects with `already_running`
- * if another `up` does this.
+ * if another `up` does this, and `replace` is not asked for.
  */
 export async function startFabric(options: FabricOptions): Promise<Fabric> {
   const layout = createLayout(options.data)
+  const displaced = options.replace === true ? await displace(layout.pids) : null
+  if (displaced !== null) options.onEvent({ kind: 'displaced', name: 'up', pid: displaced })
   const release = claim(layout.pids, layout.data)
   const stopFile = join(layout.run, 'stop')
   try {
@@ -55,12 +61,11 @@ export async function startFabric(options: FabricOptions): Promise<Fabric> {
     await finishOldStop(layout, stopFile)
     const controller = controllerPart(options, layout)
     const proxy = proxyPart(options, layout)
-    await replaceChanged(layout, controller)
-    await replaceProxy(layout, proxy)
+    const agents = agentParts(options, layout)
+    await replaceProxy(layout, proxy, options.onEvent)
+    await Promise.all([controller, ...agents].map(async part => endOutdated(layout, part, options.onEvent)))
     if (readLive(layout.pids, controller.name) === null) await options.beforeController?.()
-    const parts = [controller, proxy, ...agentParts(options, layout)].map(part =>
-      supervise(part, layout, options.onEvent),
-    )
+    const parts = [controller, proxy, ...agents].map(part => supervise(part, layout, options.onEvent))
     return {
       layout,
       parts,
@@ -113,33 +118,46 @@ async function finishOldStop(layout: Layout, stopFile: string): Promise<void> {
   rmSync(stopFile, { force: true })
 }
 
-/** A controller with other arguments (address, configuration) is started anew; traffic does not notice. */
-async function replaceChanged(layout: Layout, part: Part): Promise<void> {
-  const record = readLive(layout.pids, part.name)
-  if (record === null || hasArgs(record, part)) return
+/**
+ * Ends a controller or agent that is not what would be started now, for `supervise` to start it anew. Nothing else ends with it:
+ * traffic needs neither, and the next agent adopts the instances.
+ */
+async function endOutdated({ pids }: Layout, part: Part, onEvent: (event: PartEvent) => void): Promise<void> {
+  const record = readLive(pids, part.name)
+  const why = record === null ? null : outdated(record, part)
+  if (record === null || why === null) return
   signalProcess(record, 'SIGTERM')
   const deadline = performance.now() + DEADLINE_MS
   while (isAlive(record)) {
     await delay(POLL_MS)
     if (performance.now() > deadline) signalProcess(record, 'SIGKILL')
   }
+  onEvent({ kind: 'renewed', name: part.name, pid: record.pid, outdated: why })
 }
 
-/** A proxy of another version, or with other arguments, starts its own successor: no connection is refused or cut. */
-async function replaceProxy({ pids, data }: Layout, part: Part): Promise<void> {
+/** A proxy that is not what would be started now starts its own successor: no connection is refused or cut. */
+async function replaceProxy({ pids, data }: Layout, part: Part, onEvent: (event: PartEvent) => void): Promise<void> {
   const record = readLive(pids, part.name)
-  if (record === null || (hasArgs(record, part) && record.version === ownVersion())) return
+  const why = record === null ? null : outdated(record, part)
+  if (record === null || why === null) return
   const workers = part.args.at(-1) ?? '1'
   const asked = [part.script, '--replace', '--data', data, '--id', part.name, '--workers', workers]
-  // Where it fails the old one serves on, is adopted, and `up` says with which arguments.
-  await promisify(execFile)(process.execPath, asked, { timeout: REPLACE_MS }).catch(() => {})
+  try {
+    await promisify(execFile)(process.execPath, asked, { timeout: REPLACE_MS })
+    onEvent({ kind: 'renewed', name: part.name, pid: record.pid, outdated: why })
+  } catch {
+    // The old one serves on and is adopted, and `up` says as what.
+  }
 }
 
-function controllerPart({ programs, admin, config, tokenFile }: FabricOptions, { data, run }: Layout): Part {
+function controllerPart(
+  { programs, admin, config, configuration, tokenFile }: FabricOptions,
+  { data, run }: Layout,
+): Part {
   const args = ['--data', data, '--run', run, '--admin', formatAddress(admin)]
   if (config !== undefined) args.push('--config', config)
   if (tokenFile !== undefined) args.push('--token-file', tokenFile)
-  return { name: 'controller', script: programs.controller, args }
+  return { name: 'controller', script: programs.controller, args, ...(configuration && { configuration }) }
 }
 
 function proxyPart({ programs, workers = 1 }: FabricOptions, { data, run }: Layout): Part {

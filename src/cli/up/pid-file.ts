@@ -9,6 +9,10 @@ export interface PidRecord extends ProcessIdentity {
   readonly args: readonly string[]
   /** Of vipswap. Left out by those that did not write it yet. */
   readonly version?: string
+  /** The script it runs. */
+  readonly script?: string
+  /** Digest of the configuration that it read. */
+  readonly configuration?: string
 }
 
 export function writePidFile(directory: string, record: PidRecord): void {

@@ -19,7 +19,11 @@ export interface UpOptions {
   /** Processes of the data plane; default 1. */
   readonly workers?: number
   readonly config?: string
+  /** Digest of what the controller reads from `config`. */
+  readonly configuration?: () => string
   readonly tokenFile?: string
+  /** Take the place of the `up` that runs on the data folder, if there is one. */
+  readonly replace?: boolean
   /** Default: those built beside this file. */
   readonly programs?: Programs
   readonly quiet?: boolean
@@ -143,14 +147,23 @@ function readToken(file: string): string {
 }
 
 function eventLine(event: PartEvent): string {
-  const stamp = new Date().toISOString()
-  if (event.kind !== 'died') {
-    const earlier =
-      event.kind === 'adopted' && event.otherArgs ? ', with its earlier arguments until it starts anew' : ''
-    return `${stamp} ${event.name} ${event.kind} (pid ${event.pid})${earlier}`
+  return `${new Date().toISOString()} ${event.name} ${happened(event)}`
+}
+
+function happened(event: PartEvent): string {
+  switch (event.kind) {
+    case 'started':
+    case 'replaced':
+      return `${event.kind} (pid ${event.pid})`
+    case 'adopted':
+      return `adopted (pid ${event.pid})${event.outdated === null ? '' : `, ${event.outdated}`}`
+    case 'displaced':
+      return `takes the place of pid ${event.pid}`
+    case 'renewed':
+      return `renewed: pid ${event.pid} was ${event.outdated}`
+    case 'died':
+      return `died (${event.how}), started again ${event.restartMs === 0 ? 'at once' : `in ${Math.round(event.restartMs)} ms`}`
   }
-  const when = event.restartMs === 0 ? 'at once' : `in ${Math.round(event.restartMs)} ms`
-  return `${stamp} ${event.name} died (${event.how}), started again ${when}`
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

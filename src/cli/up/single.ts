@@ -1,11 +1,13 @@
 import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
 import { VipswapError, systemCode } from '../../core/errors.ts'
 import { readLive } from './pid-file.ts'
-import { identify } from '../../core/process-identity.ts'
+import { identify, isAlive, signalProcess } from '../../core/process-identity.ts'
 
 const NAME = 'up'
+const POLL_MS = 20
 
 /**
  * Makes this the only `up` of a data folder; the returned function gives the place up again. Throws `already_running`.
@@ -31,7 +33,7 @@ export function claim(pids: string, data: string): () => void {
       if (other !== null) {
         throw new VipswapError(
           'already_running',
-          `vipswap up (pid ${other.pid}) runs on ${data} already; use that one, or give another folder with --data`,
+          `vipswap up (pid ${other.pid}) runs on ${data} already; use that one, take its place with --replace, or give another folder with --data`,
           { pid: other.pid },
         )
       }
@@ -41,6 +43,15 @@ export function claim(pids: string, data: string): () => void {
     rmSync(own, { force: true })
   }
   throw new VipswapError('already_running', `another vipswap up starts on ${data} at the same time; try again`)
+}
+
+/** Ends the `up` of a data folder, if there is one: at once, so that it stops nothing. Answers its pid. */
+export async function displace(pids: string): Promise<number | null> {
+  const other = readLive(pids, NAME)
+  if (other === null) return null
+  signalProcess(other, 'SIGKILL')
+  while (isAlive(other)) await delay(POLL_MS)
+  return other.pid
 }
 
 /** Moves what a dead `up` left out of the way; only one of several that try at once succeeds. */

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { backoffDelay } from '../../core/backoff.ts'
+import { outdated } from './outdated.ts'
 import { readLive, removePidFile, writePidFile, type PidRecord } from './pid-file.ts'
 import { ownVersion } from '../../core/version.ts'
 import { identify, isAlive, signalProcess } from '../../core/process-identity.ts'
@@ -12,17 +13,18 @@ export interface Part {
   /** The script node runs. */
   readonly script: string
   readonly args: readonly string[]
-}
-
-/** Was that process started with what the part would be started with now? */
-export function hasArgs(record: PidRecord, part: Part): boolean {
-  return JSON.stringify(record.args) === JSON.stringify(part.args)
+  /** Digest of the configuration that it would read now. */
+  readonly configuration?: () => string
 }
 
 export type PartEvent =
   | { readonly kind: 'started'; readonly name: string; readonly pid: number }
-  /** `otherArgs`: it was started with other arguments than it would be now. */
-  | { readonly kind: 'adopted'; readonly name: string; readonly pid: number; readonly otherArgs: boolean }
+  /** `outdated`: why it is not what would be started now; null where it is. */
+  | { readonly kind: 'adopted'; readonly name: string; readonly pid: number; readonly outdated: string | null }
+  /** The supervisor before this one was ended; what it kept is kept on. */
+  | { readonly kind: 'displaced'; readonly name: string; readonly pid: number }
+  /** An outdated one has ended; what takes its place is started, or has been. */
+  | { readonly kind: 'renewed'; readonly name: string; readonly pid: number; readonly outdated: string }
   /** It started a successor itself, which has taken its place. */
   | { readonly kind: 'replaced'; readonly name: string; readonly pid: number }
   | { readonly kind: 'died'; readonly name: string; readonly restartMs: number; readonly how: string }
@@ -130,7 +132,9 @@ export function supervise(
     // Even if it died already it is a zombie until this process looks, so its pid is its own; then it has no identity.
     const identity = identify(pid)
     if (identity !== null) {
-      record = { ...identity, name: part.name, args: [...part.args], version: ownVersion() }
+      const { name, script, args, configuration } = part
+      record = { ...identity, name, args: [...args], version: ownVersion(), script }
+      if (configuration !== undefined) record = { ...record, configuration: configuration() }
       writePidFile(pids, record)
     }
     onEvent({ kind: 'started', name: part.name, pid })
@@ -139,7 +143,7 @@ export function supervise(
   record = readLive(pids, part.name)
   if (record === null) start()
   else {
-    onEvent({ kind: 'adopted', name: part.name, pid: record.pid, otherArgs: !hasArgs(record, part) })
+    onEvent({ kind: 'adopted', name: part.name, pid: record.pid, outdated: outdated(record, part) })
     watch(record)
   }
 

@@ -33,7 +33,7 @@ export class TaskRunner {
   readonly #running = new Map<string, Running>()
   /** Of tasks that are gone, and not over yet. */
   readonly #ending = new Set<Promise<void>>()
-  #tasks: FabricState['tasks'] | null = null
+  #taken: Pick<FabricState, 'tasks' | 'services'> | null = null
   readonly #look: (state: FabricState) => void
 
   constructor(reconciler: Reconciler, hooks: HookTable, log: Logger) {
@@ -53,8 +53,9 @@ export class TaskRunner {
   }
 
   #take(state: FabricState): void {
-    if (state.tasks === this.#tasks) return
-    this.#tasks = state.tasks
+    // Of a service a pause may hold what is to be sent.
+    if (state.tasks === this.#taken?.tasks && state.services === this.#taken.services) return
+    this.#taken = state
     const tasks = projectTasks(state)
     const ids = new Set(tasks.map(({ id }) => id))
     for (const [id, running] of this.#running) {

@@ -85,10 +85,10 @@ function stepOf(state: FabricState, operation: OperationRecord): OperationView['
     }
     case 'publishing': {
       const missing = missingAcknowledgements(state, operation.since)
-      const message =
-        missing.length === 0
-          ? 'the last table is being published'
-          : `proxy ${missing.join(', ')} to acknowledge the table (\`vipswap force ${operation.id}\` goes on without those that are silent)`
+      if (missing.length === 0) return { step: 'publishing', percent: 95, message: 'the last table is being published' }
+      const silent = missing.filter(incarnation => state.observed.proxies[incarnation]?.online !== true)
+      const force = `; of ${silent.join(', ')} nothing is heard: \`vipswap force ${operation.id}\` goes on without`
+      const message = `proxy ${missing.join(', ')} to acknowledge the table${silent.length === 0 ? '' : force}`
       return { step: 'publishing', percent: 95, message }
     }
     case 'settings':

@@ -1,5 +1,6 @@
 import type { FabricState } from '../../fabric/state.ts'
 import type { TaskRecord } from '../../fabric/operation-record.ts'
+import { isHeld } from '../../fabric/verify/held.ts'
 
 /** What tasks an operation waits for, in words; '' where there are none. */
 export function tasksOf(state: FabricState, operation: string): string {
@@ -7,7 +8,7 @@ export function tasksOf(state: FabricState, operation: string): string {
     .filter(
       task => task.operation === operation && task.outcome === null && task.owner !== 'nobody' && !hasEnough(task),
     )
-    .map(wordsFor)
+    .map(task => wordsFor(task, isHeld(state, task)))
     .join(', ')
 }
 
@@ -16,13 +17,13 @@ function hasEnough({ work, reached }: TaskRecord): boolean {
   return work.kind === 'verify' && reached?.phase === work.phase
 }
 
-function wordsFor({ name, work, waiting }: TaskRecord): string {
+function wordsFor({ name, work, waiting }: TaskRecord, held: boolean): string {
   switch (work.kind) {
     case 'hook':
       return `hook ${name}${waiting === null ? '' : ` (not yet: ${waiting})`}`
     case 'warm':
       return `${work.instance} to answer its warmUp requests`
     case 'verify':
-      return `probe traffic (${work.phase})`
+      return `probe traffic (${work.phase})${held ? ', none of it before the pause is over (`vipswap resume`)' : ''}`
   }
 }

@@ -3,23 +3,22 @@ import type { ErrorCode } from '../../core/errors.ts'
 import { allAcknowledged, waivedProxies } from '../acknowledgements.ts'
 import type { Draft } from '../draft.ts'
 import { askHook, type HookAsk } from '../hooks/ask.ts'
-import { isReady, specOf } from '../instances.ts'
 import { endOperation, enterStep } from '../operations.ts'
 import { configurationFor } from '../slot-settings/values.ts'
-import { targetKey, type ServiceRecord } from '../state.ts'
+import type { ServiceRecord } from '../state.ts'
 import type { OperationRecord, SwapProgress } from '../operation-record.ts'
-import { beginTask, taskOf } from '../tasks.ts'
 import { definitionsOf, targetsOf } from '../verify/targets.ts'
 import { noteTraffic, trafficOf, type Traffic } from '../verify/traffic.ts'
 import { giveBack, restoreCandidate } from './restore-candidate.ts'
 import { swapPreflight } from './swap.ts'
+import { warmed, warmedUnder } from './warm-up.ts'
 
 type Fault = { code: ErrorCode; message: string }
 type Swap = OperationRecord & { swap: SwapProgress }
 
 /**
- * Steps of a swap: settings → warming → checking → (prepared: the end of `prepare`) → pre-swap → probing → publishing →
- * verifying → post-swap. Each is left when what it waits for is in the state, so a controller that takes over goes on
+ * Steps of a swap: settings → warming → checking → (prepared: the end of `prepare`; `commit` begins at warming, for what is
+ * another process since) → pre-swap → probing → publishing → verifying → post-swap. Each is left when what it waits for is in the state, so a controller that takes over goes on
  * where the last one was. Until the exchange a failure leaves the slots as they are and gives the candidate its values
  * back; after it only a lost request exchanges them again.
  */
@@ -110,64 +109,12 @@ function step(draft: Draft, operation: Swap, service: Readonly<ServiceRecord>): 
   }
 }
 
-type Warmth = { readonly kind: 'go' } | { readonly kind: 'wait' } | { readonly kind: 'fail'; readonly fault: Fault }
-
-/** All that was restarted is up again, and every ready instance answered its `warmUp` requests as the process it is now. */
-function warmed(draft: Draft, operation: Swap, service: Readonly<ServiceRecord>): Warmth {
-  const candidate = service.slots.staging
-  if (candidate === null) return { kind: 'go' }
-  let waiting = false
-  for (const role of draft.rolesOf(candidate)) {
-    for (const instance of role.instances) {
-      if (instance.next === 'remove') continue
-      if (!isReady(instance)) {
-        if (operation.swap.walk === null) continue
-        if (instance.hopeless) {
-          const message = `${instance.id} of ${candidate} did not start with production's settings (\`vipswap logs ${instance.id} --slot staging\`)`
-          return { kind: 'fail', fault: { code: 'start_failed', message } }
-        }
-        waiting = true
-        continue
-      }
-      const { warmUp = [] } = specOf(role, instance.spec).definition
-      if (warmUp.length === 0 || instance.published === null) continue
-      const { host, ports } = instance.published
-      const name = `warm/${targetKey(candidate, instance)}`
-      const task = taskOf(draft, operation.id, name)
-      if (task?.outcome?.ok === false) {
-        const message = `${instance.id} of ${candidate}: ${task.outcome.detail}`
-        return { kind: 'fail', fault: { code: 'warm_up_failed', message } }
-      }
-      waiting ||= task?.outcome == null
-      if (task !== undefined) continue
-      const authority = host.includes(':') ? `[${host}]` : host
-      beginTask(draft, {
-        operation: operation.id,
-        service: service.name,
-        deployment: candidate,
-        name,
-        owner: 'operation',
-        work: {
-          kind: 'warm',
-          instance: instance.id,
-          requests: warmUp.map(({ endpoint, path, accept, timeoutMs }) => ({
-            url: `http://${authority}:${ports[endpoint] ?? 0}${path}`,
-            host: service.hostNames.production,
-            accept,
-            timeoutMs,
-          })),
-        },
-      })
-    }
-  }
-  return waiting ? { kind: 'wait' } : { kind: 'go' }
-}
-
 /** The end of `prepare`: nothing else is taken until it is committed or cancelled. */
 function hold(draft: Draft, { id, service, swap }: Swap): void {
   const record = draft.services.edit(service)
   if (record !== undefined) {
-    record.prepared = { operation: id, ...record.slots, ...(swap.restore === null ? {} : { restore: swap.restore }) }
+    const warmed = [...warmedUnder(draft, id)]
+    record.prepared = { operation: id, ...record.slots, warmed, ...(swap.restore && { restore: swap.restore }) }
   }
   endOperation(draft, id, 'Succeeded')
 }

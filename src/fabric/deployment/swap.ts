@@ -2,6 +2,8 @@ import { assertNever } from '../../core/errors.ts'
 import type { SwapCommand } from '../../contracts/command.ts'
 import { SLOTS } from '../../model/slot.ts'
 import type { Draft } from '../draft.ts'
+import { evaluateHealth } from '../health/evaluate.ts'
+import { healthOf } from '../health/report.ts'
 import { isReady, specOf } from '../instances.ts'
 import { requireService } from '../lookup.ts'
 import { beginOperation, endOperation, operationsOn } from '../operations.ts'
@@ -63,7 +65,21 @@ export function swapPreflight(
   const swapped = { ...service, slots: { production: staging, staging: production } }
   blockers.push(...certificateConflicts(draft, swapped, facesOf(draft, swapped)))
   compareCapacity(draft, production, staging, blockers, warnings)
+  warnings.push(...ailments(draft, staging))
   return { blockers, warnings }
+}
+
+/** What the health of the candidate says beyond instances that are not ready, which has been said. */
+function ailments(draft: Draft, staging: string): string[] {
+  const deployment = draft.deployments.get(staging)
+  const roles = draft.rolesOf(staging)
+  if (deployment === undefined || !roles.every(role => role.instances.every(isReady))) return []
+  const subject = { deployment: staging, roles, policy: deployment.policy, completed: [], baseline: [] }
+  const { state, evaluations } = evaluateHealth(healthOf(draft), subject)
+  const [worst] = evaluations
+  return state === 'Ok' || worst === undefined
+    ? []
+    : [`the health of ${staging} in staging is ${state}: ${worst.description}`]
 }
 
 /**
@@ -181,12 +197,12 @@ function prepare(draft: Draft, service: ServiceRecord, phase: 'swap' | 'prepare'
   return operation.id
 }
 
-/** The pointer change alone. */
+/** The pointer change alone; what is another process since it was prepared is warmed first. */
 function commit(draft: Draft, service: ServiceRecord, verify: boolean): string {
   if (service.prepared === null) refuse('nothing_to_do', 'no swap is prepared: `vipswap swap prepare` first')
   refuseIfAny(swapPreflight(draft, service).blockers)
   if (verify) verifiable(draft, service.slots.staging)
-  const operation = begin(draft, service, 'commit the prepared swap', 'pre-swap', { phase: 'commit', verify })
+  const operation = begin(draft, service, 'commit the prepared swap', 'warming', { phase: 'commit', verify })
   operation.swap.restore = service.prepared.restore ?? null
   return operation.id
 }

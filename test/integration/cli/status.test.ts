@@ -2,6 +2,7 @@ import t from 'tap'
 import pc from 'picocolors'
 import type { DeploymentView } from '../../../src/contracts/api/deployment.ts'
 import { domainGrid } from '../../../src/cli/print/grid.ts'
+import { nextLines, slotTable } from '../../../src/cli/print/service.ts'
 import { until } from '../../support/until.ts'
 import { FakeController } from '../admin/fake-controller.ts'
 import { fabric } from './rig.ts'
@@ -65,6 +66,30 @@ t.test('colour comes on top of signs, and moves no column', async t => {
   const painted = domainGrid(walking(), pc.createColors(true))
   t.ok(painted.includes(`${ESC}31m↻2 1.0.0${ESC}39m`), 'trouble is red')
   t.equal(painted.replaceAll(ESCAPES, ''), domainGrid(walking(), PLAIN))
+})
+
+t.test('what waits for its operator is said below the slots, with the verb that ends it', t => {
+  const api = new FakeController()
+  api.addService('guestbook', { production: '1.0.0', staging: '2.0.0' })
+  const service = api.service('guestbook')
+  if (service === null) throw new Error('no service')
+  const paused = { until: '2026-01-02T03:04:05.000Z' }
+  const { upgradeStatus } = walking()
+  if (upgradeStatus === undefined) throw new Error('no upgrade')
+  const waiting = { ...walking(), upgradeStatus: { ...upgradeStatus, waitingFor: '`vipswap walk` of domain 1' } }
+  const shown = {
+    ...service,
+    prepared: { operation: 'op-3' },
+    vips: service.vips.map(vip => (vip.slot === 'staging' ? { ...vip, paused } : { ...vip, error: 'EADDRINUSE' })),
+    slots: { production: waiting, staging: walking() },
+  }
+  t.strictSame(slotTable(shown).split('\n').slice(3), [
+    'production web/http: EADDRINUSE',
+    'staging web/http: paused until 2026-01-02T03:04:05.000Z (`vipswap resume --slot staging`)',
+    'a swap is prepared (op-3): `vipswap swap commit` or `vipswap swap cancel`',
+  ])
+  t.strictSame(nextLines(shown), ['production waits for `vipswap walk` of domain 1'])
+  t.end()
 })
 
 t.test('status -w redraws in place, at an event at once, and says when the controller is away', async t => {

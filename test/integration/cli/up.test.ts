@@ -183,10 +183,60 @@ t.test('the proxy gets its number of workers; one that lives keeps its own, whic
   await first.ended
   const second = start(1, '', '2')
   await ready(second)
-  t.match(second.output(), /proxy-0 adopted \(pid \d+\), with its earlier arguments/)
+  t.match(second.output(), /proxy-0 adopted \(pid \d+\), with other arguments/)
   t.match(second.output(), /node-0 adopted \(pid \d+\)$/m)
   second.child.kill('SIGTERM')
   t.equal(await second.ended, 0)
+})
+
+t.test('the next up renews what it would start otherwise, and says why', async t => {
+  const { data, start, ready, record, lives, started } = await place(t)
+  const parts = ['controller', 'proxy-0', 'node-0']
+  const rewrite = (name: string, change: object): void =>
+    writeFileSync(join(data, 'run', 'pids', `${name}.json`), JSON.stringify({ ...record(name), ...change }))
+  const first = start(1, '', '1', 'a')
+  await ready(first)
+  await started(parts)
+  const before = new Map(parts.map(name => [name, record(name)]))
+
+  await t.test('the controller, for another content of its configuration; nothing else', async t => {
+    const second = start(1, '', '1', 'b', 'replace')
+    await ready(second)
+    t.equal(await first.ended, 'SIGKILL')
+    t.match(second.output(), `up takes the place of pid ${first.child.pid}\n`)
+    const old = before.get('controller')
+    t.match(second.output(), `controller renewed: pid ${old?.pid} was with an earlier content of its configuration\n`)
+    t.match(second.output(), /controller started/)
+    t.match(second.output(), /proxy-0 adopted \(pid \d+\)$/m)
+    t.match(second.output(), /node-0 adopted \(pid \d+\)$/m)
+    t.equal(record('controller').configuration, 'b')
+    second.child.kill('SIGKILL')
+    await second.ended
+  })
+  await t.test('all of another version, or from another place', async t => {
+    rewrite('controller', { version: '0.0.1' })
+    rewrite('node-0', { script: '/gone/main.js' })
+    rewrite('proxy-0', { version: undefined })
+    const third = start(1, '', '1', 'b')
+    await ready(third)
+    t.match(third.output(), /controller renewed: pid \d+ was of version 0\.0\.1, this is /)
+    t.match(third.output(), /node-0 renewed: pid \d+ was from \/gone\/main\.js, not /)
+    t.match(
+      third.output(),
+      /proxy-0 adopted \(pid \d+\), of version unknown, this is /,
+      'the stand-in has no successor',
+    )
+    await until('the agent lives anew', () => lives().filter(line => line.startsWith('node-0 lives')).length === 2)
+    t.not(record('node-0').pid, before.get('node-0')?.pid)
+    t.equal(record('proxy-0').pid, before.get('proxy-0')?.pid)
+    t.same(
+      lives().filter(line => line.includes('stopped')),
+      [],
+      'they were told to leave, not to stop what they run',
+    )
+    third.child.kill('SIGTERM')
+    t.equal(await third.ended, 0)
+  })
 })
 
 t.test('a node that ran here before comes back, wanted or not', async t => {

@@ -1,9 +1,11 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { createClient } from '../../../src/client/client.ts'
+import { deployIfEmpty } from '../../../src/cli/up/deploy-package.ts'
 import { createProgram } from '../../../src/cli/program.ts'
 import { EXAMPLES, verbsOf } from '../../../src/cli/examples.ts'
 import { tempDir } from '../../support/temp.ts'
@@ -85,6 +87,41 @@ t.test('explain: state, place, health, last lines', async t => {
   t.match(await run('explain', 'web_IN_9'), { code: 1, stderr: /there are: web_IN_0, web_IN_1 \[instance_not_found\]/ })
 })
 
+t.test('what up deploys and does not come up: the end of its log is told, since it ends with up', async t => {
+  const { api, url } = await fabric(t)
+  const client = createClient({ url })
+  t.teardown(() => client.close())
+  const folder = tempDir(t)
+  writeFileSync(
+    join(folder, 'service.yaml'),
+    'name: guestbook\nversion: 1.0.0\nroles: { web: { command: node x.js } }\n',
+  )
+  const ill = api.deployment('guestbook', 'production')
+  if (ill === null) throw new Error('no deployment')
+  const instances = ill.instances.map(each => ({ ...each, status: 'FailedStartingRole' as const }))
+  api.deployment = () => ({ ...ill, instances })
+  api.services = () => []
+  api.ending = 'Failed'
+  api.logPieces = ['one\ntwo\n', 'cannot find \u001b]0;x\u0007 x.js\n']
+  const notes: string[] = []
+  const context = { client, url, note: (line: string) => notes.push(line), signal: new AbortController().signal }
+  await t.rejects(deployIfEmpty(context, folder, 'production', { label: 'node x.js' }), {
+    code: 'start_failed',
+    message:
+      /did not come up in production: .*\nthe log of web_IN_0 ends:\n {2}one\n {2}two\n {2}cannot find .\]0;x. x\.js$/,
+  })
+  t.strictSame(
+    notes,
+    ['deploying guestbook 1.0.0 to production'],
+    'and of a file that up wrote itself nothing is found fault with',
+  )
+})
+
+function isMissing(command: string): string | false {
+  const found = (process.env['PATH'] ?? '').split(':').some(folder => existsSync(join(folder, command)))
+  return found ? false : `${command} is not installed`
+}
+
 t.test('completion', async t => {
   const { run, url } = await fabric(t)
   const complete = async (...words: string[]): Promise<string[]> =>
@@ -108,7 +145,13 @@ t.test('completion', async t => {
     ],
     [['status', '--slot', 'st'], ['staging']],
     [['upgrade', '--res'], ['--restart-unchanged']],
-    [['pause', '--t'], ['--timeout', '--token', '--timeout'].toSorted()],
+    [
+      ['pause', '--t'],
+      ['--timeout', '--token'],
+    ],
+    [['status', '--slot=st'], ['--slot=staging']],
+    [['status', '--slot', '=', 'st'], ['staging']],
+    [['status', '--watch='], []],
     [
       ['completion', ''],
       ['bash', 'fish', 'zsh'],
@@ -127,7 +170,7 @@ t.test('completion', async t => {
     [['deploy', ''], []],
     [['reboot', 'web_IN_0', ''], []],
   ] as const) {
-    t.strictSame([...new Set(await complete(...words))], [...new Set(expected)], words.join(' '))
+    t.strictSame(await complete(...words), expected, words.join(' '))
   }
   await t.test('nobody there: no names, no noise, at once', async t => {
     const { stdout, stderr, code } = await run('__complete', '--', '--admin', '127.0.0.1:1', 'reboot', '')
@@ -136,22 +179,46 @@ t.test('completion', async t => {
   for (const shell of ['bash', 'zsh', 'fish'])
     t.match((await run('completion', shell)).stdout, /vipswap __complete -- /)
 
+  const folder = tempDir(t)
+  writeFileSync(join(folder, 'vipswap'), `#!/bin/sh\nexec ${process.execPath} ${MAIN} "$@"\n`)
+  chmodSync(join(folder, 'vipswap'), 0o755)
+  const { NODE_OPTIONS: _none, ...environment } = process.env
+  const env = { ...environment, PATH: `${folder}:${environment['PATH'] ?? ''}`, VIPSWAP_ADMIN: url }
+
   await t.test('bash itself takes it', async t => {
-    const folder = tempDir(t)
-    writeFileSync(join(folder, 'vipswap'), `#!/bin/sh\nexec ${process.execPath} ${MAIN} "$@"\n`)
-    chmodSync(join(folder, 'vipswap'), 0o755)
-    const { NODE_OPTIONS: _none, ...env } = process.env
     const script = `
       source <(vipswap completion bash)
       ask() { COMP_WORDS=(vipswap "$@"); COMP_CWORD=$#; COMPREPLY=(); _vipswap; echo "\${COMPREPLY[*]}"; }
       ask re; ask logs ''; ask --slot st; complete -p vipswap`
-    const { stdout } = await promisify(execFile)('bash', ['--norc', '-c', script], {
-      env: { ...env, PATH: `${folder}:${env['PATH'] ?? ''}`, VIPSWAP_ADMIN: url },
-    })
+    const { stdout } = await promisify(execFile)('bash', ['--norc', '-c', script], { env })
     const [verbs, instances, slots, registered] = stdout.split(/\n(?=web|staging|complete)/)
     t.equal(verbs, 'reboot\nreceipt\nreimage\nresume'.replaceAll('\n', verbs?.includes('\n') === true ? '\n' : ' '))
     t.match(instances, /^web_IN_0\s/)
     t.match(slots, /^staging/)
     t.match(registered, /complete -o bashdefault -o default -F _vipswap vipswap/)
+  })
+  await t.test('zsh, on a terminal', { skip: isMissing('zsh') }, async t => {
+    // After Tab, Ctrl-O prints what the line is now.
+    const script = `
+      zmodload zsh/zpty
+      zpty -b s 'zsh -f -i'
+      zpty -w s 'source <(vipswap completion zsh); show() { print -r -- "<$BUFFER>" }; zle -N show; bindkey "^O" show; print loa""ded'
+      zpty -r s seen '*loaded*'
+      for typed in 'vipswap rebo' 'vipswap logs w' 'vipswap status --slot st'; do
+        zpty -n -w s "$typed"$'\\t\\x0f'
+        zpty -r s seen $'*<*>*' && print -r -- "\${\${seen##*<}%%>*}"
+        zpty -n -w s $'\\x15'
+      done
+      zpty -d s`
+    const { stdout } = await promisify(execFile)('zsh', ['-f', '-c', script], { env, timeout: 60_000 })
+    const lines = ['vipswap reboot ', 'vipswap logs web_IN_', 'vipswap status --slot staging ']
+    t.equal(stdout, `${lines.join('\n')}\n`)
+  })
+  await t.test('fish', { skip: isMissing('fish') }, async t => {
+    const script = `
+      vipswap completion fish | source
+      for line in 'vipswap re' 'vipswap logs ' 'vipswap status --slot=st'; complete -C $line; end`
+    const { stdout } = await promisify(execFile)('fish', ['--no-config', '-c', script], { env, timeout: 60_000 })
+    t.equal(stdout, 'reboot\nreceipt\nreimage\nresume\nweb_IN_0\nweb_IN_1\n--slot=staging\n')
   })
 })

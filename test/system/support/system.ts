@@ -159,6 +159,7 @@ const version = process.env.ROLE_VERSION
 const server = http.createServer((request, response) => {
   response.setHeader('x-version', version)
   response.setHeader('x-instance', process.env.ROLE_INSTANCE_ID)
+  if (request.url === '/pid') return response.end(String(process.pid))
   if (request.url === '/env') return response.end(JSON.stringify(process.env))
   response.end(version + '\\n')
 })

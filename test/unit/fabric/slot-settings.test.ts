@@ -274,6 +274,51 @@ t.test('each instance answers its warm-up before the exchange, as the process it
   t.equal(lab.operation(operation).status, 'Succeeded')
 })
 
+t.test('commit warms what is another process since prepare, and nothing else', async t => {
+  const prepared = (): Lab => {
+    const lab = both(WARM)
+    lab.accept({ ...swap, phase: 'prepare' })
+    lab.settle()
+    while (names(lab).length > 0) {
+      say(lab, 'warm', YES)
+      lab.settle()
+    }
+    return lab
+  }
+  const commit = { ...swap, phase: 'commit' } as const
+
+  await t.test('none: the slots are exchanged in the change that accepts it', async t => {
+    const lab = prepared()
+    lab.accept(commit)
+    t.equal(slots(lab), 'd2 d1')
+  })
+  await t.test('one: first it answers', async t => {
+    const lab = prepared()
+    lab.seen = instance => (instance.instance === 'web_IN_0' && instance.deployment === 'd2' ? { attempt: 2 } : {})
+    lab.settle()
+    const operation = lab.accept(commit)
+    t.strictSame(names(lab), ['warm web_IN_0'])
+    t.equal(slots(lab), 'd1 d2')
+    say(lab, 'warm web_IN_0', YES)
+    t.equal(slots(lab), 'd2 d1')
+    lab.settle()
+    t.equal(lab.operation(operation).status, 'Succeeded')
+  })
+  await t.test('one that does not answer: it stays prepared, and may be committed again', async t => {
+    const lab = prepared()
+    lab.seen = instance => (instance.instance === 'web_IN_0' && instance.deployment === 'd2' ? { attempt: 2 } : {})
+    lab.settle()
+    const operation = lab.accept(commit)
+    say(lab, 'warm web_IN_0', NO)
+    t.match(lab.operation(operation), { status: 'Failed', error: { code: 'warm_up_failed' } })
+    t.equal(slots(lab), 'd1 d2')
+    t.ok(lab.state.services['shop']?.prepared)
+    lab.accept(commit)
+    say(lab, 'warm web_IN_0', YES)
+    t.equal(slots(lab), 'd2 d1')
+  })
+})
+
 t.test('an instance that does not answer its warm-up fails the swap, and all is put back', async t => {
   const lab = both(WARM)
   const operation = lab.accept(swap)

@@ -181,6 +181,25 @@ t.test('health and capacity warn, and are told beside what blocks', async t => {
   t.match(plan(), { outcome: 'refused', blockers: [{ code: 'upgrade_in_progress' }], warnings: [/1 of 2/, /to 1/] })
 })
 
+t.test('what is reported of a candidate whose instances are all ready warns too', async t => {
+  const lab = both()
+  const report = {
+    source: 'smoke-test',
+    property: 'checkout',
+    state: 'Error',
+    description: 'no cart',
+    ttlMs: null,
+    removeWhenExpired: false,
+    sequence: null,
+  } as const
+  lab.input({ kind: 'health-reported', service: 'shop', slot: 'production', report: { ...report, state: 'Warning' } })
+  const warnings = (): readonly string[] =>
+    planOf(lab.state, swap, rehearse(lab.state, swap, lab.now), lab.now).warnings
+  t.strictSame(warnings(), [], 'of what is in production already nothing need be said')
+  lab.input({ kind: 'health-reported', service: 'shop', slot: 'staging', report })
+  t.match(warnings(), [/^the health of d2 in staging is Error: .*smoke-test\/checkout.*no cart/])
+})
+
 t.test('a swap that expects other deployments is refused', async t => {
   const lab = both()
   t.strictSame(lab.refused({ ...swap, expect: { production: 'd2', staging: 'd1' } }), ['expectation_failed'])

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Command } from '../../../src/contracts/command.ts'
+import { viewOperation } from '../../../src/controller/views/operation-view.ts'
 import { emptyRow } from '../../../src/model/ledger-row.ts'
 import { makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
@@ -177,6 +178,37 @@ t.test('what a suspended deployment does not answer is no loss: the traffic begi
     lab.settle()
   }
   t.equal(lab.operation(operation).status, 'Succeeded')
+})
+
+t.test('while its addresses are paused no probe traffic is sent: it goes on where it was', async t => {
+  for (const slot of ['production', 'staging'] as const) {
+    const lab = both()
+    const operation = lab.accept({ ...swap, verify: true })
+    reach(lab, 'before', 50)
+    lab.settle()
+    lab.accept({ kind: 'pause', service: 'shop', slot, timeoutMs: 60_000 })
+    const held = slot === 'production'
+    t.strictSame(names(lab), held ? [] : ['verify after'])
+    lab.acknowledge()
+    t.equal(
+      viewOperation(lab.state, lab.operation(operation)).progress.message,
+      `probe traffic (after)${held ? ', none of it before the pause is over (`vipswap resume`)' : ''}`,
+    )
+    if (held) lab.accept({ kind: 'resume', service: 'shop', slot })
+    lab.acknowledge()
+    reach(lab, 'after', 2100)
+    t.equal(lab.operation(operation).status, 'Succeeded', slot)
+  }
+})
+
+t.test('a pause whose time is over lets the probe traffic go on', async t => {
+  const lab = both()
+  lab.accept({ ...swap, verify: true })
+  lab.accept({ kind: 'pause', service: 'shop', slot: 'production', timeoutMs: 60_000 })
+  lab.acknowledge()
+  t.strictSame(names(lab), [])
+  lab.pass(60_001)
+  t.strictSame(names(lab), ['verify before'])
 })
 
 t.test('an upgrade over what loses requests already says so, and restarts nothing', async t => {

@@ -1,33 +1,14 @@
 import { createStore } from './store.ts'
+import { chosenTheme, keepTheme, showTheme, systemPrefersDark, type Theme } from './theme-choice.ts'
 
-export type Theme = 'system' | 'light' | 'dark'
-
-const KEY = 'vipswap.theme'
-const stored = document.documentElement.dataset['theme']
-
-/** What was chosen; `system` follows the machine. */
-export const theme = createStore<Theme>(stored === 'light' || stored === 'dark' ? stored : 'system')
+export const theme = createStore<Theme>(chosenTheme())
 /** Changes with the colours that are shown, for what draws them itself. */
-export const shownTheme = createStore<'light' | 'dark'>(shown())
+export const shownTheme = createStore<'light' | 'dark'>(showTheme(theme.get()))
 
-const dark = matchMedia('(prefers-color-scheme: dark)')
-dark.addEventListener('change', () => shownTheme.set(shown()))
+systemPrefersDark.addEventListener('change', () => shownTheme.set(showTheme(theme.get())))
 
 export function chooseTheme(chosen: Theme): void {
-  if (chosen === 'system') delete document.documentElement.dataset['theme']
-  else document.documentElement.dataset['theme'] = chosen
-  try {
-    if (chosen === 'system') localStorage.removeItem(KEY)
-    else localStorage.setItem(KEY, chosen)
-  } catch {
-    // Storage may be forbidden; the choice then lasts as long as the page.
-  }
+  keepTheme(chosen)
   theme.set(chosen)
-  shownTheme.set(shown())
-}
-
-function shown(): 'light' | 'dark' {
-  const chosen = document.documentElement.dataset['theme']
-  if (chosen === 'light' || chosen === 'dark') return chosen
-  return matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'
+  shownTheme.set(showTheme(chosen))
 }

@@ -19,9 +19,9 @@ const STEPS = {
 /** Above so many instances in one cell, or domains, tiles carry no text. */
 const ROOMY_CELL = 2
 const ROOMY_DOMAINS = 6
-/** What a domain's heading needs where there are many; the grid scrolls then. */
-const DOMAIN_PX = 54
-const ROLE_PX = 72
+/** What a tile needs where there are many domains: twenty of them fit beside the other slot at 1280 pixels. Narrower, the grid scrolls. */
+const DOMAIN_PX = 22
+const ROLE_PX = 58
 
 /** A row per role, a column per upgrade domain, a tile per instance. */
 export function DomainGrid({
@@ -54,11 +54,17 @@ export function DomainGrid({
           <tr>
             <th scope="col" class="grid-corner">
               <span class="hidden">role</span>
+              {many ? (
+                <span class="quiet" aria-hidden="true">
+                  UD
+                </span>
+              ) : null}
             </th>
             {domains.map(domain => (
               <DomainHead
                 key={domain}
                 domain={domain}
+                many={many}
                 walked={upgradeStatus?.domains.find(each => each.domain === domain)}
               />
             ))}
@@ -97,11 +103,22 @@ export function DomainGrid({
   )
 }
 
-function DomainHead({ domain, walked }: { domain: number; walked: Domain | undefined }): JSX.Element {
+function DomainHead({
+  domain,
+  many,
+  walked,
+}: {
+  domain: number
+  many: boolean
+  walked: Domain | undefined
+}): JSX.Element {
   const step = walked === undefined ? null : STEPS[walked.state]
   return (
     <th scope="col" data-step={walked?.state} title={walked?.waitingFor ?? undefined}>
-      <span class="nowrap">UD {domain}</span>
+      <span class="nowrap">
+        <span class={many ? 'hidden' : ''}>UD </span>
+        {domain}
+      </span>
       {step === null ? null : (
         <span class="step">
           <Icon name={step.icon} size={12} />

@@ -47,6 +47,7 @@ export function SlotCard({ service, slot, at, series, onFile }: Props): JSX.Elem
             <h2 id={`slot-${slot}`}>{slot}</h2>
             {deployment === null ? <span class="quiet">empty</span> : <SlotStates deployment={deployment} />}
           </header>
+          {deployment === null ? null : <Ailment deployment={deployment} />}
           {deployment === null ? (
             <p class="slot-version quiet">Nothing is deployed</p>
           ) : (
@@ -96,16 +97,27 @@ export function SlotCard({ service, slot, at, series, onFile }: Props): JSX.Elem
   )
 }
 
+function useHealth({ id, service, slot }: DeploymentView): HealthView | null {
+  const { data } = useQuery<HealthView>(`${slotPath(service, slot)}/health`, 2000)
+  return data?.deployment === id ? data : null
+}
+
 function SlotStates({ deployment }: { deployment: DeploymentView }): JSX.Element {
-  const { data: health } = useQuery<HealthView>(`${slotPath(deployment.service, deployment.slot)}/health`, 2000)
-  const why = health?.evaluations[0]?.description
+  const health = useHealth(deployment)
   return (
     <span class="slot-states">
       <State look={lookOfDeployment(deployment.status)} title={deployment.status} />
-      {health === null || health.deployment !== deployment.id ? null : (
-        <State look={lookOfHealth(health.state)} {...(why === undefined ? {} : { title: why })} />
-      )}
+      {health === null ? null : <State look={lookOfHealth(health.state)} />}
     </span>
+  )
+}
+
+/** Why its health is not what it should be. */
+function Ailment({ deployment }: { deployment: DeploymentView }): JSX.Element | null {
+  const health = useHealth(deployment)
+  const why = health?.evaluations[0]?.description
+  return health === null || health.state === 'Ok' || why === undefined ? null : (
+    <p class={`slot-ailment tone-${lookOfHealth(health.state).tone}`}>{why}</p>
   )
 }
 
