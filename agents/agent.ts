@@ -20,6 +20,7 @@ import { PackageCache } from './package-cache.ts'
 import type { PackageSource } from './package-source.ts'
 import { PortAllocator } from './ports.ts'
 import { judgeAssignment } from './reconciler.ts'
+import { SecretStore } from './secret-store.ts'
 
 const ROTATE_MS = 500
 /** Seldom: measuring reads every folder. */
@@ -52,6 +53,7 @@ export class NodeAgent {
   readonly #ports: PortAllocator
   readonly #context: InstanceContext
   readonly #fronted: FrontedInstances
+  readonly #secrets: SecretStore
   #assignment: Assignment | null = null
   #stopping = false
   #rotation: NodeJS.Timeout | undefined
@@ -71,7 +73,9 @@ export class NodeAgent {
     this.#fronted = new FrontedInstances(clock, onChange)
     const trash = join(directory, 'trash')
     const [packages, ports, metrics] = [this.#packages, this.#ports, this.#metrics]
-    this.#context = { host, clock, log, packages, ports, trash, environment, metrics, onChange }
+    this.#secrets = new SecretStore({ key: join(directory, 'secrets.key'), values: join(directory, 'secrets.sealed') })
+    const secretOf = (sealed: string): string | null => this.#secrets.valueOf(sealed)
+    this.#context = { host, clock, log, packages, ports, trash, environment, metrics, secretOf, onChange }
   }
 
   get applied(): Revision | null {
@@ -87,6 +91,7 @@ export class NodeAgent {
     })
     const { assignment, damaged } = loadAssignment(this.#stateFile)
     if (damaged) log.error({ file: this.#stateFile }, 'the state file was damaged and is set aside; instances go on')
+    if (!this.#secrets.load()) log.error('the file of secrets is damaged; what needs one waits for the controller')
     const found = findInstances(this.#instanceDirectory)
     const strays = await endStrays(this.#instanceDirectory, found)
     if (strays.length > 0) log.warn({ strays }, 'ended processes that no record names')
@@ -120,12 +125,21 @@ export class NodeAgent {
         log.warn({ revision: assignment.revision, applied: verdict.applied }, 'refused an older assignment')
         return { type: 'refused', revision: assignment.revision, applied: verdict.applied }
       case 'apply':
-        saveAssignment(this.#stateFile, assignment)
-        this.#adjust(assignment)
+        this.#accept(assignment)
         this.#metrics.applied(this.#options.clock.now().wall)
         this.#options.onChange()
         return null
     }
+  }
+
+  /** Secrets first: what is started for the assignment finds them. On the disk they lie sealed, and apart. */
+  #accept({ secrets = {}, ...assignment }: Assignment): void {
+    const needed = assignment.instances.flatMap(({ spec }) =>
+      (spec.secrets ?? []).map(name => spec.settings[name] ?? ''),
+    )
+    this.#secrets.take(secrets, new Set(needed))
+    saveAssignment(this.#stateFile, assignment)
+    this.#adjust(assignment)
   }
 
   observed(): Extract<FromAgent, { type: 'observed' }> {

@@ -28,6 +28,7 @@ export interface InstanceContext {
   readonly trash: string
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly metrics: AgentMetrics
+  readonly secretOf: (sealed: string) => string | null
   /** Something an observation shows has changed. */
   readonly onChange: () => void
 }
@@ -68,7 +69,14 @@ export async function launch(context: InstanceContext, plan: Launch): Promise<La
   await writeTold(folders, assigned)
   const numbers = await context.ports.allocate(spec.endpoints.length)
   const ports = Object.fromEntries(spec.endpoints.map(({ name }, index) => [name, numbers[index] ?? 0]))
-  const env = roleEnvironment(assigned, { host: context.host, ports, folders, roleRoot, own: context.environment })
+  const env = roleEnvironment(assigned, {
+    host: context.host,
+    ports,
+    folders,
+    roleRoot,
+    own: context.environment,
+    secretOf: context.secretOf,
+  })
 
   const run = async (command: Command, phase: 'startup' | 'run'): Promise<KeptProcess> => {
     throwIfAborted(bounded, signal)

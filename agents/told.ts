@@ -6,7 +6,7 @@ import { instanceName } from '../src/core/ids.ts'
 import type { InstanceFolders } from './folders.ts'
 
 /**
- * Tells a role what may change under its process: `$HOME/.vipswap/settings.json` (name → value) and `peers.json` (the
+ * Tells a role what may change under its process: `$HOME/.vipswap/settings.json` (name → value, without secrets) and `peers.json` (the
  * deployment's instances by role). Each file appears whole, by rename.
  */
 export async function writeTold(folders: InstanceFolders, assigned: AssignedInstance): Promise<void> {
@@ -14,7 +14,8 @@ export async function writeTold(folders: InstanceFolders, assigned: AssignedInst
   await mkdir(folder, { recursive: true })
   const write = (name: string, value: unknown): void =>
     writeFileAtomic(join(folder, name), `${JSON.stringify(value, null, 2)}\n`, { durable: false })
-  write('settings.json', assigned.spec.settings)
+  const { settings, secrets = [] } = assigned.spec
+  write('settings.json', Object.fromEntries(Object.entries(settings).filter(([name]) => !secrets.includes(name))))
   const roles = Object.entries(assigned.peers ?? {}).map(([role, count]) => [
     role,
     Array.from({ length: count }, (_, index) => instanceName(role, index)),

@@ -11,6 +11,8 @@ export interface Assignment {
   readonly fronted?: readonly FrontedInstance[]
   /** Digests of packages to fetch ahead and keep; others may be removed. */
   readonly packages: readonly string[]
+  /** Sealed text → value, of all secrets that these instances need. On the link only, never on a disk. */
+  readonly secrets?: Readonly<Record<string, string>>
   /** Where ports of instances are taken from, inclusive; outside the ephemeral range. */
   readonly portRange: { readonly from: number; readonly to: number }
 }
@@ -71,6 +73,8 @@ export interface RunSpec {
   }[]
   readonly probe: Probe
   readonly settings: Readonly<Record<string, string>>
+  /** Those of `settings` whose values are sealed: the assignment's `secrets` opens them. */
+  readonly secrets?: readonly string[]
   /** Other settings of the same incarnation are told by a file and this signal, not by a restart. */
   readonly settingsReload?: ReloadSignal
   readonly env: Readonly<Record<string, string>>

@@ -16,6 +16,7 @@ import { planOf } from './plan.ts'
 import { readerOf, type Reader } from './reader.ts'
 import type { Reconciler } from './reconciler.ts'
 import { resumeAfter } from './resume-after.ts'
+import type { Secrets } from './secrets.ts'
 import { releasesInUse } from '../fabric/releases.ts'
 import { textQueue } from './text-queue.ts'
 import type { Traffic } from './traffic/traffic.ts'
@@ -29,12 +30,14 @@ interface Parts {
   packages: PackageStore
   clock: Clock
   traffic: Traffic
+  secrets: Secrets
   /** Releases kept besides those in use. */
   keepPackages: number
 }
 
 /** The controller's verbs, over the reconciler and what is connected to it. */
-export function createController({ reconciler, peers, packages, clock, traffic, keepPackages }: Parts): ControllerApi {
+export function createController(parts: Parts): ControllerApi {
+  const { reconciler, peers, packages, clock, traffic, secrets, keepPackages } = parts
   const metrics = createControllerMetrics({
     state: () => reconciler.state,
     planes: () => peers.readings,
@@ -91,15 +94,16 @@ export function createController({ reconciler, peers, packages, clock, traffic, 
       }
     },
     submit: async (command, { idempotencyKey = null, certificates = [], by = null, check }) => ({
-      operationId: await reconciler.submit(command, {
+      operationId: await reconciler.submit(secrets.seal(now(), command), {
         idempotencyKey,
         certificates,
         by,
         check: check === undefined ? null : state => check(readerOf(state, clock.now())),
       }),
     }),
-    plan: async (command, certificates) => {
+    plan: async (asked, certificates) => {
       const moment = clock.now()
+      const command = secrets.seal(now(), asked)
       return planOf(now(), command, rehearse(now(), command, moment, certificates), moment)
     },
     waitOperation: (id, timeoutMs, signal) => waitOperation(reconciler, id, timeoutMs, signal),

@@ -14,6 +14,7 @@ import { readJournal } from './journal.ts'
 import { startLinkServer } from './links/link-server.ts'
 import { Peers } from './links/peers.ts'
 import { Reconciler } from './reconciler.ts'
+import { createSecrets } from './secrets.ts'
 import { startRetention } from './retention.ts'
 import { startTraffic } from './traffic/traffic.ts'
 import { TaskRunner, type HookTable } from './tasks/runner.ts'
@@ -45,6 +46,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 })
   mkdirSync(runDirectory, { recursive: true, mode: 0o700 })
   const clock = createSystemClock()
+  const secrets = createSecrets(config.secrets.keyFile ?? join(dataDirectory, 'secrets.key'), log)
   const store = await openLevelStore({ directory: join(dataDirectory, 'store') })
   try {
     const settings = settingsOf(config)
@@ -54,7 +56,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
     })
     logEvents(reconciler, log)
     await reconciler.settle({ kind: 'restored', settings })
-    const peers = new Peers(reconciler, clock, log)
+    const peers = new Peers(reconciler, clock, log, assignment => secrets.open(assignment))
     const { maxBytes, maxFiles, keep } = config.packages
     const packages = createPackageStore(dataDirectory, { maxBytes, maxFiles })
     const handlers = {
@@ -65,7 +67,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
     const { term, n } = reconciler.state.fabric.revision
     log.info({ term, revision: n, services: Object.keys(reconciler.state.services) }, 'controller started')
     const traffic = startTraffic(reconciler, clock)
-    const api = createController({ reconciler, peers, packages, clock, traffic, keepPackages: keep })
+    const api = createController({ reconciler, peers, packages, clock, traffic, secrets, keepPackages: keep })
     const tasks = new TaskRunner(reconciler, hooksOf(config), log)
     const stopRetention = startRetention(reconciler, () => api.gc(), log)
     return {

@@ -11,6 +11,8 @@ export interface FabricConfig {
   readonly limits: FabricLimits
   readonly portRange: { readonly from: number; readonly to: number }
   readonly packages: { readonly maxBytes: number; readonly maxFiles: number; readonly keep: number }
+  /** Where the key lies that seals secrets; null: in the data folder. */
+  readonly secrets: { readonly keyFile: string | null }
   readonly sizes: Readonly<Record<string, { readonly cores: number; readonly memoryBytes: number }>>
   /** null: no bound. */
   readonly quota: { readonly cores: number } | null

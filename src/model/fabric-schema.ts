@@ -56,6 +56,19 @@ const Packages = Type.Object(
   { ...closed, description: 'Bounds of packages and how many are kept.' },
 )
 
+const Secrets = Type.Object(
+  {
+    keyFile: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'File of mode 0600 with the key that seals secrets; made with the first. Default: secrets.key in the data folder.',
+      }),
+    ),
+  },
+  { ...closed, description: 'Settings that are secrets.' },
+)
+
 const PortRange = Type.Object(
   { from: count(1, 65535, 20_000, 'First port.'), to: count(1, 65535, 29_999, 'Last port, included.') },
   { ...closed, description: "Ports that instances listen on; keep them outside the system's ephemeral range." },
@@ -100,6 +113,7 @@ export const FabricSchema = Type.Object(
     limits: Type.Optional(Limits),
     portRange: Type.Optional(PortRange),
     packages: Type.Optional(Packages),
+    secrets: Type.Optional(Secrets),
     sizes: Type.Optional(Named(SizeSchema, { description: "What a role's `size` means." })),
     quota: Type.Optional(
       Type.Object(

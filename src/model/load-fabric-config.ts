@@ -124,6 +124,7 @@ function resolveConfig(source: FabricSource, page: Page): FabricConfig {
       maxFiles: packages.maxFiles ?? 50_000,
       keep: packages.keep ?? 10,
     },
+    secrets: { keyFile: source.secrets?.keyFile ?? null },
     sizes: Object.fromEntries(
       Object.entries(source.sizes ?? {}).map(([name, { cores, memory = '512MiB' }]) => [
         name,
