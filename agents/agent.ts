@@ -18,6 +18,7 @@ import { rotateLog } from './logs.ts'
 import { isAssignment, loadAssignment, saveAssignment } from './node-state.ts'
 import { PackageCache } from './package-cache.ts'
 import type { PackageSource } from './package-source.ts'
+import { PackageTrust } from './package-trust.ts'
 import { PortAllocator } from './ports.ts'
 import { judgeAssignment } from './reconciler.ts'
 import { SecretStore } from './secret-store.ts'
@@ -40,6 +41,8 @@ export interface NodeAgentOptions {
   readonly digestOf: (directory: string) => Promise<string>
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly onChange: () => void
+  /** Without a signature of one of these no package is run, whatever the controller says. Absent: as it says. */
+  readonly trustedKeys?: Readonly<Record<string, string>>
   /** Between two measures of the local storages, milliseconds. */
   readonly measureMs?: number
 }
@@ -54,6 +57,7 @@ export class NodeAgent {
   readonly #context: InstanceContext
   readonly #fronted: FrontedInstances
   readonly #secrets: SecretStore
+  readonly #trust: PackageTrust
   #assignment: Assignment | null = null
   #stopping = false
   #rotation: NodeJS.Timeout | undefined
@@ -64,7 +68,13 @@ export class NodeAgent {
     mkdirSync(directory, { recursive: true })
     // Ends Node's search for a manifest: a role's own says what its modules are, never one around our data folder.
     writeFileSync(join(directory, 'package.json'), '{}\n')
-    this.#packages = new PackageCache({ directory: join(directory, 'packages'), source, digestOf, onChange })
+    this.#trust = new PackageTrust({
+      directory: join(directory, 'signatures'),
+      ownKeys: options.trustedKeys ?? null,
+      fetch: async digest => source.signatures(digest),
+    })
+    const admit = async (digest: string): Promise<void> => this.#trust.check(digest)
+    this.#packages = new PackageCache({ directory: join(directory, 'packages'), source, digestOf, admit, onChange })
     this.#ports = new PortAllocator({
       file: join(directory, 'ports.json'),
       host,
@@ -174,6 +184,7 @@ export class NodeAgent {
 
   #adjust(assignment: Assignment): void {
     this.#assignment = assignment
+    this.#trust.tell(assignment.trustedKeys ?? null)
     this.#ports.setRange(assignment.portRange)
     this.#fronted.want(assignment.fronted ?? [])
     const wanted = new Map<string, AssignedInstance>()
@@ -218,6 +229,7 @@ export class NodeAgent {
     if (this.#assignment === null) return
     const keep = new Set(this.#assignment.packages)
     for (const instance of this.#instances.values()) for (const digest of instance.packages) keep.add(digest)
+    this.#trust.retain(keep)
     this.#packages.retain(keep).catch((error: unknown) => {
       this.#options.log.warn({ error: errorMessage(error) }, 'could not remove a package')
     })

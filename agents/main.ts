@@ -13,9 +13,10 @@ import { NodeAgent } from './agent.ts'
 import { ControllerLink } from './link.ts'
 import { LogStreams } from './log-streams.ts'
 import { ControllerPackageSource } from './package-source.ts'
+import { readTrustedKeys } from './package-trust.ts'
 
 const USAGE =
-  'usage: agents/main.js --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--replace]'
+  'usage: agents/main.js --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--trusted-keys FILE] [--replace]'
 const REPORT_MS = 10
 const METRICS_MS = 2000
 const STOP_POLL_MS = 250
@@ -28,6 +29,7 @@ interface Arguments {
   readonly cores: number
   readonly faultDomain: number | null
   readonly upgradeDomain: number | null
+  readonly trustedKeys: Readonly<Record<string, string>> | null
   /** Ask an agent that runs this node to leave, and take its instances over. */
   readonly replace: boolean
 }
@@ -45,6 +47,7 @@ function readArguments(): Arguments {
         cores: text,
         'fault-domain': text,
         'upgrade-domain': text,
+        'trusted-keys': text,
         replace: { type: 'boolean' },
       },
     })
@@ -60,6 +63,7 @@ function readArguments(): Arguments {
       cores: readNumber('cores', values.cores) ?? availableParallelism(),
       faultDomain: readNumber('fault-domain', values['fault-domain']),
       upgradeDomain: readNumber('upgrade-domain', values['upgrade-domain']),
+      trustedKeys: values['trusted-keys'] === undefined ? null : readTrustedKeys(values['trusted-keys']),
       replace: values.replace ?? false,
     }
   } catch (error) {
@@ -118,6 +122,7 @@ async function main(): Promise<void> {
     source: new ControllerPackageSource(socketPath),
     digestOf: contentDigest,
     environment: process.env,
+    ...(options.trustedKeys === null ? {} : { trustedKeys: options.trustedKeys }),
     onChange,
   })
   const incarnation = createId('agent')

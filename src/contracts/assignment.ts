@@ -11,6 +11,8 @@ export interface Assignment {
   readonly fronted?: readonly FrontedInstance[]
   /** Digests of packages to fetch ahead and keep; others may be removed. */
   readonly packages: readonly string[]
+  /** Packages are run only with a signature of one of these, public keys by name. Absent: none is asked for. */
+  readonly trustedKeys?: Readonly<Record<string, string>>
   /** Sealed text → value, of all secrets that these instances need. On the link only, never on a disk. */
   readonly secrets?: Readonly<Record<string, string>>
   /** Where ports of instances are taken from, inclusive; outside the ephemeral range. */

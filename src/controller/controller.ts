@@ -7,6 +7,9 @@ import { rehearse } from '../fabric/apply.ts'
 import { instanceKey, type FabricState, type InstanceRecord, type RoleRecord } from '../fabric/state.ts'
 import { rolesOf } from '../fabric/project.ts'
 import { specOf } from '../fabric/instances.ts'
+import type { Refusal } from '../fabric/refusal.ts'
+import type { Command } from '../contracts/command.ts'
+import type { Release } from '../model/release.ts'
 import { SLOTS, type Slot } from '../model/slot.ts'
 import type { PackageStore } from '../packages/package-store.ts'
 import type { ControllerApi, EventFeed, LogOptions, OperationFilter } from './controller-api.ts'
@@ -15,6 +18,7 @@ import { createControllerMetrics } from './metrics/metrics.ts'
 import { planOf } from './plan.ts'
 import { readerOf, type Reader } from './reader.ts'
 import type { Reconciler } from './reconciler.ts'
+import type { PackageTrust } from './package-trust.ts'
 import { resumeAfter } from './resume-after.ts'
 import type { Secrets } from './secrets.ts'
 import { releasesInUse } from '../fabric/releases.ts'
@@ -31,13 +35,14 @@ interface Parts {
   clock: Clock
   traffic: Traffic
   secrets: Secrets
+  trust: PackageTrust
   /** Releases kept besides those in use. */
   keepPackages: number
 }
 
 /** The controller's verbs, over the reconciler and what is connected to it. */
 export function createController(parts: Parts): ControllerApi {
-  const { reconciler, peers, packages, clock, traffic, secrets, keepPackages } = parts
+  const { reconciler, peers, packages, clock, traffic, secrets, trust, keepPackages } = parts
   const metrics = createControllerMetrics({
     state: () => reconciler.state,
     planes: () => peers.readings,
@@ -81,8 +86,9 @@ export function createController(parts: Parts): ControllerApi {
       if (agents === 0) return { ready: false, reason: 'no agent is connected' }
       return { ready: true, reason: `${proxies} proxy and ${agents} agents connected` }
     },
-    addPackage: async (stream, kind) => {
-      const added = await packages.addArchive(stream, kind === 'gzip' ? 'tar.gz' : 'zip')
+    addPackage: async (stream, kind, signature) => {
+      const judge = (release: Release): Release => trust.judge(release, signature ?? null)
+      const added = await packages.addArchive(stream, kind === 'gzip' ? 'tar.gz' : 'zip', judge)
       const { release, certificates, created, warnings } = added
       await reconciler.settle({ kind: 'release-added', release, certificates })
       return {
@@ -91,6 +97,7 @@ export function createController(parts: Parts): ControllerApi {
         name: release.definition.name,
         version: release.definition.version,
         warnings: warnings.map(({ message }) => message),
+        ...(release.signedBy === undefined ? {} : { signedBy: [...release.signedBy] }),
       }
     },
     submit: async (command, { idempotencyKey = null, certificates = [], by = null, check }) => ({
@@ -98,13 +105,17 @@ export function createController(parts: Parts): ControllerApi {
         idempotencyKey,
         certificates,
         by,
-        check: check === undefined ? null : state => check(readerOf(state, clock.now())),
+        check: state => {
+          trust.check(state, command)
+          check?.(readerOf(state, clock.now()))
+        },
       }),
     }),
     plan: async (asked, certificates) => {
       const moment = clock.now()
       const command = secrets.seal(now(), asked)
-      return planOf(now(), command, rehearse(now(), command, moment, certificates), moment)
+      const outcome = refusalOf(trust, now(), command) ?? rehearse(now(), command, moment, certificates)
+      return planOf(now(), command, outcome, moment)
     },
     waitOperation: (id, timeoutMs, signal) => waitOperation(reconciler, id, timeoutMs, signal),
     changed: signal => changed(reconciler, signal),
@@ -134,6 +145,18 @@ export function createController(parts: Parts): ControllerApi {
       for (const digest of removed) await packages.remove(digest)
       return { removed }
     },
+  }
+}
+
+/** What the rules are not asked about: may the package be run at all? */
+function refusalOf(trust: PackageTrust, state: FabricState, command: Command): { refusal: Refusal } | null {
+  try {
+    trust.check(state, command)
+    return null
+  } catch (error) {
+    if (!(error instanceof VipswapError)) throw error
+    const { code, message } = error
+    return { refusal: { code, message, blockers: [{ code, message }] } }
   }
 }
 

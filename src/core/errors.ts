@@ -8,6 +8,8 @@ export const ERRORS = {
   invalid_configuration: { status: 422 },
   invalid_package: { status: 422 },
   invalid_policy: { status: 422 },
+  signature_required: { status: 422 },
+  signature_invalid: { status: 422 },
   package_too_large: { status: 413 },
   invalid_request: { status: 400 },
   request_too_large: { status: 413 },

@@ -52,6 +52,21 @@ const Packages = Type.Object(
     maxBytes: Type.Optional(Size('Unpacked bytes of one package; more is refused.', '1GiB')),
     maxFiles: count(1, 10_000_000, 50_000, 'Files, folders and links of one package; more are refused.'),
     keep: count(0, 10_000, 10, 'Packages in no use that `gc` keeps, the newest ones.'),
+    requireSignature: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Packages without a signature of one of `trustedKeys` are neither taken nor run.',
+      }),
+    ),
+    trustedKeys: Type.Optional(
+      Named(
+        Type.String({
+          pattern: '^RW[A-Za-z0-9+/]{54}$',
+          patternErrorMessage: 'a minisign public key of 56 characters that begins with RW',
+        }),
+        { description: 'Whose signatures count: public keys (`vipswap keygen`, or minisign) by name.' },
+      ),
+    ),
   },
   { ...closed, description: 'Bounds of packages and how many are kept.' },
 )

@@ -10,8 +10,8 @@ export async function deployIfEmpty(
   slot: Slot,
   label?: string,
 ): Promise<string> {
-  const { body, kind } = await openPackage(path)
-  const { name, version, digest, warnings } = await client.uploadPackage(body, kind)
+  const { body, kind, signature } = await openPackage(path)
+  const { name, version, digest, warnings } = await client.uploadPackage(body, kind, signature)
   for (const warning of warnings) note(`warning: ${warning}`)
   const there = (await client.services()).find(service => service.name === name)?.slots[slot]
   if (there !== null && there !== undefined) {

@@ -77,6 +77,7 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
   operation.from = { [command.slot]: occupant }
   operation.to = { [command.slot]: deployment.id }
   operation.replaces = occupant
+  operation.signedBy = release.signedBy
   if (occupant === null) bind(draft, operation, deployment)
   else removeInstances(draft, occupant)
   refuseIfAny(quotaBlockers(draft, cores))

@@ -233,6 +233,7 @@ export function beginUpgrade(
   })
   operation.from = { version: whole.version, package: whole.package }
   operation.to = { version: release.definition.version, package: release.digest }
+  if (!wish.ownPackages) operation.signedBy = release.signedBy
   deployment.upgrade = {
     operation: operation.id,
     mode: wish.mode,
