@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { AgentReadings } from '../src/contracts/agent-metrics.ts'
 import type { AssignedInstance, Assignment, InstanceObservation } from '../src/contracts/assignment.ts'
 import type { FromAgent } from '../src/contracts/link.ts'
@@ -10,6 +10,8 @@ import { errorMessage } from '../src/core/errors.ts'
 import type { Logger } from '../src/core/logger.ts'
 import { AgentMetrics } from './agent-metrics.ts'
 import { endStrays, findInstances } from './adoption.ts'
+import type { CgroupTree } from './cgroup.ts'
+import { findConfinement, type Confinement } from './confinement.ts'
 import { InstanceFolders } from './folders.ts'
 import { FrontedInstances } from './fronted.ts'
 import { Instance } from './instance.ts'
@@ -22,6 +24,7 @@ import { PackageTrust } from './package-trust.ts'
 import { PortAllocator } from './ports.ts'
 import { judgeAssignment } from './reconciler.ts'
 import { SecretStore } from './secret-store.ts'
+import { StrayScanner } from './strays.ts'
 
 const ROTATE_MS = 500
 /** Seldom: measuring reads every folder. */
@@ -43,6 +46,10 @@ export interface NodeAgentOptions {
   readonly onChange: () => void
   /** Without a signature of one of these no package is run, whatever the controller says. Absent: as it says. */
   readonly trustedKeys?: Readonly<Record<string, string>>
+  /** Default: what this machine gives. */
+  readonly confinement?: Confinement
+  /** Absent: none. */
+  readonly cgroups?: CgroupTree | null
   /** Between two measures of the local storages, milliseconds. */
   readonly measureMs?: number
 }
@@ -84,8 +91,25 @@ export class NodeAgent {
     const trash = join(directory, 'trash')
     const [packages, ports, metrics] = [this.#packages, this.#ports, this.#metrics]
     this.#secrets = new SecretStore({ key: join(directory, 'secrets.key'), values: join(directory, 'secrets.sealed') })
+    const { confinement = findConfinement(environment['PATH']), cgroups = null } = options
+    const [data, strays] = [dirname(dirname(directory)), new StrayScanner()]
     const secretOf = (sealed: string): string | null => this.#secrets.valueOf(sealed)
-    this.#context = { host, clock, log, packages, ports, trash, environment, metrics, secretOf, onChange }
+    this.#context = {
+      host,
+      clock,
+      log,
+      packages,
+      ports,
+      trash,
+      environment,
+      metrics,
+      secretOf,
+      onChange,
+      data,
+      confinement,
+      strays,
+      cgroups,
+    }
   }
 
   get applied(): Revision | null {

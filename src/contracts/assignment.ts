@@ -83,6 +83,10 @@ export interface RunSpec {
   /** `ENDPOINT_<ROLE>_<NAME>` variables of the deployment's internal endpoints, as `host:port`. */
   readonly internalEndpoints: Readonly<Record<string, string>>
   readonly localStorage: readonly LocalStorageDefinition[]
+  /** As whom it runs. Absent: as its agent. */
+  readonly user?: string
+  /** What bounds each of its processes, or all of an instance's together where the node has cgroups. Absent: nothing. */
+  readonly limits?: { readonly openFiles?: number; readonly memoryBytes?: number; readonly cores?: number }
   readonly startTimeoutMs: number
   readonly stopTimeoutMs: number
 }

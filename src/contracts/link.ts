@@ -45,6 +45,8 @@ export interface NodeFacts {
   readonly host: string
   readonly faultDomain: number | null
   readonly upgradeDomain: number | null
+  /** What it holds role processes to: `no-new-privileges`, `users`, `groups`, `memory`, `cpu`. Agents of earlier versions do not say. */
+  readonly confines?: readonly string[]
 }
 
 export interface ListenerStatus {

@@ -123,6 +123,7 @@ function hookNames(config: FabricConfig): NonNullable<FabricSettings['hooks']> {
 
 function settingsOf(config: FabricConfig): FabricSettings {
   const { vips, services, limits, endpointDefaults, portRange, sizes, quota, nodeTimeoutMs } = config
+  const { user, users, openFiles } = config.processes
   return {
     vips,
     services: Object.fromEntries(
@@ -146,6 +147,7 @@ function settingsOf(config: FabricConfig): FabricSettings {
     sizes,
     quota,
     nodeTimeoutMs,
+    processes: { user, users, openFiles },
     hooks: hookNames(config),
   }
 }

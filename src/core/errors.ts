@@ -52,6 +52,7 @@ export const ERRORS = {
   // Never allowed this way.
   change_not_allowed: { status: 422 },
   unknown_size: { status: 422 },
+  user_not_allowed: { status: 422 },
   idempotency_conflict: { status: 422 },
   // The caller's picture of it is out of date.
   precondition_failed: { status: 412 },

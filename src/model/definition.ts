@@ -70,6 +70,8 @@ export interface RoleDefinition {
   readonly settingsReload?: ReloadSignal
   readonly env: Readonly<Record<string, string>>
   readonly size: string | null
+  /** As whom its processes run; absent: as the fabric says. */
+  readonly user?: string
   /** By name; null where only a configuration gives it. */
   readonly certificates: Readonly<Record<string, CertificateFiles | null>>
   readonly affinity: 'none' | 'cookie' | 'source'

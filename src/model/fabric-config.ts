@@ -18,6 +18,13 @@ export interface FabricConfig {
     /** By name: minisign public keys. */
     readonly trustedKeys: Readonly<Record<string, string>>
   }
+  readonly processes: {
+    /** null: the agent's own. */
+    readonly user: string | null
+    readonly users: readonly string[]
+    readonly openFiles: number | null
+    readonly cgroup: string | null
+  }
   /** Where the key lies that seals secrets; null: in the data folder. */
   readonly secrets: { readonly keyFile: string | null }
   readonly sizes: Readonly<Record<string, { readonly cores: number; readonly memoryBytes: number }>>

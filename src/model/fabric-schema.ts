@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { HooksSource } from './hooks.ts'
-import { Duration, EjectionSource, HostNames, Named, Port, Size, Vips, closed } from './common.ts'
+import { Duration, EjectionSource, HostNames, Named, Port, Size, UserName, Vips, closed } from './common.ts'
 
 const count = (minimum: number, maximum: number, fallback: number, description: string) =>
   Type.Optional(Type.Integer({ minimum, maximum, default: fallback, description }))
@@ -71,6 +71,33 @@ const Packages = Type.Object(
   { ...closed, description: 'Bounds of packages and how many are kept.' },
 )
 
+const Processes = Type.Object(
+  {
+    user: Type.Optional(
+      UserName('User that role processes run as; agents must run as root for it. Default: the user of their agent.'),
+    ),
+    users: Type.Optional(
+      Type.Array(UserName('A user.'), { default: [], description: 'Users that roles may ask for besides (`user`).' }),
+    ),
+    openFiles: Type.Optional(
+      Type.Integer({
+        minimum: 16,
+        maximum: 1_048_576,
+        description: 'Files a process may have open. Default: as the agent may.',
+      }),
+    ),
+    cgroup: Type.Optional(
+      Type.String({
+        pattern: '^/',
+        patternErrorMessage: 'an absolute path',
+        description:
+          'Folder of cgroup v2 in which the agents of `vipswap up` hold instances to their sizes. Default: none; sizes only count.',
+      }),
+    ),
+  },
+  { ...closed, description: 'How role processes run.' },
+)
+
 const Secrets = Type.Object(
   {
     keyFile: Type.Optional(
@@ -129,6 +156,7 @@ export const FabricSchema = Type.Object(
     portRange: Type.Optional(PortRange),
     packages: Type.Optional(Packages),
     secrets: Type.Optional(Secrets),
+    processes: Type.Optional(Processes),
     sizes: Type.Optional(Named(SizeSchema, { description: "What a role's `size` means." })),
     quota: Type.Optional(
       Type.Object(

@@ -138,6 +138,12 @@ function resolveConfig(source: FabricSource, page: Page): FabricConfig {
       requireSignature: packages.requireSignature ?? false,
       trustedKeys: packages.trustedKeys ?? {},
     },
+    processes: {
+      user: source.processes?.user ?? null,
+      users: source.processes?.users ?? [],
+      openFiles: source.processes?.openFiles ?? null,
+      cgroup: source.processes?.cgroup ?? null,
+    },
     secrets: { keyFile: source.secrets?.keyFile ?? null },
     sizes: Object.fromEntries(
       Object.entries(source.sizes ?? {}).map(([name, { cores, memory = '512MiB' }]) => [

@@ -66,6 +66,7 @@ function resolveRole(name: string, role: RoleSource, textAt: TextAt, kindOf: Pat
     ...(role.settingsReload === undefined ? {} : { settingsReload: role.settingsReload.signal }),
     env: texts('env'),
     size: role.size ?? null,
+    ...(role.user === undefined ? {} : { user: role.user }),
     certificates: mapValues(role.certificates ?? {}, resolveFiles),
     affinity: role.affinity ?? 'none',
     balancing: role.balancing ?? 'least',

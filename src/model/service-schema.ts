@@ -1,5 +1,5 @@
 import { Type, type Static } from 'typebox'
-import { Duration, EjectionSource, HostNames, Name, Named, Port, Size, Vips, closed } from './common.ts'
+import { Duration, EjectionSource, HostNames, Name, Named, Port, Size, UserName, Vips, closed } from './common.ts'
 import { ConfiguredSlotSettings, SlotSettingsSource, ValueFile, VerifySource, WarmUpSource } from './role-traffic.ts'
 
 /** IPv6 in brackets. */
@@ -211,6 +211,9 @@ const Role = Type.Object(
         keyErrorMessage: 'a variable of letters, digits and _',
         description: "Further variables of the process's environment.",
       }),
+    ),
+    user: Type.Optional(
+      UserName('User that its processes run as; one that `processes` in vipswap.yaml offers. Default: the one there.'),
     ),
     size: Type.Optional(Type.String({ description: 'A size of the fabric (vipswap.yaml `sizes`).' })),
     affinity: Type.Optional(

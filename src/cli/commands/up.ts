@@ -61,6 +61,7 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
       workers,
       ...(flags.config === undefined ? {} : { config: resolve(flags.config) }),
       ...(tokenFile === null ? {} : { tokenFile: resolve(tokenFile) }),
+      ...(config.processes.cgroup === null ? {} : { cgroup: config.processes.cgroup }),
       ...(flags.quiet === undefined ? {} : { quiet: flags.quiet }),
     }
     const exitCode = await runUp(options, terminal, async context => {

@@ -20,6 +20,8 @@ export interface UpOptions {
   readonly workers?: number
   readonly config?: string
   readonly tokenFile?: string
+  /** A folder of cgroup v2 for the agents. */
+  readonly cgroup?: string
   /** Default: those built beside this file. */
   readonly programs?: Programs
   readonly quiet?: boolean
