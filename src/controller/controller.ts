@@ -96,7 +96,7 @@ export function createController(parts: Parts): ControllerApi {
         digest: release.digest,
         name: release.definition.name,
         version: release.definition.version,
-        warnings: warnings.map(({ message }) => message),
+        warnings: [...warnings.map(({ message }) => message), ...sameVersions(now(), release)],
         ...(release.signedBy === undefined ? {} : { signedBy: [...release.signedBy] }),
       }
     },
@@ -146,6 +146,17 @@ export function createController(parts: Parts): ControllerApi {
       return { removed }
     },
   }
+}
+
+/** A version is a label: that it says two things is told, since people take it for more. */
+function sameVersions({ releases }: FabricState, { digest, definition: { name, version } }: Release): string[] {
+  return Object.values(releases)
+    .filter(({ definition: other }) => other.name === name && other.version === version)
+    .filter(other => other.digest !== digest)
+    .map(
+      other =>
+        `${name} ${version} is here already with other content (${other.digest.slice(0, 12)}); give it a version of its own`,
+    )
 }
 
 /** What the rules are not asked about: may the package be run at all? */

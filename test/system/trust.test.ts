@@ -70,6 +70,11 @@ t.test('only what a trusted key signed is run, and what is secret is seen by nob
   await t.rejects(upload(system, second), { code: 'signature_invalid', message: /is not of package small 2\.0\.0/ })
   await sign(second, secretFile)
   const next = await upload(system, second)
+  appendFileSync(join(second, 'server.js'), '// and changed again\n')
+  await sign(second, secretFile)
+  const { body, kind, signature } = await openPackage(second)
+  const { warnings } = await client.uploadPackage(body, kind, signature)
+  t.match(warnings.join(), `small 2.0.0 is here already with other content (${next.slice(0, 12)})`)
 
   // A change of a secret is a change of settings: it is in the plan, by name, and walks the domains.
   writeFileSync(join(folder, 'password'), SECOND)
