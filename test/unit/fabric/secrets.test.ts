@@ -109,3 +109,36 @@ t.test('values are sealed on their way in and opened on their way to agents, now
     t.equal(stranger.open(assignment).secrets, undefined)
   }
 })
+
+t.test('a secret may belong to a slot: each deployment has the value of its own', async t => {
+  const bound = role('web', {
+    instances: 2,
+    settings: { password: '' },
+    secrets: ['password'],
+    slotSettings: { password: {} },
+  })
+  const release = makeRelease('shop', '3.0.0', [bound], { upgradeDomainCount: 2 })
+  const slots = { production: key.seal('password', 'for production'), staging: key.seal('password', 'for staging') }
+  const lab = new Lab([release])
+  const given = (values: Partial<typeof slots>) => ({
+    configuration: { roles: { web: { slotSettings: { password: values } } } },
+  })
+  t.match(
+    lab.refusal({ ...create(release, 'production'), ...given({ staging: slots.staging }) }).message,
+    /needs a value for its secret password/,
+  )
+  lab.accept({ ...create(release, 'production'), ...given(slots) })
+  lab.accept({ ...create(release, 'staging'), ...given(slots) })
+  lab.settle()
+  const secrets = createSecrets(`${tempDir(t)}/secrets.key`, createLogger('test'))
+  t.equal(
+    JSON.stringify(secrets.seal(lab.state, { ...create(release, 'staging'), ...given({ staging: 'open' }) })).includes(
+      'open',
+    ),
+    false,
+  )
+  const values = Object.values(projectAssignments(lab.state)).flatMap(({ instances }) =>
+    instances.map(({ deployment, spec }) => `${deployment} ${key.open('password', spec.settings['password'] ?? '')}`),
+  )
+  t.strictSame([...new Set(values)].toSorted(), ['d1 for production', 'd2 for staging'])
+})
