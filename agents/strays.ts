@@ -5,6 +5,8 @@ import { listPids } from '../src/core/process-identity.ts'
 const GATHER_MS = 5
 /** So many times as long as the last look took pass before the next: with thousands of processes the agent has more to do. */
 const REST = 4
+/** A stop waits for it. */
+const MOST_MS = 250
 
 /**
  * Finds processes of an instance wherever they are: a session of their own (`setsid`) takes them out of their group, but not
@@ -17,7 +19,7 @@ export class StrayScanner {
   /** Live processes whose `RoleRoot` lies below an instance's folder. */
   async find(instanceFolder: string): Promise<number[]> {
     return new Promise(done => {
-      if (this.#waiting.length === 0) setTimeout(() => this.#look(), Math.max(GATHER_MS, this.#lookMs * REST))
+      if (this.#waiting.length === 0) setTimeout(() => this.#look(), Math.min(MOST_MS, Math.max(GATHER_MS, this.#lookMs * REST)))
       this.#waiting.push({ prefix: `${instanceFolder}/`, done })
     })
   }
