@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { readExit } from './keeper.ts'
 import { KeptProcess } from './kept-process.ts'
+import type { Leftovers } from './leftovers.ts'
 import { findKeepers, groupMembers, signalGroup } from './process-table.ts'
 import { InstanceFolders } from './folders.ts'
 import { readRecord, type RunRecord } from './run-record.ts'
@@ -16,7 +17,12 @@ export type Adopted =
   | { readonly kind: 'none' }
 
 /** Takes over what a record of an earlier agent names: by pid, start time and boot id together, since pids come again. */
-export async function adopt(record: RunRecord, folders: InstanceFolders, bootId: string): Promise<Adopted> {
+export async function adopt(
+  record: RunRecord,
+  folders: InstanceFolders,
+  bootId: string,
+  leftovers: Leftovers,
+): Promise<Adopted> {
   const { pid, startTime, phase, token } = record
   if (phase === 'ended') return { kind: 'none' }
   if (record.bootId !== bootId)
@@ -24,7 +30,7 @@ export async function adopt(record: RunRecord, folders: InstanceFolders, bootId:
   // Without a pid on record the keeper was never told to go, and left by itself when its agent died.
   if (pid === null || startTime === null) return { kind: 'none' }
   const exitFile = folders.exitFile(token)
-  const kept = KeptProcess.adopt({ pid, startTime, exitFile })
+  const kept = KeptProcess.adopt({ pid, startTime, exitFile }, leftovers)
   if (phase === 'run') return { kind: 'process', process: kept }
   // Startup commands are run again from the first; two of them at once would not do.
   await kept.stop(record.assigned.spec.stopTimeoutMs)

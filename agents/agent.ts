@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { AgentReadings } from '../src/contracts/agent-metrics.ts'
 import type { AssignedInstance, Assignment, InstanceObservation } from '../src/contracts/assignment.ts'
 import type { FromAgent } from '../src/contracts/link.ts'
@@ -10,6 +10,8 @@ import { errorMessage } from '../src/core/errors.ts'
 import type { Logger } from '../src/core/logger.ts'
 import { AgentMetrics } from './agent-metrics.ts'
 import { endStrays, findInstances } from './adoption.ts'
+import type { CgroupTree } from './cgroup.ts'
+import { findConfinement, type Confinement } from './confinement.ts'
 import { InstanceFolders } from './folders.ts'
 import { FrontedInstances } from './fronted.ts'
 import { Instance } from './instance.ts'
@@ -18,8 +20,11 @@ import { rotateLog } from './logs.ts'
 import { isAssignment, loadAssignment, saveAssignment } from './node-state.ts'
 import { PackageCache } from './package-cache.ts'
 import type { PackageSource } from './package-source.ts'
+import { PackageTrust } from './package-trust.ts'
 import { PortAllocator } from './ports.ts'
 import { judgeAssignment } from './reconciler.ts'
+import { SecretStore } from './secret-store.ts'
+import { StrayScanner } from './strays.ts'
 
 const ROTATE_MS = 500
 /** Seldom: measuring reads every folder. */
@@ -39,6 +44,12 @@ export interface NodeAgentOptions {
   readonly digestOf: (directory: string) => Promise<string>
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly onChange: () => void
+  /** Without a signature of one of these no package is run, whatever the controller says. Absent: as it says. */
+  readonly trustedKeys?: Readonly<Record<string, string>>
+  /** Default: what this machine gives. */
+  readonly confinement?: Confinement
+  /** Absent: none. */
+  readonly cgroups?: CgroupTree | null
   /** Between two measures of the local storages, milliseconds. */
   readonly measureMs?: number
 }
@@ -52,6 +63,8 @@ export class NodeAgent {
   readonly #ports: PortAllocator
   readonly #context: InstanceContext
   readonly #fronted: FrontedInstances
+  readonly #secrets: SecretStore
+  readonly #trust: PackageTrust
   #assignment: Assignment | null = null
   #stopping = false
   #rotation: NodeJS.Timeout | undefined
@@ -62,7 +75,13 @@ export class NodeAgent {
     mkdirSync(directory, { recursive: true })
     // Ends Node's search for a manifest: a role's own says what its modules are, never one around our data folder.
     writeFileSync(join(directory, 'package.json'), '{}\n')
-    this.#packages = new PackageCache({ directory: join(directory, 'packages'), source, digestOf, onChange })
+    this.#trust = new PackageTrust({
+      directory: join(directory, 'signatures'),
+      ownKeys: options.trustedKeys ?? null,
+      fetch: async digest => source.signatures(digest),
+    })
+    const admit = async (digest: string): Promise<void> => this.#trust.check(digest)
+    this.#packages = new PackageCache({ directory: join(directory, 'packages'), source, digestOf, admit, onChange })
     this.#ports = new PortAllocator({
       file: join(directory, 'ports.json'),
       host,
@@ -71,7 +90,26 @@ export class NodeAgent {
     this.#fronted = new FrontedInstances(clock, onChange)
     const trash = join(directory, 'trash')
     const [packages, ports, metrics] = [this.#packages, this.#ports, this.#metrics]
-    this.#context = { host, clock, log, packages, ports, trash, environment, metrics, onChange }
+    this.#secrets = new SecretStore({ key: join(directory, 'secrets.key'), values: join(directory, 'secrets.sealed') })
+    const { confinement = findConfinement(environment['PATH']), cgroups = null } = options
+    const [data, strays] = [dirname(dirname(directory)), new StrayScanner()]
+    const secretOf = (sealed: string): string | null => this.#secrets.valueOf(sealed)
+    this.#context = {
+      host,
+      clock,
+      log,
+      packages,
+      ports,
+      trash,
+      environment,
+      metrics,
+      secretOf,
+      onChange,
+      data,
+      confinement,
+      strays,
+      cgroups,
+    }
   }
 
   get applied(): Revision | null {
@@ -87,6 +125,7 @@ export class NodeAgent {
     })
     const { assignment, damaged } = loadAssignment(this.#stateFile)
     if (damaged) log.error({ file: this.#stateFile }, 'the state file was damaged and is set aside; instances go on')
+    if (!this.#secrets.load()) log.error('the file of secrets is damaged; what needs one waits for the controller')
     const found = findInstances(this.#instanceDirectory)
     const strays = await endStrays(this.#instanceDirectory, found)
     if (strays.length > 0) log.warn({ strays }, 'ended processes that no record names')
@@ -120,12 +159,21 @@ export class NodeAgent {
         log.warn({ revision: assignment.revision, applied: verdict.applied }, 'refused an older assignment')
         return { type: 'refused', revision: assignment.revision, applied: verdict.applied }
       case 'apply':
-        saveAssignment(this.#stateFile, assignment)
-        this.#adjust(assignment)
+        this.#accept(assignment)
         this.#metrics.applied(this.#options.clock.now().wall)
         this.#options.onChange()
         return null
     }
+  }
+
+  /** Secrets first: what is started for the assignment finds them. On the disk they lie sealed, and apart. */
+  #accept({ secrets = {}, ...assignment }: Assignment): void {
+    const needed = assignment.instances.flatMap(({ spec }) =>
+      (spec.secrets ?? []).map(name => spec.settings[name] ?? ''),
+    )
+    this.#secrets.take(secrets, new Set(needed))
+    saveAssignment(this.#stateFile, assignment)
+    this.#adjust(assignment)
   }
 
   observed(): Extract<FromAgent, { type: 'observed' }> {
@@ -160,6 +208,7 @@ export class NodeAgent {
 
   #adjust(assignment: Assignment): void {
     this.#assignment = assignment
+    this.#trust.tell(assignment.trustedKeys ?? null)
     this.#ports.setRange(assignment.portRange)
     this.#fronted.want(assignment.fronted ?? [])
     const wanted = new Map<string, AssignedInstance>()
@@ -204,6 +253,7 @@ export class NodeAgent {
     if (this.#assignment === null) return
     const keep = new Set(this.#assignment.packages)
     for (const instance of this.#instances.values()) for (const digest of instance.packages) keep.add(digest)
+    this.#trust.retain(keep)
     this.#packages.retain(keep).catch((error: unknown) => {
       this.#options.log.warn({ error: errorMessage(error) }, 'could not remove a package')
     })

@@ -1,5 +1,6 @@
 import { delimiter, dirname } from 'node:path'
 import type { AssignedInstance } from '../src/contracts/assignment.ts'
+import { VipswapError } from '../src/core/errors.ts'
 import { variableName } from '../src/model/environment.ts'
 import type { InstanceFolders } from './folders.ts'
 
@@ -11,9 +12,11 @@ export interface EnvironmentFacts {
   readonly roleRoot: string
   /** The agent's own variables, of which PATH and LANG are handed on. */
   readonly own: Readonly<Record<string, string | undefined>>
+  /** The value of a secret by its sealed text. */
+  readonly secretOf: (sealed: string) => string | null
 }
 
-/** The whole environment of a role process, nothing else. The definition's `env` may change PATH and the like, never ours. */
+/** The whole environment of a role process, nothing else. Throws `start_failed` where a secret is not known. The definition's `env` may change PATH and the like, never ours. */
 export function roleEnvironment(assigned: AssignedInstance, facts: EnvironmentFacts): Record<string, string> {
   const { spec } = assigned
   const { folders, ports } = facts
@@ -38,7 +41,16 @@ export function roleEnvironment(assigned: AssignedInstance, facts: EnvironmentFa
   if (first !== undefined && ports[first.name] !== undefined) env['PORT'] = String(ports[first.name])
   for (const [name, port] of Object.entries(ports)) env[variableName('PORT', name)] = String(port)
   for (const { name } of spec.localStorage) env[variableName('LOCAL_STORAGE', name)] = folders.storage(name)
-  for (const [name, value] of Object.entries(spec.settings)) env[variableName('SETTING', name)] = value
+  for (const [name, value] of Object.entries(spec.settings)) {
+    const shown = spec.secrets?.includes(name) === true ? facts.secretOf(value) : value
+    if (shown === null) {
+      throw new VipswapError(
+        'start_failed',
+        `the value of secret ${name} is not known here; the controller's log says why`,
+      )
+    }
+    env[variableName('SETTING', name)] = shown
+  }
   return { ...env, ...spec.internalEndpoints }
 }
 

@@ -1,7 +1,8 @@
-import { cp, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
+import { appendFile, chmod, cp, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { AssignedInstance } from '../src/contracts/assignment.ts'
+import { giveTo, type Account } from './account.ts'
 import { folderSize } from './folder-size.ts'
 
 /**
@@ -55,7 +56,7 @@ export class InstanceFolders {
    * so its presence means that all this is done. Within an incarnation (a process or its node started again) all is kept;
    * a new one has new files in any case (Cloud Services: E is new after a reboot, a reimage and an upgrade).
    */
-  async prepare(assigned: AssignedInstance, packageDirectory: string): Promise<void> {
+  async prepare(assigned: AssignedInstance, packageDirectory: string, account: Account | null = null): Promise<void> {
     const { incarnation, clean, spec } = assigned
     await this.ensureBase()
     const role = join(this.root, 'role')
@@ -68,16 +69,27 @@ export class InstanceFolders {
       await cp(packageDirectory, fresh, { recursive: true, verbatimSymlinks: true })
       await rename(fresh, this.files(incarnation))
     }
-    for (const path of [this.home, this.temporary, ...spec.localStorage.map(({ name }) => this.storage(name))]) {
-      await mkdir(path, { recursive: true })
-    }
+    const own = [this.home, this.temporary, ...spec.localStorage.map(({ name }) => this.storage(name))]
+    for (const path of own) await mkdir(path, { recursive: true, mode: 0o700 })
+    if (account === null) await chmod(this.root, 0o700)
+    else await this.#give(account, [...own, this.files(incarnation)])
+  }
+
+  /** The leaves are the account's, 0700; the folders around them the agent's, to be passed through and no more. */
+  async #give(account: Account, own: readonly string[]): Promise<void> {
+    for (const path of own) giveTo(account, path)
+    await appendFile(this.log, '')
+    giveTo(account, this.log)
+    for (const path of new Set([this.root, dirname(this.log), ...own.map(path => dirname(path))]))
+      await chmod(path, 0o711)
+    await chmod(dirname(this.record), 0o700)
   }
 
   /** Empties the local storage that is to be clean at every start of a process. */
   async recycle(assigned: AssignedInstance): Promise<void> {
     for (const { name, cleanOnRecycle } of assigned.spec.localStorage) {
       if (cleanOnRecycle) await rm(this.storage(name), { recursive: true, force: true })
-      await mkdir(this.storage(name), { recursive: true })
+      await mkdir(this.storage(name), { recursive: true, mode: 0o700 })
     }
   }
 

@@ -1,9 +1,11 @@
 import type { RestartReason } from '../src/contracts/agent-metrics.ts'
 import type { AssignedInstance, InstanceObservation, ObservedState } from '../src/contracts/assignment.ts'
 import { VipswapError, errorMessage } from '../src/core/errors.ts'
+import { accountOf } from './account.ts'
 import type { InstanceFolders } from './folders.ts'
 import type { Ended, KeptProcess } from './kept-process.ts'
 import { launch, type InstanceContext } from './launch.ts'
+import { endLeftovers, leftoversOf } from './leftovers.ts'
 import { adopt } from './adoption.ts'
 import { appendNote } from './logs.ts'
 import type { Health, ProbeTrack } from './prober.ts'
@@ -96,6 +98,7 @@ export class Instance {
           this.#atRest = false
           break
         case 'remove':
+          await this.#endLeftovers()
           await this.folders.remove(this.#context.trash).catch((error: unknown) => this.#warn(error))
           this.#record = null
           if (this.#wanted === null) return
@@ -163,7 +166,8 @@ export class Instance {
     const record = this.#record
     if (record === null) return
     if (record.phase === 'startup') this.#state = 'preparing'
-    const found = await adopt(record, this.folders, this.#context.clock.now().bootId)
+    const leftovers = leftoversOf(this.#context, this.folders.root, record.token)
+    const found = await adopt(record, this.folders, this.#context.clock.now().bootId, leftovers)
     if (found.kind === 'none') return
     if (found.kind === 'lost') {
       this.#onDeath(found.text, 0, 'crashed')
@@ -190,6 +194,7 @@ export class Instance {
     this.#show('preparing', 'fetching the package, laying out folders, startup commands')
     try {
       await this.folders.ensureBase()
+      await this.#endLeftovers()
       const launched = await launch(this.#context, {
         assigned: wanted,
         attempt: earlier + 1,
@@ -262,7 +267,9 @@ export class Instance {
     const before = this.#record
     if (before === null) return
     try {
-      await writeTold(this.folders, wanted)
+      const { user } = wanted.spec
+      const account = user === undefined ? null : accountOf(user)
+      await writeTold(this.folders, wanted, this.#context.confinement, account)
     } catch (error) {
       this.#warn(error)
       await this.#bell.wait(UNREACHABLE_MS)
@@ -315,6 +322,12 @@ export class Instance {
     const again = `starts again in ${Math.round(decision.delayMs)} ms`
     if (how !== 'crashed') this.note(text)
     this.#show('backoff', `${text}; ${again}`)
+  }
+
+  /** Nothing of it runs by its record; what a session of its own hid from an earlier agent is ended all the same. */
+  async #endLeftovers(): Promise<void> {
+    const leftovers = leftoversOf(this.#context, this.folders.root, this.#record?.token ?? 'none')
+    await endLeftovers(leftovers, pids => this.note(`ended processes that were left: ${pids.join(', ')}`))
   }
 
   #endRecord(): void {

@@ -8,7 +8,8 @@ export const KEEPER_NAME = 'vipswap-keeper'
 
 /**
  * The keeper: session and group leader, parent of one command, outlives the agent. `$1` is a token only for recognition,
- * `$2` the exit file, the rest the command.
+ * `$2` the exit file, `$3` how many files may be open (empty: as many as here), the rest the command.
+ * - What it makes is the user's own (umask), and it leaves no core with what was in its memory.
  * - Traps with a handler, not '': an ignored signal would be inherited by the command, a handled one is not.
  * - It starts nothing before it read `go`: an agent that dies before it recorded this pid closes the pipe, and the keeper
  *   leaves. So no process runs that no record knows.
@@ -17,7 +18,11 @@ export const KEEPER_NAME = 'vipswap-keeper'
  */
 const KEEPER_SCRIPT = `
 exit_file=$2
-shift 2
+files=$3
+shift 3
+umask 077
+ulimit -c 0 2>/dev/null
+[ -z "$files" ] || ulimit -n "$files"
 trap : TERM INT HUP QUIT USR1 USR2
 IFS= read -r go && [ "$go" = go ] || exit 0
 exec </dev/null
@@ -35,6 +40,10 @@ export interface KeeperOptions {
   readonly output: string
   readonly exitFile: string
   readonly token: string
+  /** null: as the agent has. */
+  readonly openFiles: number | null
+  /** The words that a command is run by, around its own. */
+  readonly confine: (words: readonly string[]) => readonly string[]
 }
 
 export interface StartedKeeper {
@@ -46,17 +55,21 @@ export interface StartedKeeper {
 
 /** Starts a keeper that waits for `go()`. Throws if the shell itself cannot be started. */
 export async function startKeeper(options: KeeperOptions): Promise<StartedKeeper> {
-  const { command, cwd, env, exitFile, token } = options
+  const { command, cwd, env, exitFile, token, openFiles, confine } = options
   const words = typeof command === 'string' ? ['/bin/sh', '-c', command] : command
   rmSync(exitFile, { force: true })
   const output = openSync(options.output, 'a', 0o600)
   try {
-    const child = spawn('/bin/sh', ['-c', KEEPER_SCRIPT, KEEPER_NAME, token, exitFile, ...words], {
-      cwd,
-      env: { ...env },
-      detached: true,
-      stdio: ['pipe', output, output],
-    })
+    const child = spawn(
+      '/bin/sh',
+      ['-c', KEEPER_SCRIPT, KEEPER_NAME, token, exitFile, String(openFiles ?? ''), ...confine(words)],
+      {
+        cwd,
+        env: { ...env },
+        detached: true,
+        stdio: ['pipe', output, output],
+      },
+    )
     child.unref()
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve)

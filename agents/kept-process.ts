@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { isAliveThisBoot, readProcess } from '../src/core/process-identity.ts'
 import { readExit, type Exit } from './keeper.ts'
 import type { ReloadSignal } from '../src/model/definition.ts'
+import { endLeftovers, NO_LEFTOVERS, type Leftovers } from './leftovers.ts'
 import { groupMembers, signalGroup } from './process-table.ts'
 
 const ADOPTED_POLL_MS = 100
@@ -23,7 +24,8 @@ export interface Ended {
 
 /**
  * One keeper's process group, started by this agent or adopted from an earlier one. `ended` settles when no non-zombie
- * member of the group is left. Once the keeper is gone, members that linger are ended too: nothing of an instance stays.
+ * member of the group is left, nor of what left the group. Once the keeper is gone, what lingers is ended too: nothing of
+ * an instance stays.
  */
 export class KeptProcess {
   readonly pid: number
@@ -36,11 +38,14 @@ export class KeptProcess {
   #beginEnding: () => void = () => {}
   #isOver = false
   #keeperGone = false
+  #sweeping = false
+  readonly #leftovers: Leftovers
   #killed = false
   #poll: NodeJS.Timeout | undefined
   #kill: NodeJS.Timeout | undefined
 
-  private constructor(identity: KeptIdentity) {
+  private constructor(identity: KeptIdentity, leftovers: Leftovers) {
+    this.#leftovers = leftovers
     this.pid = identity.pid
     this.startTime = identity.startTime
     this.#exitFile = identity.exitFile
@@ -53,16 +58,16 @@ export class KeptProcess {
   }
 
   /** Watches a keeper this process started. */
-  static ofChild(identity: KeptIdentity, child: ChildProcess): KeptProcess {
-    const kept = new KeptProcess(identity)
+  static ofChild(identity: KeptIdentity, child: ChildProcess, leftovers = NO_LEFTOVERS): KeptProcess {
+    const kept = new KeptProcess(identity, leftovers)
     if (child.exitCode !== null || child.signalCode !== null) kept.#onKeeperGone()
     else child.once('exit', () => kept.#onKeeperGone())
     return kept
   }
 
   /** Watches a keeper an earlier agent of this boot started; it may be gone already. */
-  static adopt(identity: KeptIdentity): KeptProcess {
-    const kept = new KeptProcess(identity)
+  static adopt(identity: KeptIdentity, leftovers = NO_LEFTOVERS): KeptProcess {
+    const kept = new KeptProcess(identity, leftovers)
     const look = (): void => {
       if (!isAliveThisBoot(kept.pid, kept.startTime)) kept.#onKeeperGone()
     }
@@ -104,7 +109,7 @@ export class KeptProcess {
   /** Only while the group's number means ours: a stranger that has it by now shows that ours is over. */
   #signal(signal: NodeJS.Signals): boolean {
     if (!isStranger(this.pid, this.startTime)) return signalGroup(this.pid, signal)
-    this.#finish()
+    this.#sweep()
     return false
   }
 
@@ -113,14 +118,14 @@ export class KeptProcess {
     this.#keeperGone = true
     clearInterval(this.#poll)
     if (this.#isEmpty()) {
-      this.#finish()
+      this.#sweep()
       return
     }
     this.#beginEnding()
     if (this.#signal('SIGTERM')) this.#killAfter(LEFTOVER_MS)
-    if (this.#isOver) return
+    if (this.#sweeping) return
     this.#poll = setInterval(() => {
-      if (this.#isEmpty()) this.#finish()
+      if (this.#isEmpty()) this.#sweep()
     }, GROUP_POLL_MS)
   }
 
@@ -128,11 +133,18 @@ export class KeptProcess {
     return groupMembers(this.pid).length === 0 || isStranger(this.pid, this.startTime)
   }
 
+  /** The group is over; what left it is looked for, and ended. */
+  #sweep(): void {
+    if (this.#sweeping) return
+    this.#sweeping = true
+    clearInterval(this.#poll)
+    clearTimeout(this.#kill)
+    void endLeftovers(this.#leftovers, () => this.#beginEnding()).finally(() => this.#finish())
+  }
+
   #finish(): void {
     if (this.#isOver) return
     this.#isOver = true
-    clearInterval(this.#poll)
-    clearTimeout(this.#kill)
     this.#beginEnding()
     const lost: Exit = this.#killed
       ? { code: null, signal: 'SIGKILL', text: 'killed by SIGKILL' }

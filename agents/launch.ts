@@ -8,13 +8,18 @@ import type { Logger } from '../src/core/logger.ts'
 import { readProcess } from '../src/core/process-identity.ts'
 import type { Command } from '../src/model/definition.ts'
 import type { AgentMetrics } from './agent-metrics.ts'
+import { accountOf, openWay, type Account } from './account.ts'
+import type { CgroupTree } from './cgroup.ts'
+import { confinedWords, type Confinement } from './confinement.ts'
 import { roleEnvironment } from './environment.ts'
 import type { InstanceFolders } from './folders.ts'
 import { startKeeper } from './keeper.ts'
 import { KeptProcess } from './kept-process.ts'
+import { leftoversOf } from './leftovers.ts'
 import type { PackageCache } from './package-cache.ts'
 import type { PortAllocator } from './ports.ts'
 import { writeRecord, type RunRecord } from './run-record.ts'
+import type { StrayScanner } from './strays.ts'
 import { writeTold } from './told.ts'
 
 /** What an instance needs of its node. */
@@ -28,6 +33,13 @@ export interface InstanceContext {
   readonly trash: string
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly metrics: AgentMetrics
+  readonly secretOf: (sealed: string) => string | null
+  /** The data folder: what lies above it is not ours. */
+  readonly data: string
+  readonly confinement: Confinement
+  readonly strays: StrayScanner
+  /** null: the agent was given none. */
+  readonly cgroups: CgroupTree | null
   /** Something an observation shows has changed. */
   readonly onChange: () => void
 }
@@ -58,17 +70,26 @@ export async function launch(context: InstanceContext, plan: Launch): Promise<La
   const begunAt = context.clock.now().mono
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(spec.startTimeoutMs)])
 
-  await folders.prepare(assigned, packageDirectory)
+  const account = accountFor(context, spec)
+  await folders.recycle(assigned)
+  await folders.prepare(assigned, packageDirectory, account)
+  if (account !== null) openWay(context.data, folders.root, account)
   throwIfAborted(bounded, signal)
   const roleRoot = join(folders.files(assigned.incarnation), spec.path)
   if (!existsSync(roleRoot)) {
     throw new VipswapError('start_failed', `the package has no folder "${spec.path}" for role ${assigned.role}`)
   }
-  await folders.recycle(assigned)
-  await writeTold(folders, assigned)
+  await writeTold(folders, assigned, context.confinement, account)
   const numbers = await context.ports.allocate(spec.endpoints.length)
   const ports = Object.fromEntries(spec.endpoints.map(({ name }, index) => [name, numbers[index] ?? 0]))
-  const env = roleEnvironment(assigned, { host: context.host, ports, folders, roleRoot, own: context.environment })
+  const env = roleEnvironment(assigned, {
+    host: context.host,
+    ports,
+    folders,
+    roleRoot,
+    own: context.environment,
+    secretOf: context.secretOf,
+  })
 
   const run = async (command: Command, phase: 'startup' | 'run'): Promise<KeptProcess> => {
     throwIfAborted(bounded, signal)
@@ -94,13 +115,24 @@ export async function launch(context: InstanceContext, plan: Launch): Promise<La
     }
     record(intent)
     const exitFile = folders.exitFile(token)
-    const keeper = await startKeeper({ command, cwd: roleRoot, env, output: folders.log, exitFile, token })
+    const keeper = await startKeeper({
+      command,
+      cwd: roleRoot,
+      env,
+      output: folders.log,
+      exitFile,
+      token,
+      openFiles: spec.limits?.openFiles ?? null,
+      confine: own => confinedWords(context.confinement, account, own),
+    })
     const startTime = readProcess(keeper.pid)?.startTime ?? ''
-    const kept = KeptProcess.ofChild({ pid: keeper.pid, startTime, exitFile }, keeper.child)
+    const leftovers = leftoversOf(context, folders.root, token)
+    const kept = KeptProcess.ofChild({ pid: keeper.pid, startTime, exitFile }, keeper.child, leftovers)
     try {
+      context.cgroups?.create(token, spec.limits).admit(keeper.pid)
       record({ ...intent, phase, pid: keeper.pid, startTime })
     } catch (error) {
-      // Not on record (a full disk): the keeper must not wait for a word that will not come.
+      // Not on record (a full disk), or not in its group: the keeper must not wait for a word that will not come.
       await kept.stop(0)
       throw error
     }
@@ -118,6 +150,16 @@ export async function launch(context: InstanceContext, plan: Launch): Promise<La
     if (exit.code !== 0) throw new VipswapError('start_failed', `startup command ${words(command)} ${exit.text}`)
   }
   return { process: await run(tellable(spec), 'run'), begunAt }
+}
+
+/** As whom it runs, where that is not the agent's own user. Throws `start_failed` where that cannot be. */
+function accountFor({ confinement }: InstanceContext, { user }: RunSpec): Account | null {
+  const account = user === undefined ? null : accountOf(user)
+  if (account === null || confinement.setpriv !== null) return account
+  throw new VipswapError(
+    'start_failed',
+    `it is to run as ${account.name}, and this machine has no setpriv (util-linux)`,
+  )
 }
 
 /** The shell around a command must outlive the signal that is for the command: handled, not ignored, which would be inherited. */

@@ -10,12 +10,16 @@ import { lockFile } from '../src/core/lock-file.ts'
 import { createLogger } from '../src/core/logger.ts'
 import { contentDigest } from '../src/packages/digest.ts'
 import { NodeAgent } from './agent.ts'
+import { CgroupTree } from './cgroup.ts'
+import { confines, findConfinement, lacks } from './confinement.ts'
+import { closeInherited } from './inherited.ts'
 import { ControllerLink } from './link.ts'
 import { LogStreams } from './log-streams.ts'
 import { ControllerPackageSource } from './package-source.ts'
+import { readTrustedKeys } from './package-trust.ts'
 
 const USAGE =
-  'usage: agents/main.js --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--replace]'
+  'usage: agents/main.js --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--trusted-keys FILE] [--cgroup DIR] [--replace]'
 const REPORT_MS = 10
 const METRICS_MS = 2000
 const STOP_POLL_MS = 250
@@ -28,6 +32,9 @@ interface Arguments {
   readonly cores: number
   readonly faultDomain: number | null
   readonly upgradeDomain: number | null
+  readonly trustedKeys: Readonly<Record<string, string>> | null
+  /** A folder of cgroup v2 that is ours to make groups in. */
+  readonly cgroup: string | null
   /** Ask an agent that runs this node to leave, and take its instances over. */
   readonly replace: boolean
 }
@@ -45,6 +52,8 @@ function readArguments(): Arguments {
         cores: text,
         'fault-domain': text,
         'upgrade-domain': text,
+        'trusted-keys': text,
+        cgroup: text,
         replace: { type: 'boolean' },
       },
     })
@@ -60,6 +69,8 @@ function readArguments(): Arguments {
       cores: readNumber('cores', values.cores) ?? availableParallelism(),
       faultDomain: readNumber('fault-domain', values['fault-domain']),
       upgradeDomain: readNumber('upgrade-domain', values['upgrade-domain']),
+      trustedKeys: values['trusted-keys'] === undefined ? null : readTrustedKeys(values['trusted-keys']),
+      cgroup: values.cgroup ?? null,
       replace: values.replace ?? false,
     }
   } catch (error) {
@@ -84,6 +95,12 @@ async function main(): Promise<void> {
   if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
     throw new VipswapError('usage', `${socketPath} is longer than ${MAX_SOCKET_PATH} bytes; choose a shorter --run`)
   }
+  process.umask(0o077)
+  closeInherited()
+  const cgroups = options.cgroup === null ? null : new CgroupTree(options.cgroup, options.node)
+  const confinement = findConfinement(process.env['PATH'])
+  const gives = cgroups?.gives ?? []
+  for (const line of lacks(confinement, gives)) log.warn(line)
   const unlock = await lockFile(join(directory, 'agent.lock'), 'another agent of this node', {
     replace: options.replace,
   })
@@ -105,6 +122,7 @@ async function main(): Promise<void> {
   const finish = (): void => {
     link.send(agent.observed())
     link.close()
+    cgroups?.close()
     log.info('every instance has stopped')
     setImmediate(() => process.exit(0))
   }
@@ -118,6 +136,9 @@ async function main(): Promise<void> {
     source: new ControllerPackageSource(socketPath),
     digestOf: contentDigest,
     environment: process.env,
+    confinement,
+    cgroups,
+    ...(options.trustedKeys === null ? {} : { trustedKeys: options.trustedKeys }),
     onChange,
   })
   const incarnation = createId('agent')
@@ -137,6 +158,7 @@ async function main(): Promise<void> {
         host: options.host,
         faultDomain: options.faultDomain,
         upgradeDomain: options.upgradeDomain,
+        confines: confines(confinement, gives),
       },
     }),
     onOpen: onChange,

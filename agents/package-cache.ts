@@ -9,9 +9,11 @@ const DIGEST = /^[0-9a-f]{64}$/
 
 export interface PackageCacheOptions {
   readonly directory: string
-  readonly source: PackageSource
+  readonly source: Pick<PackageSource, 'fetch'>
   /** The content digest of a directory (src/packages/digest.ts). */
   readonly digestOf: (directory: string) => Promise<string>
+  /** Asked before a package is fetched and each time before it is used; throws what forbids it. */
+  readonly admit: (digest: string) => Promise<void>
   /** What is here, or what is wrong, has changed. */
   readonly onChange: () => void
 }
@@ -48,7 +50,10 @@ export class PackageCache {
    * `unreachable`, which says nothing of the package.
    */
   async ensure(digest: string): Promise<string> {
-    if (this.#verified.has(digest)) return this.#path(digest)
+    if (this.#verified.has(digest)) {
+      await this.#options.admit(digest)
+      return this.#path(digest)
+    }
     const running = this.#inFlight.get(digest)
     if (running !== undefined) return running
     const promise = this.#obtain(digest)
@@ -103,7 +108,8 @@ export class PackageCache {
 
   async #obtain(digest: string): Promise<string> {
     if (!DIGEST.test(digest)) throw new VipswapError('invalid_package', `"${digest}" is not a package digest`)
-    const { directory, source, digestOf } = this.#options
+    const { directory, source, digestOf, admit } = this.#options
+    await admit(digest)
     const path = this.#path(digest)
     await mkdir(directory, { recursive: true })
     const names = await readdir(directory)

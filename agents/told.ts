@@ -1,20 +1,32 @@
+import { execFileSync } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AssignedInstance } from '../src/contracts/assignment.ts'
 import { writeFileAtomic } from '../src/core/atomic-file.ts'
 import { instanceName } from '../src/core/ids.ts'
+import type { Account } from './account.ts'
+import { confinedWords, type Confinement } from './confinement.ts'
 import type { InstanceFolders } from './folders.ts'
 
 /**
- * Tells a role what may change under its process: `$HOME/.vipswap/settings.json` (name → value) and `peers.json` (the
+ * Tells a role what may change under its process: `$HOME/.vipswap/settings.json` (name → value, without secrets) and `peers.json` (the
  * deployment's instances by role). Each file appears whole, by rename.
  */
-export async function writeTold(folders: InstanceFolders, assigned: AssignedInstance): Promise<void> {
+export async function writeTold(
+  folders: InstanceFolders,
+  assigned: AssignedInstance,
+  confinement: Confinement,
+  account: Account | null,
+): Promise<void> {
   const folder = join(folders.home, '.vipswap')
-  await mkdir(folder, { recursive: true })
-  const write = (name: string, value: unknown): void =>
-    writeFileAtomic(join(folder, name), `${JSON.stringify(value, null, 2)}\n`, { durable: false })
-  write('settings.json', assigned.spec.settings)
+  if (account === null) await mkdir(folder, { recursive: true })
+  const write = (name: string, value: unknown): void => {
+    const text = `${JSON.stringify(value, null, 2)}\n`
+    if (account === null) writeFileAtomic(join(folder, name), text, { durable: false })
+    else writeAs(confinement, account, join(folder, name), text)
+  }
+  const { settings, secrets = [] } = assigned.spec
+  write('settings.json', Object.fromEntries(Object.entries(settings).filter(([name]) => !secrets.includes(name))))
   const roles = Object.entries(assigned.peers ?? {}).map(([role, count]) => [
     role,
     Array.from({ length: count }, (_, index) => instanceName(role, index)),
@@ -24,6 +36,14 @@ export async function writeTold(folders: InstanceFolders, assigned: AssignedInst
     instance: assigned.instance,
     roles: Object.fromEntries(roles) as Record<string, string[]>, // as built above
   })
+}
+
+const WRITE = 'umask 077 && mkdir -p "${1%/*}" && cat >"$1.tmp" && mv -f "$1.tmp" "$1"'
+
+/** The home is the account's: root would follow whatever link it finds there, the account itself gains nothing by one. */
+function writeAs(confinement: Confinement, account: Account, path: string, text: string): void {
+  const [program = '', ...rest] = confinedWords(confinement, account, ['/bin/sh', '-c', WRITE, 'sh', path])
+  execFileSync(program, rest, { input: text, stdio: ['pipe', 'ignore', 'ignore'], env: {}, timeout: 10_000 })
 }
 
 /** Is there something that a process under `known` was not told yet? A new incarnation is a start, not a telling. */

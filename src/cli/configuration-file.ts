@@ -4,7 +4,7 @@ import { VipswapError, errorMessage, systemCode } from '../core/errors.ts'
 import type { ConfigurationText } from '../contracts/api/bodies.ts'
 import { beside } from '../core/beside.ts'
 import { ConfigurationSchema, type ConfigurationSource } from '../model/service-schema.ts'
-import { resolveSlotValues } from '../model/role-traffic.ts'
+import type { SlotValues } from '../model/role-traffic.ts'
 import { Compile } from 'typebox/compile'
 
 /**
@@ -34,8 +34,8 @@ export async function readConfigurationFile(path: string): Promise<Configuration
       name,
       {
         ...(role.instances === undefined ? {} : { instances: role.instances }),
-        ...(role.settings === undefined ? {} : { settings: texts(role.settings) }),
-        ...(role.slotSettings === undefined ? {} : { slotSettings: resolveSlotValues(role.slotSettings) }),
+        ...(role.settings === undefined ? {} : { settings: texts(path, name, role.settings) }),
+        ...(role.slotSettings === undefined ? {} : { slotSettings: slotTexts(path, name, role.slotSettings) }),
         ...(role.certificates === undefined ? {} : { certificates: readPems(path, name, role.certificates) }),
       },
     ] as const
@@ -43,9 +43,30 @@ export async function readConfigurationFile(path: string): Promise<Configuration
   return { roles: Object.fromEntries(roles) }
 }
 
-/** Settings are text for a role process, however they are written. */
-function texts(settings: Readonly<Record<string, string | number | boolean>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(value)]))
+type Value = string | number | boolean | { readonly file: string }
+
+/** Settings are text for a role process, however they are written; a file's last line end is the editor's, not the value's. */
+function texts(path: string, role: string, settings: Readonly<Record<string, Value>>): Record<string, string> {
+  const textOf = beside(path)
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => {
+      if (typeof value !== 'object') return [name, String(value)]
+      const text = textOf(value.file)
+      if (text === null) {
+        throw new VipswapError(
+          'invalid_configuration',
+          `${path}: role ${role}, setting ${name}: ${value.file} cannot be read; write the path of a file, relative to ${path}`,
+        )
+      }
+      return [name, text.replace(/\r?\n$/, '')]
+    }),
+  )
+}
+
+type SlotSource = NonNullable<ConfigurationSource['roles'][string]['slotSettings']>
+
+function slotTexts(path: string, role: string, source: SlotSource): Record<string, SlotValues> {
+  return Object.fromEntries(Object.entries(source).map(([name, values]) => [name, texts(path, role, values)]))
 }
 
 type Files = NonNullable<ConfigurationSource['roles'][string]['certificates']>

@@ -39,6 +39,8 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   logs: 'vipswap logs web_IN_0 -f --tail 4096',
   traffic: 'vipswap traffic --since before',
   validate: 'vipswap validate ./guestbook',
+  keygen: 'vipswap keygen release.key',
+  sign: 'vipswap sign ./guestbook --key release.key',
   gc: 'vipswap gc',
   completion: 'vipswap completion bash',
 }

@@ -15,6 +15,7 @@ import { packageVerbs } from './commands/packages.ts'
 import { pauseVerbs } from './commands/pause.ts'
 import { planVerbs } from './commands/plan.ts'
 import { processVerbs, runProcess } from './commands/processes.ts'
+import { signVerbs } from './commands/sign.ts'
 import { swapVerb } from './commands/swap.ts'
 import { trafficVerb } from './commands/traffic.ts'
 import { upVerb } from './commands/up.ts'
@@ -89,6 +90,7 @@ export function createProgram(context: VerbContext): Command {
   historyVerbs(program, context)
   trafficVerb(program, context)
   packageVerbs(program, context)
+  signVerbs(program, context)
   explainVerb(program, context)
   completionVerb(program, context)
   addExamples(program)

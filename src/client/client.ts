@@ -111,11 +111,15 @@ export function createClient(options: ClientOptions) {
       }
     },
 
-    uploadPackage: async (body: Readable | Buffer, kind: 'gzip' | 'zip'): Promise<PackageAnswer> =>
+    /** `signature`: the text of a .minisig file. */
+    uploadPackage: async (body: Readable | Buffer, kind: 'gzip' | 'zip', signature?: string): Promise<PackageAnswer> =>
       (await transport.json({
         method: 'POST',
         path: '/v1/packages',
         upload: { body, type: `application/${kind}` },
+        ...(signature === undefined
+          ? {}
+          : { headers: { 'vipswap-signature': Buffer.from(signature).toString('base64') } }),
       })) as PackageAnswer,
 
     create: async (service: string, slot: Slot, body: CreateBody, how?: MutationOptions) =>

@@ -11,6 +11,10 @@ export interface Assignment {
   readonly fronted?: readonly FrontedInstance[]
   /** Digests of packages to fetch ahead and keep; others may be removed. */
   readonly packages: readonly string[]
+  /** Packages are run only with a signature of one of these, public keys by name. Absent: none is asked for. */
+  readonly trustedKeys?: Readonly<Record<string, string>>
+  /** Sealed text → value, of all secrets that these instances need. On the link only, never on a disk. */
+  readonly secrets?: Readonly<Record<string, string>>
   /** Where ports of instances are taken from, inclusive; outside the ephemeral range. */
   readonly portRange: { readonly from: number; readonly to: number }
 }
@@ -71,12 +75,18 @@ export interface RunSpec {
   }[]
   readonly probe: Probe
   readonly settings: Readonly<Record<string, string>>
+  /** Those of `settings` whose values are sealed: the assignment's `secrets` opens them. */
+  readonly secrets?: readonly string[]
   /** Other settings of the same incarnation are told by a file and this signal, not by a restart. */
   readonly settingsReload?: ReloadSignal
   readonly env: Readonly<Record<string, string>>
   /** `ENDPOINT_<ROLE>_<NAME>` variables of the deployment's internal endpoints, as `host:port`. */
   readonly internalEndpoints: Readonly<Record<string, string>>
   readonly localStorage: readonly LocalStorageDefinition[]
+  /** As whom it runs. Absent: as its agent. */
+  readonly user?: string
+  /** What bounds each of its processes, or all of an instance's together where the node has cgroups. Absent: nothing. */
+  readonly limits?: { readonly openFiles?: number; readonly memoryBytes?: number; readonly cores?: number }
   readonly startTimeoutMs: number
   readonly stopTimeoutMs: number
 }

@@ -8,7 +8,7 @@ import type { RoutingTable } from './routing.ts'
 /**
  * The link: peers dial the controller's Unix socket, send an HTTP/1.1 `GET /link` with `Upgrade: vipswap-link/1`, and after
  * the 101 both sides speak JSON lines (src/core/json-lines.ts). On the same socket `GET /packages/<digest>` answers the
- * canonical tar of a package.
+ * canonical tar of a package, `GET /packages/<digest>/signatures` its name, version and signatures as JSON.
  */
 export const LINK_PROTOCOL = 'vipswap-link/1'
 
@@ -45,6 +45,8 @@ export interface NodeFacts {
   readonly host: string
   readonly faultDomain: number | null
   readonly upgradeDomain: number | null
+  /** What it holds role processes to: `no-new-privileges`, `users`, `groups`, `memory`, `cpu`. Agents of earlier versions do not say. */
+  readonly confines?: readonly string[]
 }
 
 export interface ListenerStatus {

@@ -35,8 +35,15 @@ export interface ControllerApi extends Reader {
   /** Can this controller serve: journal open, the proxy and at least one agent connected. `reason` is for people. */
   ready(): { readonly ready: boolean; readonly reason: string }
 
-  /** Reads `stream` to its end or destroys it; rejects with `invalid_package` or `package_too_large`. */
-  addPackage(stream: Readable, kind: 'gzip' | 'zip'): Promise<PackageAnswer & { readonly created: boolean }>
+  /**
+   * Reads `stream` to its end or destroys it; rejects with `invalid_package`, `package_too_large`, `signature_required` or
+   * `signature_invalid`. `signature` is the text of a .minisig file; the same content again may bring another one.
+   */
+  addPackage(
+    stream: Readable,
+    kind: 'gzip' | 'zip',
+    signature?: string,
+  ): Promise<PackageAnswer & { readonly created: boolean }>
 
   /**
    * Resolves once the operation is durable (not when it is done). The same `idempotencyKey` with the same command

@@ -7,6 +7,9 @@ import { rehearse } from '../fabric/apply.ts'
 import { instanceKey, type FabricState, type InstanceRecord, type RoleRecord } from '../fabric/state.ts'
 import { rolesOf } from '../fabric/project.ts'
 import { specOf } from '../fabric/instances.ts'
+import type { Refusal } from '../fabric/refusal.ts'
+import type { Command } from '../contracts/command.ts'
+import type { Release } from '../model/release.ts'
 import { SLOTS, type Slot } from '../model/slot.ts'
 import type { PackageStore } from '../packages/package-store.ts'
 import type { ControllerApi, EventFeed, LogOptions, OperationFilter } from './controller-api.ts'
@@ -15,7 +18,9 @@ import { createControllerMetrics } from './metrics/metrics.ts'
 import { planOf } from './plan.ts'
 import { readerOf, type Reader } from './reader.ts'
 import type { Reconciler } from './reconciler.ts'
+import type { PackageTrust } from './package-trust.ts'
 import { resumeAfter } from './resume-after.ts'
+import type { Secrets } from './secrets.ts'
 import { releasesInUse } from '../fabric/releases.ts'
 import { textQueue } from './text-queue.ts'
 import type { Traffic } from './traffic/traffic.ts'
@@ -29,12 +34,15 @@ interface Parts {
   packages: PackageStore
   clock: Clock
   traffic: Traffic
+  secrets: Secrets
+  trust: PackageTrust
   /** Releases kept besides those in use. */
   keepPackages: number
 }
 
 /** The controller's verbs, over the reconciler and what is connected to it. */
-export function createController({ reconciler, peers, packages, clock, traffic, keepPackages }: Parts): ControllerApi {
+export function createController(parts: Parts): ControllerApi {
+  const { reconciler, peers, packages, clock, traffic, secrets, trust, keepPackages } = parts
   const metrics = createControllerMetrics({
     state: () => reconciler.state,
     planes: () => peers.readings,
@@ -81,8 +89,9 @@ export function createController({ reconciler, peers, packages, clock, traffic, 
       if (agents === 0) return { ready: false, reason: 'no agent is connected' }
       return { ready: true, reason: `${proxies} proxy and ${agents} agents connected` }
     },
-    addPackage: async (stream, kind) => {
-      const added = await packages.addArchive(stream, kind === 'gzip' ? 'tar.gz' : 'zip')
+    addPackage: async (stream, kind, signature) => {
+      const judge = (release: Release): Release => trust.judge(release, signature ?? null)
+      const added = await packages.addArchive(stream, kind === 'gzip' ? 'tar.gz' : 'zip', judge)
       const { release, certificates, created, warnings } = added
       await reconciler.settle({ kind: 'release-added', release, certificates })
       return {
@@ -90,20 +99,26 @@ export function createController({ reconciler, peers, packages, clock, traffic, 
         digest: release.digest,
         name: release.definition.name,
         version: release.definition.version,
-        warnings: warnings.map(({ message }) => message),
+        warnings: [...warnings.map(({ message }) => message), ...sameVersions(now(), release)],
+        ...(release.signedBy === undefined ? {} : { signedBy: [...release.signedBy] }),
       }
     },
     submit: async (command, { idempotencyKey = null, certificates = [], by = null, check }) => ({
-      operationId: await reconciler.submit(command, {
+      operationId: await reconciler.submit(secrets.seal(now(), command), {
         idempotencyKey,
         certificates,
         by,
-        check: check === undefined ? null : state => check(readerOf(state, clock.now())),
+        check: state => {
+          trust.check(state, command)
+          check?.(readerOf(state, clock.now()))
+        },
       }),
     }),
-    plan: async (command, certificates) => {
+    plan: async (asked, certificates) => {
       const moment = clock.now()
-      return planOf(now(), command, rehearse(now(), command, moment, certificates), moment)
+      const command = secrets.seal(now(), asked)
+      const outcome = refusalOf(trust, now(), command) ?? rehearse(now(), command, moment, certificates)
+      return planOf(now(), command, outcome, moment)
     },
     waitOperation: (id, timeoutMs, signal) => waitOperation(reconciler, id, timeoutMs, signal),
     changed: signal => changed(reconciler, signal),
@@ -133,6 +148,29 @@ export function createController({ reconciler, peers, packages, clock, traffic, 
       for (const digest of removed) await packages.remove(digest)
       return { removed }
     },
+  }
+}
+
+/** A version is a label: that it says two things is told, since people take it for more. */
+function sameVersions({ releases }: FabricState, { digest, definition: { name, version } }: Release): string[] {
+  return Object.values(releases)
+    .filter(({ definition: other }) => other.name === name && other.version === version)
+    .filter(other => other.digest !== digest)
+    .map(
+      other =>
+        `${name} ${version} is here already with other content (${other.digest.slice(0, 12)}); give it a version of its own`,
+    )
+}
+
+/** What the rules are not asked about: may the package be run at all? */
+function refusalOf(trust: PackageTrust, state: FabricState, command: Command): { refusal: Refusal } | null {
+  try {
+    trust.check(state, command)
+    return null
+  } catch (error) {
+    if (!(error instanceof VipswapError)) throw error
+    const { code, message } = error
+    return { refusal: { code, message, blockers: [{ code, message }] } }
   }
 }
 

@@ -8,6 +8,7 @@ import type { Draft } from '../fabric/draft.ts'
 import { specOf } from '../fabric/instances.ts'
 import { coresInUse, round } from '../fabric/quota.ts'
 import { roleKey, type DeploymentRecord, type RoleRecord } from '../fabric/state.ts'
+import { signersOf } from './views/signers.ts'
 import type { UpgradeRecord } from '../fabric/upgrade-record.ts'
 import { compareWith, DEFAULT_MODE } from '../fabric/upgrade/accept.ts'
 import { oneDomainNote } from '../fabric/upgrade/floor.ts'
@@ -24,6 +25,7 @@ export function planUpgrade(before: Draft, after: Draft, command: UpgradeCommand
     mode: upgrade.mode,
     fromVersion: upgrade.from.version,
     toVersion: upgrade.to.version,
+    ...signersOf(after.releases.get(upgrade.to.package)),
     domains: { declared: deployment.upgradeDomainCount, effective: effectiveDomains(roles) },
     moves: upgrade.domains.map(domain => ({
       domain,
@@ -55,6 +57,7 @@ export function planRefusedUpgrade(draft: Draft, command: UpgradeCommand): Upgra
     mode: command.mode ?? DEFAULT_MODE,
     fromVersion: deployment.version,
     toVersion: release.definition.version,
+    ...signersOf(release),
     domains: { declared: deployment.upgradeDomainCount, effective: effectiveDomains(roles) },
     moves: [],
     changes: changes.filter(({ role }) => role === null).map(viewChange),

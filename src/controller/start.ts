@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSystemClock } from '../core/clock.ts'
+import { own } from '../core/own.ts'
 import type { Logger } from '../core/logger.ts'
 import type { FabricSettings } from '../fabric/state.ts'
 import type { FabricConfig } from '../model/fabric-config.ts'
@@ -14,6 +15,8 @@ import { readJournal } from './journal.ts'
 import { startLinkServer } from './links/link-server.ts'
 import { Peers } from './links/peers.ts'
 import { Reconciler } from './reconciler.ts'
+import { createPackageTrust, rejudged, signedPackage } from './package-trust.ts'
+import { createSecrets } from './secrets.ts'
 import { startRetention } from './retention.ts'
 import { startTraffic } from './traffic/traffic.ts'
 import { TaskRunner, type HookTable } from './tasks/runner.ts'
@@ -45,6 +48,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 })
   mkdirSync(runDirectory, { recursive: true, mode: 0o700 })
   const clock = createSystemClock()
+  const secrets = createSecrets(config.secrets.keyFile ?? join(dataDirectory, 'secrets.key'), log)
   const store = await openLevelStore({ directory: join(dataDirectory, 'store') })
   try {
     const settings = settingsOf(config)
@@ -54,18 +58,30 @@ export async function startController(options: ControllerOptions): Promise<Runni
     })
     logEvents(reconciler, log)
     await reconciler.settle({ kind: 'restored', settings })
-    const peers = new Peers(reconciler, clock, log)
+    const trust = createPackageTrust({ required: config.packages.requireSignature, keys: config.packages.trustedKeys })
+    for (const release of Object.values(reconciler.state.releases)) {
+      const judged = rejudged(release, { required: false, keys: config.packages.trustedKeys })
+      if (judged !== null) await reconciler.settle({ kind: 'release-added', release: judged })
+    }
+    const peers = new Peers(reconciler, clock, log, assignment => ({
+      ...secrets.open(assignment),
+      ...(trust.required === null ? {} : { trustedKeys: trust.required }),
+    }))
     const { maxBytes, maxFiles, keep } = config.packages
     const packages = createPackageStore(dataDirectory, { maxBytes, maxFiles })
     const handlers = {
       onHello: peers.onHello,
       openPackage: async (digest: string) => ((await packages.get(digest)) === null ? null : packages.open(digest)),
+      signaturesOf: (digest: string) => {
+        const release = own(reconciler.state.releases, digest)
+        return release === undefined ? null : signedPackage(release)
+      },
     }
     const links = await startLinkServer(join(runDirectory, 'controller.sock'), handlers, log)
     const { term, n } = reconciler.state.fabric.revision
     log.info({ term, revision: n, services: Object.keys(reconciler.state.services) }, 'controller started')
     const traffic = startTraffic(reconciler, clock)
-    const api = createController({ reconciler, peers, packages, clock, traffic, keepPackages: keep })
+    const api = createController({ reconciler, peers, packages, clock, traffic, secrets, trust, keepPackages: keep })
     const tasks = new TaskRunner(reconciler, hooksOf(config), log)
     const stopRetention = startRetention(reconciler, () => api.gc(), log)
     return {
@@ -107,6 +123,7 @@ function hookNames(config: FabricConfig): NonNullable<FabricSettings['hooks']> {
 
 function settingsOf(config: FabricConfig): FabricSettings {
   const { vips, services, limits, endpointDefaults, portRange, sizes, quota, nodeTimeoutMs } = config
+  const { user, users, openFiles } = config.processes
   return {
     vips,
     services: Object.fromEntries(
@@ -130,6 +147,7 @@ function settingsOf(config: FabricConfig): FabricSettings {
     sizes,
     quota,
     nodeTimeoutMs,
+    processes: { user, users, openFiles },
     hooks: hookNames(config),
   }
 }

@@ -8,6 +8,8 @@ export const ERRORS = {
   invalid_configuration: { status: 422 },
   invalid_package: { status: 422 },
   invalid_policy: { status: 422 },
+  signature_required: { status: 422 },
+  signature_invalid: { status: 422 },
   package_too_large: { status: 413 },
   invalid_request: { status: 400 },
   request_too_large: { status: 413 },
@@ -50,6 +52,7 @@ export const ERRORS = {
   // Never allowed this way.
   change_not_allowed: { status: 422 },
   unknown_size: { status: 422 },
+  user_not_allowed: { status: 422 },
   idempotency_conflict: { status: 422 },
   // The caller's picture of it is out of date.
   precondition_failed: { status: 412 },

@@ -29,7 +29,7 @@ import { advanceNodes, silenceAll } from './nodes.ts'
 import * as observe from './observe.ts'
 import { endOperation } from './operations.ts'
 import { acceptPause, advancePauses } from './pause.ts'
-import { releasesInUse } from './releases.ts'
+import { addRelease, releasesInUse } from './releases.ts'
 import { Refused, refuse, type Refusal } from './refusal.ts'
 import { NOTHING_OBSERVED, type FabricEvent, type FabricState } from './state.ts'
 import { acceptUpgrade } from './upgrade/accept.ts'
@@ -173,8 +173,7 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-re
       }
       break
     case 'release-added':
-      if (draft.releases.get(input.release.digest) === undefined)
-        draft.releases.put(input.release.digest, input.release)
+      addRelease(draft, input.release)
       keep(draft, input.certificates)
       break
     case 'releases-removed': {

@@ -51,6 +51,8 @@ export interface OperationRecord {
   node?: string | undefined
   /** `force` was given: whose word is not waited for. Its receipt says so. */
   waived?: string[] | undefined
+  /** Of one that brings a package: the trusted keys that signed it. */
+  signedBy?: readonly string[] | undefined
   /** Of kind swap. */
   swap?: SwapProgress | undefined
 }

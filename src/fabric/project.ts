@@ -14,6 +14,7 @@ import { nodeDueInMs } from './nodes.ts'
 import { pauseDueInMs, projectPause } from './pause.ts'
 import { policyOf, weightOf } from './policy.ts'
 import { shareOfPorts } from './ports.ts'
+import { confinementOf } from './processes.ts'
 import {
   instanceKey,
   processesOf,
@@ -255,7 +256,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
     // One for all that run the same: a role may have thousands of instances.
     const specs = new Map<string, RunSpec>()
     const specFor = (id: string): RunSpec => {
-      const known = specs.get(id) ?? runSpec(role, id, variables)
+      const known = specs.get(id) ?? runSpec(state, role, id, variables)
       specs.set(id, known)
       return known
     }
@@ -306,7 +307,7 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
   return assignments
 }
 
-function runSpec(role: RoleRecord, id: string, internalEndpoints: Record<string, string>): RunSpec {
+function runSpec(state: FabricState, role: RoleRecord, id: string, internalEndpoints: Record<string, string>): RunSpec {
   const { definition, ...spec } = specOf(role, id)
   return {
     id: spec.id,
@@ -318,10 +319,12 @@ function runSpec(role: RoleRecord, id: string, internalEndpoints: Record<string,
     endpoints: definition.endpoints.map(({ name, protocol, backend }) => ({ name, protocol, backend })),
     probe: definition.probe,
     settings: spec.settings,
+    ...(definition.secrets === undefined ? {} : { secrets: definition.secrets }),
     ...(definition.settingsReload === undefined ? {} : { settingsReload: definition.settingsReload }),
     env: definition.env,
     internalEndpoints,
     localStorage: definition.localStorage,
+    ...confinementOf(definition, state.fabric.settings),
     startTimeoutMs: definition.startTimeoutMs,
     stopTimeoutMs: definition.stopTimeoutMs,
   }

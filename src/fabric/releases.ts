@@ -1,3 +1,5 @@
+import type { Release } from '../model/release.ts'
+import type { Draft } from './draft.ts'
 import type { DeploymentRecord, RoleRecord } from './state.ts'
 
 interface Users {
@@ -16,4 +18,15 @@ export function releasesInUse({ deployments, roles }: Users): Set<string> {
   }
   for (const role of roles) for (const spec of Object.values(role.specs)) used.add(spec.package)
   return used
+}
+
+/** The same content again brings nothing new but signatures. */
+export function addRelease(draft: Draft, release: Release): void {
+  const { signatures, signedBy } = draft.releases.get(release.digest) ?? {}
+  const known = JSON.stringify([signatures, signedBy])
+  if (
+    draft.releases.get(release.digest) === undefined ||
+    known !== JSON.stringify([release.signatures, release.signedBy])
+  )
+    draft.releases.put(release.digest, release)
 }

@@ -4,6 +4,7 @@ import type { Slot } from '../model/slot.ts'
 import type { Configuration, Platform, RoleDefinition } from '../model/definition.ts'
 import type { Release } from '../model/release.ts'
 import { refuse, type Blocker } from './refusal.ts'
+import { sealingBlockers } from './secrets.ts'
 import type { RoleSpec } from './state.ts'
 
 /**
@@ -78,6 +79,7 @@ export function checkConfiguration(
       })
       continue
     }
+    blockers.push(...sealingBlockers(name, definition, role))
     for (const setting of Object.keys(role.settings ?? {})) {
       if (Object.hasOwn(definition.settings, setting)) continue
       const known = Object.keys(definition.settings)

@@ -71,6 +71,8 @@ export interface FabricSettings {
   sizes: Readonly<Record<string, { readonly cores: number; readonly memoryBytes: number }>>
   /** Over all services and both slots; null: no bound. */
   quota: { readonly cores: number } | null
+  /** As whom roles run, whom they may ask for besides, and how many files they may open. Absent: as the agent. */
+  processes?: { readonly user: string | null; readonly users: readonly string[]; readonly openFiles: number | null }
   /** A node silent for longer has its instances moved to others. */
   nodeTimeoutMs: number
   /** Which hooks there are; what they run is the runner's business. Absent: none. */

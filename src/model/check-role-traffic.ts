@@ -3,10 +3,19 @@ import type { Findings } from './findings.ts'
 import { suggest } from './nearest.ts'
 import type { RoleSource } from './service-schema.ts'
 
+/** A package lies as it is on disks and in caches: what is in it is no secret. */
+export const SECRET_ELSEWHERE =
+  'leave it out here, and give it by `vipswap deploy --config FILE` or `config apply FILE`'
+
 /** What `slotSettings`, `warmUp` and `verify` name must be there, and must speak HTTP. */
 export function checkRoleTraffic(source: RoleSource, role: RoleDefinition, findings: Findings): void {
   const at = (...rest: readonly string[]) => ['roles', role.name, ...rest]
   for (const [name, values] of Object.entries(source.slotSettings ?? {})) {
+    if (role.secrets?.includes(name) === true) {
+      for (const slot of Object.keys(values))
+        findings.keyFault(at('slotSettings', name, slot), 'is a value of a secret', SECRET_ELSEWHERE)
+      continue
+    }
     if (source.settings !== undefined && Object.hasOwn(source.settings, name)) continue
     const missing = (['production', 'staging'] as const).filter(slot => values[slot] === undefined)
     if (missing.length === 0) continue

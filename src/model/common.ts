@@ -11,6 +11,13 @@ const NAME_TEXT = 'a name of letters, digits, - and _ that begins with a letter'
 
 export const Name = (description: string) =>
   Type.String({ pattern: NAME_PATTERN, patternErrorMessage: NAME_TEXT, description })
+/** Of the operating system: a name, or a number. */
+export const UserName = (description: string) =>
+  Type.String({
+    pattern: '^([a-z_][a-z0-9_.-]{0,31}|\\d{1,10})$',
+    patternErrorMessage: 'a user name such as www-data, or its number',
+    description,
+  })
 export const Duration = (description: string, fallback?: string) =>
   Type.String({
     pattern: DURATION_PATTERN,

@@ -58,6 +58,8 @@ export interface RoleDefinition {
   readonly startup: readonly Command[]
   readonly localStorage: readonly LocalStorageDefinition[]
   readonly settings: Readonly<Record<string, string>>
+  /** Those of `settings` that are secrets: '' here, sealed wherever they have a value (src/core/seal-key.ts). Absent: none. */
+  readonly secrets?: readonly string[]
   /** Those of `settings` that belong to a slot, with their values there. Absent: none. */
   readonly slotSettings?: Readonly<Record<string, SlotValues>>
   /** Asked of each instance before a swap gives it traffic. Absent: nothing. */
@@ -68,6 +70,8 @@ export interface RoleDefinition {
   readonly settingsReload?: ReloadSignal
   readonly env: Readonly<Record<string, string>>
   readonly size: string | null
+  /** As whom its processes run; absent: as the fabric says. */
+  readonly user?: string
   /** By name; null where only a configuration gives it. */
   readonly certificates: Readonly<Record<string, CertificateFiles | null>>
   readonly affinity: 'none' | 'cookie' | 'source'

@@ -10,7 +10,23 @@ export interface FabricConfig {
   readonly services: Readonly<Record<string, ServiceAddresses>>
   readonly limits: FabricLimits
   readonly portRange: { readonly from: number; readonly to: number }
-  readonly packages: { readonly maxBytes: number; readonly maxFiles: number; readonly keep: number }
+  readonly packages: {
+    readonly maxBytes: number
+    readonly maxFiles: number
+    readonly keep: number
+    readonly requireSignature: boolean
+    /** By name: minisign public keys. */
+    readonly trustedKeys: Readonly<Record<string, string>>
+  }
+  readonly processes: {
+    /** null: the agent's own. */
+    readonly user: string | null
+    readonly users: readonly string[]
+    readonly openFiles: number | null
+    readonly cgroup: string | null
+  }
+  /** Where the key lies that seals secrets; null: in the data folder. */
+  readonly secrets: { readonly keyFile: string | null }
   readonly sizes: Readonly<Record<string, { readonly cores: number; readonly memoryBytes: number }>>
   /** null: no bound. */
   readonly quota: { readonly cores: number } | null

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox'
 import { HooksSource } from './hooks.ts'
-import { Duration, EjectionSource, HostNames, Named, Port, Size, Vips, closed } from './common.ts'
+import { Duration, EjectionSource, HostNames, Named, Port, Size, UserName, Vips, closed } from './common.ts'
 
 const count = (minimum: number, maximum: number, fallback: number, description: string) =>
   Type.Optional(Type.Integer({ minimum, maximum, default: fallback, description }))
@@ -52,8 +52,63 @@ const Packages = Type.Object(
     maxBytes: Type.Optional(Size('Unpacked bytes of one package; more is refused.', '1GiB')),
     maxFiles: count(1, 10_000_000, 50_000, 'Files, folders and links of one package; more are refused.'),
     keep: count(0, 10_000, 10, 'Packages in no use that `gc` keeps, the newest ones.'),
+    requireSignature: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'Packages without a signature of one of `trustedKeys` are neither taken nor run.',
+      }),
+    ),
+    trustedKeys: Type.Optional(
+      Named(
+        Type.String({
+          pattern: '^RW[A-Za-z0-9+/]{54}$',
+          patternErrorMessage: 'a minisign public key of 56 characters that begins with RW',
+        }),
+        { description: 'Whose signatures count: public keys (`vipswap keygen`, or minisign) by name.' },
+      ),
+    ),
   },
   { ...closed, description: 'Bounds of packages and how many are kept.' },
+)
+
+const Processes = Type.Object(
+  {
+    user: Type.Optional(
+      UserName('User that role processes run as; agents must run as root for it. Default: the user of their agent.'),
+    ),
+    users: Type.Optional(
+      Type.Array(UserName('A user.'), { default: [], description: 'Users that roles may ask for besides (`user`).' }),
+    ),
+    openFiles: Type.Optional(
+      Type.Integer({
+        minimum: 16,
+        maximum: 1_048_576,
+        description: 'Files a process may have open. Default: as the agent may.',
+      }),
+    ),
+    cgroup: Type.Optional(
+      Type.String({
+        pattern: '^/',
+        patternErrorMessage: 'an absolute path',
+        description:
+          'Folder of cgroup v2 in which the agents of `vipswap up` hold instances to their sizes. Default: none; sizes only count.',
+      }),
+    ),
+  },
+  { ...closed, description: 'How role processes run.' },
+)
+
+const Secrets = Type.Object(
+  {
+    keyFile: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description:
+          'File of mode 0600 with the key that seals secrets; made with the first. Default: secrets.key in the data folder.',
+      }),
+    ),
+  },
+  { ...closed, description: 'Settings that are secrets.' },
 )
 
 const PortRange = Type.Object(
@@ -100,6 +155,8 @@ export const FabricSchema = Type.Object(
     limits: Type.Optional(Limits),
     portRange: Type.Optional(PortRange),
     packages: Type.Optional(Packages),
+    secrets: Type.Optional(Secrets),
+    processes: Type.Optional(Processes),
     sizes: Type.Optional(Named(SizeSchema, { description: "What a role's `size` means." })),
     quota: Type.Optional(
       Type.Object(

@@ -1,12 +1,13 @@
 import { MAX_CERTIFICATES, type Certificate, type CertificateRef } from './certificate.ts'
 import { readConfiguredCertificate, type PackageContents } from './check-certificates.ts'
 import { checkSchema } from './check-schema.ts'
-import type { Configuration, RoleConfiguration, ServiceDefinition } from './definition.ts'
+import { SECRET_ELSEWHERE } from './check-role-traffic.ts'
+import type { Configuration, RoleConfiguration, RoleDefinition, ServiceDefinition } from './definition.ts'
 import { compareFaults, type Fault } from './fault.ts'
 import { Findings, independentOf } from './findings.ts'
 import { suggest } from './nearest.ts'
 import { resolveFiles } from './resolve-definition.ts'
-import { resolveSlotValues } from './role-traffic.ts'
+import { resolveSlotValues, settingText } from './role-traffic.ts'
 import { ConfigurationSchema, type ConfigurationSource } from './service-schema.ts'
 import { parseSource, type SourceFile } from './source-file.ts'
 
@@ -84,6 +85,7 @@ function checkRole(name: string, role: RoleSource, definition: ServiceDefinition
     const found = `found "${setting}", which the definition does not name`
     findings.keyFault([...path, 'settings', setting], found, suggest(setting, known))
   }
+  checkValues(role, defined, path, findings)
   const bound = Object.keys(defined.slotSettings ?? {})
   for (const setting of Object.keys(role.slotSettings ?? {})) {
     if (bound.includes(setting)) continue
@@ -105,11 +107,29 @@ function checkRole(name: string, role: RoleSource, definition: ServiceDefinition
   }
 }
 
+/** This one lies in a package: a secret is none here, and a value beside it is written as well as named. */
+function checkValues(role: RoleSource, defined: RoleDefinition, path: readonly string[], findings: Findings): void {
+  const values: [string[], unknown][] = Object.entries(role.settings ?? {}).map(([name, value]) => [
+    ['settings', name],
+    value,
+  ])
+  for (const [name, slots] of Object.entries(role.slotSettings ?? {}))
+    for (const [slot, value] of Object.entries(slots)) values.push([['slotSettings', name, slot], value])
+  for (const [at, value] of values) {
+    const [, name = ''] = at
+    if (defined.secrets?.includes(name) === true) {
+      findings.keyFault([...path, ...at], 'is a value of a secret', SECRET_ELSEWHERE)
+    } else if (typeof value === 'object') {
+      findings.keyFault([...path, ...at], 'names a file', 'write the value itself')
+    }
+  }
+}
+
 function resolveRole(source: SourceFile, name: string, role: RoleSource): RoleConfiguration {
   const { instances, settings, slotSettings } = role
   const texts = Object.entries(settings ?? {}).map(([setting, value]): [string, string] => [
     setting,
-    source.textAt(['roles', name, 'settings', setting]) ?? String(value),
+    source.textAt(['roles', name, 'settings', setting]) ?? settingText(value),
   ])
   return {
     ...(instances === undefined ? {} : { instances }),

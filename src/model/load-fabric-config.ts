@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { parseDuration } from '../core/duration.ts'
+import { readPublicKey } from '../core/minisign.ts'
 import { checkSchema } from './check-schema.ts'
 import { parseSize, resolveEjection } from './common.ts'
 import type { Ejection } from './definition.ts'
@@ -57,6 +58,17 @@ function checkConfig(source: FabricSource, findings: Findings): void {
   checkHooks(source.hooks, ['hooks'], findings)
   for (const [name, { hooks }] of Object.entries(source.services ?? {}))
     checkHooks(hooks, ['services', name, 'hooks'], findings)
+  for (const [name, line] of Object.entries(source.packages?.trustedKeys ?? {})) {
+    if (readPublicKey(line) !== null) continue
+    findings.fault(
+      ['packages', 'trustedKeys', name],
+      'found no public key',
+      'write the line that `vipswap keygen` printed',
+    )
+  }
+  if (source.packages?.requireSignature === true && Object.keys(source.packages.trustedKeys ?? {}).length === 0) {
+    findings.fault(['packages', 'requireSignature'], 'found true without trusted keys', 'write trustedKeys beside it')
+  }
   const addresses = [
     { path: ['vips'], vips: source.vips },
     ...Object.entries(source.services ?? {}).map(([name, { vips }]) => ({ path: ['services', name, 'vips'], vips })),
@@ -123,7 +135,16 @@ function resolveConfig(source: FabricSource, page: Page): FabricConfig {
       maxBytes: parseSize(packages.maxBytes ?? '1GiB'),
       maxFiles: packages.maxFiles ?? 50_000,
       keep: packages.keep ?? 10,
+      requireSignature: packages.requireSignature ?? false,
+      trustedKeys: packages.trustedKeys ?? {},
     },
+    processes: {
+      user: source.processes?.user ?? null,
+      users: source.processes?.users ?? [],
+      openFiles: source.processes?.openFiles ?? null,
+      cgroup: source.processes?.cgroup ?? null,
+    },
+    secrets: { keyFile: source.secrets?.keyFile ?? null },
     sizes: Object.fromEntries(
       Object.entries(source.sizes ?? {}).map(([name, { cores, memory = '512MiB' }]) => [
         name,

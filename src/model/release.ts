@@ -14,6 +14,10 @@ export interface Release {
   readonly certificates: Readonly<Record<string, Readonly<Record<string, CertificateRef>>>>
   /** Per role and endpoint with `clientAuth`: PEM of the authorities. */
   readonly authorities: Readonly<Record<string, Readonly<Record<string, string>>>>
+  /** Texts of `.minisig` files over its digest, name and version (src/packages/trust.ts). Absent: none. */
+  readonly signatures?: readonly string[]
+  /** The trusted keys that signed it, by name, as the controller last judged. Absent: none. */
+  readonly signedBy?: readonly string[]
   readonly bytes: number
   readonly files: number
 }

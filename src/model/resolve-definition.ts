@@ -2,7 +2,7 @@ import { parseDuration } from '../core/duration.ts'
 import type { CertificateFiles } from './certificate.ts'
 import { parseSize, resolveEjection } from './common.ts'
 import type { CapacityFloor, EndpointDefinition, Probe, RoleDefinition, ServiceDefinition } from './definition.ts'
-import { resolveSlotValues, resolveVerify, resolveWarmUp } from './role-traffic.ts'
+import { resolveSlotValues, settingText, resolveVerify, resolveWarmUp } from './role-traffic.ts'
 import type { RoleSource, ServiceSource } from './service-schema.ts'
 import { resolveVips } from './vip-address.ts'
 
@@ -35,7 +35,10 @@ function resolveRole(name: string, role: RoleSource, textAt: TextAt, kindOf: Pat
     return resolveEndpoint(endpoint, source, Object.keys(role.certificates ?? {}))
   })
   const texts = (key: 'settings' | 'env') =>
-    mapValues(role[key] ?? {}, (value, setting) => textAt(['roles', name, key, setting]) ?? String(value))
+    mapValues(role[key] ?? {}, (value, setting) => textAt(['roles', name, key, setting]) ?? settingText(value))
+  const secrets = Object.entries(role.settings ?? {}).flatMap(([setting, value]) =>
+    typeof value === 'object' ? [setting] : [],
+  )
   return {
     name,
     kind: role.kind ?? (endpoints.length > 0 ? 'web' : 'worker'),
@@ -57,11 +60,13 @@ function resolveRole(name: string, role: RoleSource, textAt: TextAt, kindOf: Pat
       }),
     ),
     ...resolveSlotSettings(role, name, texts('settings'), textAt),
+    ...(secrets.length === 0 ? {} : { secrets }),
     ...(role.warmUp === undefined ? {} : { warmUp: resolveWarmUp(role.warmUp, endpoints) }),
     ...(role.verify === undefined ? {} : { verify: resolveVerify(role.verify, endpoints) }),
     ...(role.settingsReload === undefined ? {} : { settingsReload: role.settingsReload.signal }),
     env: texts('env'),
     size: role.size ?? null,
+    ...(role.user === undefined ? {} : { user: role.user }),
     certificates: mapValues(role.certificates ?? {}, resolveFiles),
     affinity: role.affinity ?? 'none',
     balancing: role.balancing ?? 'least',

@@ -94,28 +94,43 @@ export const VerifySource = Type.Array(
   { description: 'What `--verify` sends through the VIP. Default: a GET of the probe path.' },
 )
 
+const slotWords = (slot: string) => ({ description: `Its value in ${slot}. Default: as \`settings\` says.` })
 const slotValue = (slot: string) =>
-  Type.Optional(
-    Type.Union([Type.String(), Type.Number(), Type.Boolean()], {
-      description: `Its value in ${slot}. Default: as \`settings\` says.`,
-    }),
-  )
+  Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Boolean()], slotWords(slot)))
+
+/** In a configuration outside a package: a value that lies in a file. */
+export const ValueFile = Type.Object(
+  { file: Type.String({ minLength: 1, description: 'Relative to this file; one line end at its end is left out.' }) },
+  { ...closed, description: 'The value is what this file holds; for secrets.' },
+)
+const configuredValue = (slot: string) =>
+  Type.Optional(Type.Union([Type.String(), Type.Number(), Type.Boolean(), ValueFile], slotWords(slot)))
 
 export const SlotSettingsSource = Named(
   Type.Object({ production: slotValue('production'), staging: slotValue('staging') }, closed),
   { description: 'Settings that belong to a slot, with their values there; they stay when the code moves.' },
 )
 
+export const ConfiguredSlotSettings = Named(
+  Type.Object({ production: configuredValue('production'), staging: configuredValue('staging') }, closed),
+  { description: 'Settings that belong to a slot, with their values there; they stay when the code moves.' },
+)
+
+/** Settings are text for a role process, however they are written; of what stands for a value elsewhere, nothing. */
+export function settingText(value: string | number | boolean | object): string {
+  return typeof value === 'object' ? '' : String(value)
+}
+
 /** `textAt` gives a value as it was written, so that `1.10` stays `1.10`; absent: as text. */
 export function resolveSlotValues(
-  source: Static<typeof SlotSettingsSource>,
+  source: Static<typeof SlotSettingsSource> | Static<typeof ConfiguredSlotSettings>,
   path: readonly string[] = [],
   textAt: (path: readonly string[]) => string | undefined = () => undefined,
 ): Record<string, SlotValues> {
   return Object.fromEntries(
     Object.entries(source).map(([setting, values]) => {
       const text = (slot: Slot): Partial<Record<Slot, string>> =>
-        values[slot] === undefined ? {} : { [slot]: textAt([...path, setting, slot]) ?? String(values[slot]) }
+        values[slot] === undefined ? {} : { [slot]: textAt([...path, setting, slot]) ?? settingText(values[slot]) }
       return [setting, { ...text('production'), ...text('staging') }]
     }),
   )

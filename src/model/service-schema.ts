@@ -1,11 +1,18 @@
 import { Type, type Static } from 'typebox'
-import { Duration, EjectionSource, HostNames, Name, Named, Port, Size, Vips, closed } from './common.ts'
-import { SlotSettingsSource, VerifySource, WarmUpSource } from './role-traffic.ts'
+import { Duration, EjectionSource, HostNames, Name, Named, Port, Size, UserName, Vips, closed } from './common.ts'
+import { ConfiguredSlotSettings, SlotSettingsSource, ValueFile, VerifySource, WarmUpSource } from './role-traffic.ts'
 
 /** IPv6 in brackets. */
 const UPSTREAM = '^([A-Za-z0-9._-]+|\\[[0-9A-Fa-f:.]+\\]):[1-9]\\d{0,4}$'
 
-const SettingValue = Type.Union([Type.String(), Type.Number(), Type.Boolean()])
+const SETTING_VALUES = [Type.String(), Type.Number(), Type.Boolean()] as const
+const SettingValue = Type.Union([...SETTING_VALUES])
+
+/** In a definition: a setting whose value only a configuration gives, and nobody is shown. */
+const SecretSetting = Type.Object(
+  { secret: Type.Literal(true, { description: 'Its value is kept sealed and shown nowhere.' }) },
+  { ...closed, description: 'A secret: a configuration outside the package gives its value.' },
+)
 
 const PackagePath = (description: string) => Type.String({ minLength: 1, description })
 
@@ -171,7 +178,11 @@ const Role = Type.Object(
     localStorage: Type.Optional(
       Named(LocalStorage, { description: 'Folders that outlive restarts, by name: `LOCAL_STORAGE_<NAME>`.' }),
     ),
-    settings: Type.Optional(Named(SettingValue, { description: 'Default values of settings.' })),
+    settings: Type.Optional(
+      Named(Type.Union([...SETTING_VALUES, SecretSetting]), {
+        description: 'Default values of settings; `{ secret: true }` for one that is a secret.',
+      }),
+    ),
     slotSettings: Type.Optional(SlotSettingsSource),
     warmUp: Type.Optional(WarmUpSource),
     verify: Type.Optional(VerifySource),
@@ -200,6 +211,9 @@ const Role = Type.Object(
         keyErrorMessage: 'a variable of letters, digits and _',
         description: "Further variables of the process's environment.",
       }),
+    ),
+    user: Type.Optional(
+      UserName('User that its processes run as; one that `processes` in vipswap.yaml offers. Default: the one there.'),
     ),
     size: Type.Optional(Type.String({ description: 'A size of the fabric (vipswap.yaml `sizes`).' })),
     affinity: Type.Optional(
@@ -311,8 +325,10 @@ export const ConfigurationSchema = Type.Object(
           instances: Type.Optional(
             Type.Integer({ minimum: 0, maximum: 10000, description: 'How many instances run.' }),
           ),
-          settings: Type.Optional(Named(SettingValue, { description: 'Values of settings, by name.' })),
-          slotSettings: Type.Optional(SlotSettingsSource),
+          settings: Type.Optional(
+            Named(Type.Union([...SETTING_VALUES, ValueFile]), { description: 'Values of settings, by name.' }),
+          ),
+          slotSettings: Type.Optional(ConfiguredSlotSettings),
           certificates: Type.Optional(
             Named(Type.Union([...CertificateSource]), {
               description: 'Instead of what the package brings. Paths relative to this file.',

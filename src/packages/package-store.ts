@@ -1,5 +1,5 @@
 import { createReadStream, mkdirSync, rmSync } from 'node:fs'
-import { mkdtemp, readFile, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { syncDirectory, writeFileAtomic } from '../core/atomic-file.ts'
@@ -22,8 +22,12 @@ interface AddedPackage {
 }
 
 export interface PackageStore {
-  /** From a stream or a file. Throws `invalid_package`, `package_too_large`, `invalid_definition`, `invalid_configuration`. */
-  addArchive(source: Readable | string, kind: ArchiveKind): Promise<AddedPackage>
+  /**
+   * From a stream or a file. Throws `invalid_package`, `package_too_large`, `invalid_definition`, `invalid_configuration`,
+   * and what `judge` throws, which sees the release (with what is known of the same content) before anything is kept and
+   * answers it as it is to be kept.
+   */
+  addArchive(source: Readable | string, kind: ArchiveKind, judge?: (release: Release) => Release): Promise<AddedPackage>
   get(digest: string): Promise<Release | null>
   /** The canonical tar. The stream fails with ENOENT where the package is not there. */
   open(digest: string): Readable
@@ -50,15 +54,20 @@ export function createPackageStore(directory: string, limits: PackageLimits = DE
   const tarFile = (digest: string) => join(folder, `${digest}.tar`)
   const jsonFile = (digest: string) => join(folder, `${digest}.json`)
 
-  async function add(unpack: (work: string) => Promise<string>): Promise<AddedPackage> {
+  async function add(
+    unpack: (work: string) => Promise<string>,
+    judge: (release: Release) => Release,
+  ): Promise<AddedPackage> {
     const mine = await mkdtemp(join(work, 'in-'))
     try {
       const root = await unpack(mine)
-      const { release, certificates, warnings } = await buildRelease(root)
-      const { digest } = release
-      if ((await get(digest)) !== null) {
-        const now = new Date()
-        await utimes(jsonFile(digest), now, now)
+      const { release: built, certificates, warnings } = await buildRelease(root)
+      const { digest } = built
+      const known = await get(digest)
+      const release = judge({ ...built, ...(known?.signatures === undefined ? {} : { signatures: known.signatures }) })
+      if (known !== null) {
+        // Written anew for its signatures; its time says when it was added last.
+        writeFileAtomic(jsonFile(digest), JSON.stringify(release))
         return { release, certificates, warnings, created: false }
       }
       const tar = join(mine, 'package.tar')
@@ -104,10 +113,10 @@ export function createPackageStore(directory: string, limits: PackageLimits = DE
   }
 
   return {
-    async addArchive(source, kind) {
+    async addArchive(source, kind, judge = release => release) {
       // An upload may break before its reading begins; that it did is found then.
       if (typeof source !== 'string') source.on('error', () => {})
-      return add(async mine => unpackArchive(source, kind, mine, limits))
+      return add(async mine => unpackArchive(source, kind, mine, limits), judge)
     },
     get,
     open(digest) {

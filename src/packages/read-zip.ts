@@ -7,6 +7,8 @@ import { NO_CONTENT, type EntrySink, type PackageEntry } from './entry.ts'
 /** Longer than any target that is allowed: the rest is not even read. */
 const MAX_TARGET_BYTES = 4096
 
+const ELSEWHERE = 0xffff_ffff
+
 /** Reads the zip file at `path` and hands its entries to `sink`. Throws `invalid_package` for what is no sound zip. */
 export async function readZip(path: string, sink: EntrySink): Promise<void> {
   let zip: ZipFile | undefined
@@ -26,6 +28,7 @@ async function describeEntry(zip: ZipFile, entry: Entry): Promise<PackageEntry> 
   const type = typeOf(entry.fileName, mode)
   if (entry.isEncrypted())
     throw new VipswapError('invalid_package', `${entry.fileName} is encrypted; pack it without a password`)
+  await checkLocalHeader(zip, entry)
   return {
     name: entry.fileName,
     type,
@@ -33,6 +36,21 @@ async function describeEntry(zip: ZipFile, entry: Entry): Promise<PackageEntry> 
     target: type === 'link' ? await readTarget(zip, entry) : '',
     content: type === 'file' ? checkedContent(zip, entry) : NO_CONTENT,
   }
+}
+
+/** Each entry is described twice; two descriptions that differ are two archives in one file, by who reads it. */
+async function checkLocalHeader(zip: ZipFile, entry: Entry): Promise<void> {
+  const local = await zip.readLocalFileHeaderPromise(entry)
+  const differs =
+    !local.fileName.equals(entry.fileNameRaw) ||
+    local.compressionMethod !== entry.compressionMethod ||
+    // With a data descriptor, and in zip64, they stand elsewhere.
+    ((local.generalPurposeBitFlag & 0x8) === 0 &&
+      (local.crc32 !== entry.crc32 ||
+        (local.compressedSize !== ELSEWHERE && local.compressedSize !== entry.compressedSize) ||
+        (local.uncompressedSize !== ELSEWHERE && local.uncompressedSize !== entry.uncompressedSize)))
+  if (differs)
+    throw new VipswapError('invalid_package', `${entry.fileName} is described in two ways that differ; pack it again`)
 }
 
 function typeOf(name: string, mode: number): PackageEntry['type'] {

@@ -36,6 +36,8 @@ export interface Call {
   readonly problems: readonly ErrorCode[]
   /** `tagged`: has an ETag and reads `If-None-Match`. `command`: reads `If-Match` and `Idempotency-Key`. */
   readonly conditional?: 'tagged' | 'command'
+  /** Headers that it alone reads, with what they say. */
+  readonly headers?: Readonly<Record<string, string>>
   /** Of a body that is not JSON: its media types. */
   readonly bodyTypes?: readonly string[]
   /** Of the body where it takes one, else of the first answer. */

@@ -7,9 +7,17 @@ import { DEPLOYMENT, DIGEST } from './examples.ts'
 /** Of every call on the deployment in a slot. */
 const OF_SLOT = ['service_not_found', 'slot_empty'] as const satisfies ErrorCode[]
 /** Where instances may come to be placed. */
-const PLACING = ['no_nodes', 'no_room', 'quota_exceeded', 'unknown_size'] as const satisfies ErrorCode[]
+const PLACING = [
+  'no_nodes',
+  'no_room',
+  'quota_exceeded',
+  'unknown_size',
+  'user_not_allowed',
+] as const satisfies ErrorCode[]
 /** Where a package comes to be used. */
 const PACKAGE = [
+  'signature_required',
+  'signature_invalid',
   'package_not_found',
   'invalid_configuration',
   'address_conflict',

@@ -163,6 +163,7 @@ export const NODE: NodeView = {
   upgradeDomain: null,
   instances: 2,
   host: '127.0.0.1',
+  confines: ['no-new-privileges', 'users'],
 }
 
 export const HEALTH: HealthView = {

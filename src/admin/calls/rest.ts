@@ -13,6 +13,8 @@ export const ADD_PACKAGE: Call = {
     200: { description: 'The same content was here already.', schema: PackageAnswer },
   },
   problems: [
+    'signature_required',
+    'signature_invalid',
     'invalid_package',
     'invalid_definition',
     'invalid_configuration',
@@ -20,6 +22,7 @@ export const ADD_PACKAGE: Call = {
     'unsupported_media_type',
     'cancelled',
   ],
+  headers: { 'Vipswap-Signature': 'The text of a .minisig file (`vipswap sign`), in base64.' },
   bodyTypes: ['application/gzip', 'application/zip'],
   example: { digest: DIGEST, name: 'guestbook', version: '1.0.0', warnings: [] },
 }

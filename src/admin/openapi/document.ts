@@ -5,7 +5,15 @@ import { ERRORS, type ErrorCode } from '../../core/errors.ts'
 import { ownVersion } from '../../core/version.ts'
 import { Components } from './components.ts'
 import { asJson, isObject, type Json, type JsonObject } from './json.ts'
-import { COMMAND_PARAMETERS, COMMON_PARAMETERS, ETAG, LOCATION, REQUEST_ID, TAGGED_PARAMETERS } from './parameters.ts'
+import {
+  COMMAND_PARAMETERS,
+  COMMON_PARAMETERS,
+  ETAG,
+  LOCATION,
+  REQUEST_ID,
+  TAGGED_PARAMETERS,
+  header,
+} from './parameters.ts'
 
 /** A route of the admin, as far as the document needs it. */
 export interface Route {
@@ -73,6 +81,7 @@ function operationOf({ call, schema }: Route, path: string, suffix: string, comp
       ...parametersOf('header', schema.headers, components),
       ...(call.conditional === 'tagged' ? TAGGED_PARAMETERS : []),
       ...(call.conditional === 'command' ? COMMAND_PARAMETERS : []),
+      ...Object.entries(call.headers ?? {}).map(([name, text]) => header(name, text)),
       ...COMMON_PARAMETERS,
     ],
     ...(body === null ? {} : { requestBody: body }),

@@ -2,7 +2,7 @@ import type { JsonObject } from './json.ts'
 
 // Headers that groups of calls read and answer with.
 
-function header(name: string, description: string): JsonObject {
+export function header(name: string, description: string): JsonObject {
   return { name, in: 'header', description, schema: { type: 'string' } }
 }
 

@@ -22,7 +22,11 @@ export async function packageRoutes(app: AdminApp, { api, maxPackageBytes }: Adm
     }
     const limited = limit(request.raw, maxPackageBytes)
     try {
-      const { created, ...answer } = await api.addPackage(limited, kind)
+      const { created, ...answer } = await api.addPackage(
+        limited,
+        kind,
+        signatureOf(request.headers['vipswap-signature']),
+      )
       reply.code(created ? 201 : 200)
       return answer
     } catch (error) {
@@ -32,6 +36,15 @@ export async function packageRoutes(app: AdminApp, { api, maxPackageBytes }: Adm
       limited.destroy()
     }
   })
+}
+
+/** A .minisig file has four lines, which no field can hold: it comes in base64. */
+function signatureOf(header: string | string[] | undefined): string | undefined {
+  if (header === undefined) return undefined
+  if (typeof header !== 'string' || !/^[A-Za-z0-9+/_-]{1,12000}={0,2}$/.test(header)) {
+    throw new VipswapError('signature_invalid', 'Vipswap-Signature holds the text of a .minisig file in base64')
+  }
+  return Buffer.from(header, 'base64').toString('utf8')
 }
 
 function mediaType(header: string | undefined): MediaType {

@@ -38,11 +38,12 @@ export function deployVerb(program: Command, context: VerbContext): void {
 
 /** Sends a package to the controller; its warnings go to standard error. */
 export async function upload(session: Session, path: string): Promise<PackageAnswer> {
-  const { body, kind } = await openPackage(path)
+  const { body, kind, signature } = await openPackage(path)
   try {
-    const answer = await session.client.uploadPackage(body, kind)
+    const answer = await session.client.uploadPackage(body, kind, signature)
     for (const warning of answer.warnings) session.note(`warning: ${warning}`)
-    session.note(`package ${answer.name} ${answer.version} (${answer.digest.slice(0, 12)})`)
+    const by = answer.signedBy === undefined ? '' : `, signed by ${answer.signedBy.join(', ')}`
+    session.note(`package ${answer.name} ${answer.version} (${answer.digest.slice(0, 12)})${by}`)
     return answer
   } finally {
     body.destroy()

@@ -9,7 +9,7 @@ export function nodeVerbs(program: Command, context: VerbContext): void {
     const nodes = await session.client.nodes()
     session.result('nodes', { nodes }, () =>
       table(
-        ['NODE', 'STATUS', 'USE', 'FAULT DOMAIN', 'UPGRADE DOMAIN', 'INSTANCES', 'HOST'],
+        ['NODE', 'STATUS', 'USE', 'FAULT DOMAIN', 'UPGRADE DOMAIN', 'INSTANCES', 'HOST', 'HOLDS TO'],
         nodes.map(each => [
           each.name,
           each.status,
@@ -18,6 +18,7 @@ export function nodeVerbs(program: Command, context: VerbContext): void {
           each.upgradeDomain === null ? 'by index' : String(each.upgradeDomain),
           String(each.instances),
           each.host,
+          each.confines.join(' ') || '-',
         ]),
       ),
     )

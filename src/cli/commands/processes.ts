@@ -12,7 +12,7 @@ const VERBS = {
   proxy:
     'a proxy by itself: --data DIR --run DIR [--id NAME] [--workers N]; or --replace [--data DIR] [--id NAME] [--workers N] [--drain-timeout 5m]: the running one starts its successor, and nobody is refused',
   agent:
-    'a node agent by itself: --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--replace]',
+    'a node agent by itself: --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--trusted-keys FILE] [--cgroup DIR] [--replace]',
 } as const
 
 /** `controller`, `proxy`, `agent`, for the help text; `runProcess` runs them before commander looks. */

@@ -72,6 +72,7 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
       ...(file === undefined ? {} : { config: file, configuration: await digestOfFabricFile(file) }),
       ...(tokenFile === null ? {} : { tokenFile: resolve(tokenFile) }),
       ...(flags.replace === undefined ? {} : { replace: flags.replace }),
+      ...(config.processes.cgroup === null ? {} : { cgroup: config.processes.cgroup }),
       ...(flags.quiet === undefined ? {} : { quiet: flags.quiet }),
     }
     const exitCode = await runUp(options, terminal, async context => {

@@ -14,10 +14,12 @@ export function planText(plan: PlanView): string {
   ].join('\n')
 }
 
-function upgradeLines({ mode, fromVersion, toVersion, domains, cores, changes, roles }: UpgradePlanView): string[] {
+function upgradeLines(upgrade: UpgradePlanView): string[] {
+  const { mode, fromVersion, toVersion, signedBy, domains, cores, changes, roles } = upgrade
   const bound = cores.quota === null ? '' : ` of ${cores.quota}`
   return [
     `${fromVersion} to ${toVersion}, mode ${mode}; ${domains.declared} domains declared, ${domains.effective} effective; cores ${cores.before} to ${cores.after}${bound}`,
+    ...(signedBy === undefined ? [] : [`${toVersion} is signed by ${signedBy.join(', ')}`]),
     table(
       ['ROLE', 'CHANGE', 'FROM', 'TO', 'INSTANCES', 'LOW-WATER'],
       roles.map(role => [

@@ -20,11 +20,12 @@ export function receiptText(receipt: ReceiptView): string {
 function summary(receipt: ReceiptView): string[] {
   const { totals, operation, drained } = receipt
   const causes = Object.entries(totals.brokenBy).map(([cause, count]) => `${cause} ${count}`)
-  const { by } = receipt
+  const { by, signedBy } = receipt
   return [
     `when      ${operation.startedAt} to ${operation.endedAt ?? '-'}${by === null ? '' : `, by ${by}`}`,
     `from      ${pairs(receipt.from)}`,
     `to        ${pairs(receipt.to)}`,
+    ...(signedBy === undefined ? [] : [`signed    by ${signedBy.join(', ')}`]),
     `requests  ${totals.arrived} arrived, ${totals.answered} answered, ${totals.refused} refused, ${totals.clientGone} left, ${totals.open} open`,
     `held      ${totals.held}, longest ${formatDuration(totals.heldMaxMs)}; replayed ${totals.replayed}`,
     `broken    ${totals.broken}${causes.length === 0 ? '' : ` (${causes.join(', ')})`}`,

@@ -65,7 +65,8 @@ export function serviceText(service: ServiceView): string {
 
 function deploymentLines(deployment: DeploymentView): string[] {
   const lines: string[] = []
-  const { upgradeStatus: upgrade } = deployment
+  const { upgradeStatus: upgrade, signedBy } = deployment
+  if (signedBy !== undefined) lines.push(`  ${deployment.slot}: signed by ${signedBy.join(', ')}`)
   if (upgrade !== undefined) {
     const domains = upgrade.domains.map(each => `${each.domain} ${each.state}`).join(', ')
     lines.push(

@@ -19,8 +19,8 @@ export async function deployIfEmpty(
   slot: Slot,
   generated?: Generated,
 ): Promise<string> {
-  const { body, kind } = await openPackage(path)
-  const { name, version, digest, warnings } = await client.uploadPackage(body, kind)
+  const { body, kind, signature } = await openPackage(path)
+  const { name, version, digest, warnings } = await client.uploadPackage(body, kind, signature)
   // What is to be said of a file that nobody wrote helps nobody.
   if (generated === undefined) for (const warning of warnings) note(`warning: ${warning}`)
   const there = (await client.services()).find(service => service.name === name)?.slots[slot]

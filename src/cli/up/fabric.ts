@@ -25,6 +25,7 @@ export interface FabricOptions {
   readonly tokenFile?: string
   /** Take the place of the `up` that runs on the data folder, if there is one. */
   readonly replace?: boolean
+  readonly cgroup?: string
   readonly programs: Programs
   readonly onEvent: (event: PartEvent) => void
   /** Asked before a controller is started, not when a live one is adopted. Throws if it cannot be. */
@@ -169,14 +170,14 @@ function proxyPart({ programs, workers = 1 }: FabricOptions, { data, run }: Layo
  * As many as wanted, and every further one that lives or has a folder: instances may be placed there, and taking a node
  * away is a change of its own. Nodes of other names belong to agents that somebody else runs.
  */
-function agentParts({ programs, nodes }: FabricOptions, { data, run, pids }: Layout): Part[] {
+function agentParts({ programs, nodes, cgroup }: FabricOptions, { data, run, pids }: Layout): Part[] {
   const names = new Set(Array.from({ length: nodes }, (_, index) => `node-${index}`))
   for (const name of pidFileNames(pids)) if (AGENT_NAME.test(name) && readLive(pids, name) !== null) names.add(name)
   for (const name of nodeFolders(data)) if (AGENT_NAME.test(name)) names.add(name)
   return [...names].map(name => ({
     name,
     script: programs.agent,
-    args: ['--data', data, '--run', run, '--node', name],
+    args: ['--data', data, '--run', run, '--node', name, ...(cgroup === undefined ? [] : ['--cgroup', cgroup])],
   }))
 }
 

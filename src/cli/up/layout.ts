@@ -35,5 +35,6 @@ function makePrivate(directory: string): void {
       `${directory} is not a folder of yours; remove it, or choose another with --data`,
     )
   }
-  if ((found.mode & 0o077) !== 0) chmodSync(directory, 0o700)
+  // An agent lets role processes of other users pass through, and no more.
+  if ((found.mode & 0o066) !== 0) chmodSync(directory, 0o700)
 }

@@ -24,6 +24,8 @@ export interface UpOptions {
   readonly tokenFile?: string
   /** Take the place of the `up` that runs on the data folder, if there is one. */
   readonly replace?: boolean
+  /** A folder of cgroup v2 for the agents. */
+  readonly cgroup?: string
   /** Default: those built beside this file. */
   readonly programs?: Programs
   readonly quiet?: boolean

@@ -35,6 +35,7 @@ export const DeploymentView = Type.Object(
     label: Text(),
     package: Text('Its digest.'),
     version: Text(),
+    signedBy: Type.Optional(Type.Array(Text(), { description: 'The trusted keys that signed the package, by name.' })),
     status: OneOf(DEPLOYMENT_STATUSES),
     createdAt: Time(),
     upgradeDomainCount: Count('As the definition says.'),

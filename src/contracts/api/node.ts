@@ -13,6 +13,10 @@ export const NodeView = Type.Object(
     upgradeDomain: Nullable(Count(), 'null where it declares none.'),
     instances: Count(),
     host: Text(),
+    confines: Type.Array(Text(), {
+      description:
+        'What it holds role processes to: `no-new-privileges`, `users`, `groups` (what leaves its process group is found), `memory`, `cpu`.',
+    }),
   },
   { title: 'NodeView' },
 )

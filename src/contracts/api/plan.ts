@@ -29,6 +29,7 @@ const UpgradePlanView = Type.Object(
     mode: OneOf(UPGRADE_MODES),
     fromVersion: Text(),
     toVersion: Text(),
+    signedBy: Type.Optional(Type.Array(Text(), { description: 'The trusted keys that signed the package, by name.' })),
     domains: Type.Object(
       { declared: Count(), effective: Count() },
       { description: 'As service.yaml says, and at most as many as the largest role has instances.' },

@@ -14,6 +14,9 @@ export const ReceiptView = Type.Object(
   {
     operation: OperationView,
     by: Nullable(Type.String(), 'Who asked for it.'),
+    signedBy: Type.Optional(
+      Type.Array(Text(), { description: 'The trusted keys that signed the package it brought, by name.' }),
+    ),
     from: Named,
     to: Named,
     complete: Type.Boolean({

@@ -9,6 +9,7 @@ import { LINK_PROTOCOL, MAX_SOCKET_PATH } from '../../contracts/link.ts'
 import { VipswapError, errorMessage } from '../../core/errors.ts'
 import { jsonLines, type JsonLines } from '../../core/json-lines.ts'
 import type { Logger } from '../../core/logger.ts'
+import type { SignedPackage } from '../../packages/trust.ts'
 
 /** One peer on its link; messages arrive in order after its hello. */
 export interface Connection {
@@ -24,6 +25,8 @@ export interface LinkHandlers {
   ): { onMessage(message: Exclude<FromProxy | FromAgent, { type: 'hello' }>): void; onClose(): void }
   /** The canonical tar of a package, or null. */
   openPackage(digest: string): Promise<Readable | null>
+  /** What is known of a package's signatures, or null. */
+  signaturesOf(digest: string): SignedPackage | null
 }
 
 export interface LinkServer {
@@ -81,6 +84,12 @@ async function removeStale(path: string): Promise<void> {
 }
 
 async function servePackage(request: IncomingMessage, response: ServerResponse, handlers: LinkHandlers): Promise<void> {
+  const asked = /^\/packages\/([0-9a-f]{64})\/signatures$/.exec(request.url ?? '')?.[1]
+  const signed = asked === undefined || request.method !== 'GET' ? null : handlers.signaturesOf(asked)
+  if (signed !== null) {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(signed))
+    return
+  }
   const digest = /^\/packages\/([0-9a-f]{64})$/.exec(request.url ?? '')?.[1]
   const content = digest === undefined || request.method !== 'GET' ? null : await handlers.openPackage(digest)
   if (content === null) {

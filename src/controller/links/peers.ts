@@ -35,10 +35,13 @@ export class Peers {
   readonly #reconciler: Reconciler
   readonly #clock: Clock
   readonly #log: Logger
+  readonly #open: (assignment: Assignment) => Assignment
   #nextLog = 1
   #projected: Projected | null = null
 
-  constructor(reconciler: Reconciler, clock: Clock, log: Logger) {
+  /** `open`: puts in what an assignment's secrets are, on its way out. */
+  constructor(reconciler: Reconciler, clock: Clock, log: Logger, open: (assignment: Assignment) => Assignment) {
+    this.#open = open
     this.#reconciler = reconciler
     this.#clock = clock
     this.#log = log
@@ -145,7 +148,7 @@ export class Peers {
     const peer: AgentPeer = {
       hello,
       connection,
-      push: new LatestPush(assignment => connection.send({ type: 'assignment', assignment })),
+      push: new LatestPush(assignment => connection.send({ type: 'assignment', assignment: this.#open(assignment) })),
       readings: {},
     }
     this.#agents.set(node, peer)

@@ -19,10 +19,12 @@ import { waitsForWalk } from '../../fabric/upgrade/gate.ts'
 import { floorReason } from '../../fabric/upgrade/floor.ts'
 import { rollbackBlock } from '../../fabric/upgrade/may-roll-back.ts'
 import { domainsAt } from '../../fabric/upgrade/walk.ts'
+import { own } from '../../core/own.ts'
 import type { Slot } from '../../model/slot.ts'
 import type { UpgradePolicy } from '../../model/upgrade-policy.ts'
 import type { DeploymentStatus } from '../../model/states.ts'
 import { viewClocks } from './clocks-view.ts'
+import { signersOf } from './signers.ts'
 import { viewInstance } from './instance-view.ts'
 import { tasksOf } from './task-words.ts'
 
@@ -42,6 +44,7 @@ export function viewDeployment(
     label: deployment.label,
     package: deployment.package,
     version: deployment.version,
+    ...signersOf(own(state.releases, deployment.package)),
     status: statusOf(deployment, roles),
     createdAt: new Date(deployment.createdAt).toISOString(),
     upgradeDomainCount: deployment.upgradeDomainCount,

@@ -2,6 +2,7 @@ import type { OperationView } from '../../contracts/api/operation.ts'
 import type { ReceiptView } from '../../contracts/api/receipt.ts'
 import type { BrokenCause } from '../../contracts/ledger.ts'
 import { own } from '../../core/own.ts'
+import { signersOf } from './signers.ts'
 import { missingAcknowledgements } from '../../fabric/acknowledgements.ts'
 import { isReady } from '../../fabric/instances.ts'
 import { rolesOf } from '../../fabric/project.ts'
@@ -176,6 +177,7 @@ export function viewReceipt(state: FabricState, operation: OperationRecord): Rec
   return {
     operation: viewOperation(state, operation),
     by: operation.by,
+    ...signersOf(operation),
     from: operation.from,
     to: operation.to,
     complete: receipt.complete,

@@ -71,6 +71,7 @@ export function viewNode(state: FabricState, node: NodeRecord): NodeView {
     upgradeDomain: node.facts.upgradeDomain,
     instances: instances.length,
     host: node.facts.host,
+    confines: [...(node.facts.confines ?? [])],
   }
 }
 

@@ -13,6 +13,7 @@ import { missingCertificates } from '../certificates.ts'
 import { addressConflicts } from './conflicts.ts'
 import { facesOf } from './faces.ts'
 import { addressesOf, bindingError, endpointsOfDeployment, internalListeners, listenersFor } from './listeners.ts'
+import { userBlockers } from '../processes.ts'
 import { quotaBlockers, coresInUse, sizeBlockers } from '../quota.ts'
 import { createRole } from '../upgrade/roles.ts'
 import type { Slot } from '../../model/slot.ts'
@@ -34,6 +35,7 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
   refuseIfAny(checkConfiguration(definition.roles, configuration))
   refuseIfAny(missingCertificates(definition, release, configuration))
   refuseIfAny(sizeBlockers(Object.values(definition.roles), draft.fabric.settings))
+  refuseIfAny(userBlockers(Object.values(definition.roles), draft.fabric.settings))
   const cores = coresInUse(draft)
   const existing = draft.services.get(command.service)
   if (existing !== undefined) refuseDuringSwap(draft, existing)
@@ -77,6 +79,7 @@ export function acceptCreate(draft: Draft, command: CreateCommand): string {
   operation.from = { [command.slot]: occupant }
   operation.to = { [command.slot]: deployment.id }
   operation.replaces = occupant
+  operation.signedBy = release.signedBy
   if (occupant === null) bind(draft, operation, deployment)
   else removeInstances(draft, occupant)
   refuseIfAny(quotaBlockers(draft, cores))

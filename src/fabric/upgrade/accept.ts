@@ -12,6 +12,7 @@ import { beginOperation, endOperation, operationsOn } from '../operations.ts'
 import { requireDeployment } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { needsOf, roomBlockers } from '../room.ts'
+import { secretBlockers } from '../secrets.ts'
 import { canonicalSettings, checkConfiguration, makeSpec, mergeConfiguration, requireRelease } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord, type RoleSpec } from '../state.ts'
 import type { UpgradeRecord } from '../upgrade-record.ts'
@@ -198,6 +199,7 @@ export function beginUpgrade(
   const changed: Record<string, { from: string; to: string }> = {}
   const changes = changedRoles(draft, id, release, configuration, wish)
   if (changes.length === 0 && leadsThere(running, composition)) refuseUnchanged(running, release)
+  refuseIfAny(changes.flatMap(({ spec }) => secretBlockers(spec)))
   const addresses = running !== null && changesEndpoints(draft, id, running)
   if (isComposed(composition)) endScale(draft, id)
   const returned = settleInstances(draft, deployment, composition)
@@ -231,6 +233,7 @@ export function beginUpgrade(
   })
   operation.from = { version: whole.version, package: whole.package }
   operation.to = { version: release.definition.version, package: release.digest }
+  if (!wish.ownPackages) operation.signedBy = release.signedBy
   deployment.upgrade = {
     operation: operation.id,
     mode: wish.mode,

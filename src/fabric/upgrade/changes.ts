@@ -1,3 +1,4 @@
+import { userBlockers } from '../processes.ts'
 import { own } from '../../core/own.ts'
 import type { Release } from '../../model/release.ts'
 import { ALLOWED_CHANGES, otherWays } from '../allowed-changes.ts'
@@ -30,6 +31,7 @@ export function forbiddenChanges(draft: Draft, comparison: Comparison, leave: Le
     ...(leave.allowRoleChanges ? [] : modifiedRoles(comparison)),
     ...versionBlockers(draft, comparison),
     ...sizeBlockers(wantedRoles(comparison), draft.fabric.settings),
+    ...userBlockers(wantedRoles(comparison), draft.fabric.settings),
   ]
 }
 

@@ -7,6 +7,8 @@ import { endpointsOfRole } from '../deployment/listeners.ts'
 import { Crowd } from '../crowd.ts'
 import type { Draft } from '../draft.ts'
 import { addInstance, isReady, keepUp, specOf, takeDown } from '../instances.ts'
+import { refuseIfAny } from '../refusal.ts'
+import { secretBlockers } from '../secrets.ts'
 import { instanceCount, makeSpec } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord } from '../state.ts'
 import type { UpgradeRecord } from '../upgrade-record.ts'
@@ -21,6 +23,7 @@ export function createRole(
   slot: Slot,
 ): RoleRecord {
   const spec = makeSpec(release, definition, configuration, slot)
+  refuseIfAny(secretBlockers(spec))
   const record: RoleRecord = draft.roles.put(roleKey(id, definition.name), {
     deployment: id,
     name: definition.name,

@@ -1,6 +1,7 @@
 import type { Draft } from '../draft.ts'
 import { isReady, isSeenReady, keepUp, specOf } from '../instances.ts'
 import { endOperation } from '../operations.ts'
+import { changesSecret } from '../secrets.ts'
 import { canonicalSettings } from '../specs.ts'
 import { moveTo } from '../start-first.ts'
 import type { RoleRecord, DeploymentRecord, InstanceRecord } from '../state.ts'
@@ -93,6 +94,7 @@ function reloads(role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>,
     isReady(instance) &&
     instance.node !== '' &&
     now.package === next.package &&
+    !changesSecret(now, next) &&
     canonicalSettings(now.settings) !== canonicalSettings(next.settings)
   )
 }

@@ -168,6 +168,7 @@ export class FakeController implements ControllerApi {
       status: 'online',
       use: 'open',
       upgradeDomain: null,
+      confines: ['no-new-privileges'],
       faultDomain: 0,
       instances: 2,
       host: '127.0.0.1',

@@ -77,7 +77,8 @@ export class Rig {
       [MAIN, '--data', this.data, '--run', this.run, '--node', 'n1', ...(options.flags ?? [])],
       {
         env: { PATH: process.env['PATH'] ?? '', VIPSWAP_LOG: process.env['VIPSWAP_LOG'] ?? 'silent', ...options.env },
-        stdio: ['ignore', 'inherit', 'inherit'],
+        // The fourth: what a careless caller left open.
+        stdio: ['ignore', 'inherit', 'inherit', 'ignore'],
       },
     )
     this.agents.push(agent)

@@ -36,7 +36,7 @@ t.test('every verb has one example in its help, and the example is a command lin
 t.test('every verb of the contract is there', async t => {
   const { run } = await fabric(t)
   const contract =
-    'up controller proxy agent deploy swap upgrade walk rollback config scale pause resume suspend start delete reboot reimage drain undrain nodes node plan status events operations receipt traffic logs explain validate gc completion'
+    'up controller proxy agent deploy swap upgrade walk rollback config scale pause resume suspend start delete reboot reimage drain undrain nodes node plan status events operations receipt traffic logs explain validate keygen sign gc completion'
   for (const verb of contract.split(' '))
     t.match(await run(verb, '--help'), { code: 0, stdout: /^Usage: vipswap / }, verb)
 })
@@ -56,6 +56,8 @@ t.test('every result is a JSON document that names its schema', async t => {
     upgrade: ['upgrade', folder],
     'plan upgrade': ['plan', 'upgrade', folder],
     validate: ['validate', folder],
+    keygen: ['keygen', join(folder, '..', 'release.key')],
+    sign: ['sign', folder, '--statement'],
     'config apply': ['config', 'apply', configuration],
     operations: ['operations', 'op-1'],
     receipt: ['receipt', 'op-1'],

@@ -136,6 +136,8 @@ t.test('a keeper starts nothing before its pid is on record, and leaves with an 
     output: join(directory, 'log'),
     exitFile: join(directory, `exit-${name}`),
     token: name,
+    openFiles: null,
+    confine: (words: readonly string[]) => words,
   })
   const orphan = await startKeeper(options('orphan'))
   // Keepers do not keep their agent alive, but this test waits for them.

@@ -173,7 +173,7 @@ t.test('an agent measures the local storage of its instances and reports what ha
     host: '127.0.0.1',
     clock: createSystemClock(),
     log: silentLogger(),
-    source: { fetch: async () => {} },
+    source: { fetch: async () => {}, signatures: async digest => ({ digest, name: '', version: '', signatures: [] }) },
     digestOf: async () => '',
     environment: {},
     measureMs: 5,

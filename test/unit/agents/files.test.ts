@@ -121,14 +121,15 @@ t.test('a package is used only when its content has its digest, and is fetched o
   const good = 'a'.repeat(64)
   const bad = 'b'.repeat(64)
   const calls: string[] = []
-  const source: PackageSource = {
+  const source: Pick<PackageSource, 'fetch'> = {
     fetch: async (digest, into) => {
       calls.push(digest)
       writeFileSync(join(into, 'content'), good)
     },
   }
   const digestOf = async (path: string): Promise<string> => readFileSync(join(path, 'content'), 'utf8')
-  const make = (): PackageCache => new PackageCache({ directory, source, digestOf, onChange: () => {} })
+  const make = (): PackageCache =>
+    new PackageCache({ directory, source, digestOf, admit: async () => {}, onChange: () => {} })
   const cache = make()
   const [path] = await Promise.all([cache.ensure(good), cache.ensure(good)])
   t.equal(path, join(directory, good))
@@ -150,7 +151,7 @@ t.test('a package that cannot be had just now is tried again and is no error; a 
   const digest = 'a'.repeat(64)
   let state: 'away' | 'missing' | 'there' = 'away'
   let calls = 0
-  const source: PackageSource = {
+  const source: Pick<PackageSource, 'fetch'> = {
     fetch: async (_digest, into) => {
       calls += 1
       if (state === 'away') throw new VipswapError('unreachable', 'the controller restarts')
@@ -159,7 +160,7 @@ t.test('a package that cannot be had just now is tried again and is no error; a 
     },
   }
   const digestOf = async (path: string): Promise<string> => readFileSync(join(path, 'content'), 'utf8')
-  const cache = new PackageCache({ directory: tempDir(t), source, digestOf, onChange: () => {} })
+  const cache = new PackageCache({ directory: tempDir(t), source, digestOf, admit: async () => {}, onChange: () => {} })
   t.teardown(() => cache.close())
   cache.prefetch([digest])
   await until('it tries again', () => calls >= 2)

@@ -100,3 +100,25 @@ for (const [extra, fault] of [
     t.match(faults(extra), fault)
   })
 }
+
+t.test('a secret has no value in a package', async t => {
+  const web = role('    settings: { password: { secret: true }, colour: red }\n    slotSettings: { password: {} }\n')
+  t.strictSame(web.secrets, ['password'])
+  t.strictSame(web.settings, { password: '', colour: 'red' })
+  t.equal(role('    settings: { colour: red }\n').secrets, undefined)
+  const there =
+    '    settings: { password: { secret: true } }\n    slotSettings: { password: { production: hunter2 } }\n'
+  t.match(faults(there), /slotSettings\.password\.production: is a value of a secret; leave it out here/)
+  t.match(faults('    settings: { password: { secret: false } }\n'), /settings\.password/)
+  const loaded = load('    settings: { password: { secret: true }, colour: red }\n')
+  if ('faults' in loaded) throw new Error('it is sound')
+  const configured = (settings: string): string => {
+    const contents = { kindOf: () => null, textOf: () => null, now: 0 }
+    const file = `roles: { web: { settings: { ${settings} } } }`
+    const result = loadConfiguration('service.config.yaml', file, loaded.definition, contents)
+    return 'faults' in result ? result.faults.map(({ message }) => message).join('\n') : ''
+  }
+  t.match(configured('password: hunter2'), /settings\.password: is a value of a secret/)
+  t.notMatch(configured('password: hunter2'), 'hunter2')
+  t.match(configured('colour: { file: x }'), /settings\.colour: names a file; write the value itself/)
+})
