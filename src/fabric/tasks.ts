@@ -1,6 +1,7 @@
 import type { Task, TaskReport } from '../contracts/task.ts'
 import type { Draft } from './draft.ts'
 import { baselineOf } from './receipts.ts'
+import { isHeld } from './recovery.ts'
 import type { FabricState } from './state.ts'
 import type { TaskRecord } from './operation-record.ts'
 
@@ -9,6 +10,7 @@ const MAX_DETAIL = 1000
 
 /** What is to be run now, by id: the runner starts what is new, tells what has other work, and ends what is not listed. */
 export function projectTasks(state: FabricState): Task[] {
+  if (isHeld(state)) return []
   return Object.values(state.tasks)
     .filter(({ outcome }) => outcome === null)
     .map(({ id, work }) => ({ id, work }))

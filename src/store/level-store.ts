@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { ClassicLevel } from 'classic-level'
 import { syncDirectory } from '../core/atomic-file.ts'
-import { VipswapError, errorMessage } from '../core/errors.ts'
+import { VipswapError, errorMessage, systemCode } from '../core/errors.ts'
 import { createId } from '../core/ids.ts'
 import type { Change, Commit, Store } from './store.ts'
 import { Backup, type BackupOptions } from './backup.ts'
@@ -185,7 +185,9 @@ class LevelStore implements Store {
     } catch (error) {
       // What reached the disk is unknown now, and after a failed flush a second one proves nothing.
       this.#failure = new VipswapError(
-        'store_damaged',
+        errorMessage(error).includes('No space left') || systemCode(error) === 'ENOSPC'
+          ? 'store_full'
+          : 'store_damaged',
         `a write to the store in ${this.#directory} failed (${errorMessage(error)}): nothing more is accepted. ` +
           'Make room or mend the disk, then restart the controller; what was acknowledged is kept.',
         { directory: this.#directory },

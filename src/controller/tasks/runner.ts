@@ -2,6 +2,7 @@ import type { Logger } from '../../core/logger.ts'
 import { own } from '../../core/own.ts'
 import { errorMessage } from '../../core/errors.ts'
 import type { Task, TaskReport } from '../../contracts/task.ts'
+import { isHeld } from '../../fabric/recovery.ts'
 import { projectTasks } from '../../fabric/tasks.ts'
 import type { FabricState } from '../../fabric/state.ts'
 import type { Hooks } from '../../model/hooks.ts'
@@ -34,6 +35,7 @@ export class TaskRunner {
   /** Of tasks that are gone, and not over yet. */
   readonly #ending = new Set<Promise<void>>()
   #tasks: FabricState['tasks'] | null = null
+  #held = false
   readonly #look: (state: FabricState) => void
 
   constructor(reconciler: Reconciler, hooks: HookTable, log: Logger) {
@@ -53,8 +55,10 @@ export class TaskRunner {
   }
 
   #take(state: FabricState): void {
-    if (state.tasks === this.#tasks) return
+    const held = isHeld(state)
+    if (state.tasks === this.#tasks && held === this.#held) return
     this.#tasks = state.tasks
+    this.#held = held
     const tasks = projectTasks(state)
     const ids = new Set(tasks.map(({ id }) => id))
     for (const [id, running] of this.#running) {
