@@ -1,0 +1,99 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePorts, projectRoot } from '../../../bench/system/packages.ts'
+import { createClient, type Client } from '../../../src/client/client.ts'
+import { tempDir } from '../../support/temp.ts'
+import { until } from '../../support/until.ts'
+import type { KillPlan } from './kill-at-commit.ts'
+import { processesIn, type Teardown } from './system.ts'
+
+const WAIT = { timeoutMs: 60_000, intervalMs: 50 }
+const DIST = join(projectRoot(), 'dist')
+
+/** A proxy, an agent and a controller as processes, of which the controller can be killed at any of its commits. */
+export interface CrashRig {
+  readonly client: Client
+  readonly data: string
+  /** The controller dies at that commit from now on; null: at none. */
+  plan(plan: KillPlan | null): void
+  /** Has the controller been killed? */
+  isDead(): boolean
+  pid(): number
+  /** Starts the controller again and waits until everybody is connected; `through`: a program and arguments that start it. */
+  restart(through?: readonly string[]): Promise<void>
+  /** All that the controllers said. */
+  readonly log: string
+}
+
+export async function startCrashRig(t: Teardown, config?: string): Promise<CrashRig> {
+  const data = join(tempDir(t), 'd')
+  mkdirSync(data)
+  const run = join(data, 'run')
+  const admin = `127.0.0.1:${await freePorts(1)}`
+  const file = join(data, 'kill-plan.json')
+  const log = join(data, 'processes.log')
+  const words: string[] = []
+  if (config !== undefined) {
+    writeFileSync(join(data, 'vipswap.yaml'), config)
+    words.push('--config', join(data, 'vipswap.yaml'))
+  }
+  const start = (args: readonly string[], through: readonly string[] = []): ChildProcess => {
+    const environment = { ...process.env }
+    delete environment['NODE_OPTIONS']
+    const out = openSync(log, 'a')
+    const [program = process.execPath, ...before] = [...through, process.execPath]
+    const child = spawn(program, [...before, ...args], { stdio: ['ignore', out, out], env: environment })
+    closeSync(out)
+    return child
+  }
+  const preload = new URL(`kill-at-commit.js?plan=${encodeURIComponent(file)}`, import.meta.url).href
+  const startController = (through: readonly string[] = []): ChildProcess =>
+    start(
+      ['--import', preload, join(DIST, 'src/admin/main.js'), '--data', data, '--run', run, '--admin', admin, ...words],
+      through,
+    )
+  const client = createClient({ url: `http://${admin}` })
+  const ready = async (): Promise<void> => {
+    await until('everybody is connected', async () => (await client.ready()).ready, WAIT)
+  }
+
+  let controller = startController()
+  const proxy = start([join(DIST, 'proxy/main.js'), '--data', data, '--run', run, '--id', 'proxy-0', '--workers', '1'])
+  const agent = start([join(DIST, 'agents/main.js'), '--data', data, '--run', run, '--node', 'node-0'])
+  t.teardown(async () => {
+    // Roles end with their agent once a stop is wanted; whoever else is left is killed.
+    writeFileSync(join(run, 'stop'), 'stop wanted\n')
+    for (const child of [agent, proxy, controller]) {
+      if (child.exitCode !== null || child.signalCode !== null) continue
+      const exit = once(child, 'exit')
+      child.kill('SIGTERM')
+      await exit
+    }
+    await client.close()
+    const left = processesIn(data)
+    for (const { pid } of left) process.kill(pid, 'SIGKILL')
+    if (left.length > 0) throw new Error(`left running: ${left.map(({ command }) => command).join('; ')}`)
+  })
+  await ready()
+  return {
+    client,
+    data,
+    log,
+    plan(plan) {
+      if (plan === null) rmSync(file, { force: true })
+      else {
+        writeFileSync(`${file}.new`, JSON.stringify(plan))
+        renameSync(`${file}.new`, file)
+      }
+    },
+    isDead: () => controller.exitCode !== null || controller.signalCode !== null,
+    pid: () => controller.pid ?? 0,
+    async restart(through) {
+      if (controller.exitCode === null && controller.signalCode === null) await once(controller, 'exit')
+      controller = startController(through)
+      await ready()
+    },
+  }
+}
