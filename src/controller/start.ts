@@ -18,6 +18,7 @@ import { Peers } from './links/peers.ts'
 import { Reconciler } from './reconciler.ts'
 import { startRetention } from './retention.ts'
 import { startTraffic } from './traffic/traffic.ts'
+import { HookProcesses } from './tasks/hook-processes.ts'
 import { TaskRunner, type HookTable } from './tasks/runner.ts'
 
 export interface ControllerOptions {
@@ -85,7 +86,10 @@ async function startAlone(options: ControllerOptions, release: () => void): Prom
     log.info({ term, revision: n, services: Object.keys(reconciler.state.services) }, 'controller started')
     const traffic = startTraffic(reconciler, clock)
     const api = createController({ reconciler, peers, packages, clock, traffic, keepPackages: keep })
-    const tasks = new TaskRunner(reconciler, hooksOf(config), log)
+    const hookProcesses = new HookProcesses(join(dataDirectory, 'hooks'))
+    const left = await hookProcesses.endLeft()
+    if (left.length > 0) log.warn({ pids: left }, 'ended hooks that a killed controller had left running')
+    const tasks = new TaskRunner(reconciler, hooksOf(config), log, hookProcesses.began)
     const stopRetention = startRetention(reconciler, () => api.gc(), log)
     return {
       api,

@@ -53,6 +53,9 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<Store>
     const found = `the folder is missing${state === 'written' ? ', its head file is there' : ''}`
     throw damaged(directory, found, { recoverable: true })
   }
+  // LevelDB leaves a lock and a log in whatever folder it is shown.
+  if (state === 'missing' && !existsSync(join(directory, 'CURRENT')))
+    throw damaged(directory, 'the folder holds no database, and the head file is missing', { recoverable: true })
   const db = await openDatabase(directory, create)
   try {
     if (create && (await isEmpty(db))) await writeGenesis(db, directory, file)

@@ -7,7 +7,7 @@ import { projectTasks } from '../../fabric/tasks.ts'
 import type { FabricState } from '../../fabric/state.ts'
 import type { Hooks } from '../../model/hooks.ts'
 import type { Reconciler } from '../reconciler.ts'
-import { runHook } from './run-hook.ts'
+import { runHook, type Began } from './run-hook.ts'
 import { VerifyProcess } from './verify-process.ts'
 import { warm } from './warm.ts'
 
@@ -31,6 +31,7 @@ export class TaskRunner {
   readonly #reconciler: Reconciler
   readonly #hooks: HookTable
   readonly #log: Logger
+  readonly #began: Began
   readonly #running = new Map<string, Running>()
   /** Of tasks that are gone, and not over yet. */
   readonly #ending = new Set<Promise<void>>()
@@ -38,7 +39,8 @@ export class TaskRunner {
   #held = false
   readonly #look: (state: FabricState) => void
 
-  constructor(reconciler: Reconciler, hooks: HookTable, log: Logger) {
+  constructor(reconciler: Reconciler, hooks: HookTable, log: Logger, began: Began) {
+    this.#began = began
     this.#reconciler = reconciler
     this.#hooks = hooks
     this.#log = log
@@ -96,7 +98,7 @@ export class TaskRunner {
       }
       const { event, service } = work.facts
       const hook = own(this.#hooks.services, service)?.[event] ?? this.#hooks.all[event]
-      if (hook !== undefined) await runHook(hook, work, report, end.signal)
+      if (hook !== undefined) await runHook(hook, work, report, end.signal, this.#began)
       else report({ kind: 'done', ok: true, detail: 'there is no such hook any more' })
     }
     const over = run().catch((thrown: unknown) => report({ kind: 'done', ok: false, detail: errorMessage(thrown) }))

@@ -6,7 +6,8 @@ import { openStore } from '../../../src/store/open-store.ts'
 // Node ignores it, the test runner's preload would end the process: a listener of our own keeps it from that.
 process.on('SIGXFSZ', () => {})
 
-const [, , directory = '', how] = process.argv
+const [, , directory, how] = process.argv
+if (directory === undefined) throw new Error('usage: commit-loop DIRECTORY [backup]')
 const store =
   how === 'backup'
     ? (await openStore({ directory, everyCommits: 15 })).store
