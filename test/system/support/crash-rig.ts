@@ -20,40 +20,28 @@ export interface CrashRig {
   plan(plan: KillPlan | null): void
   /** Has the controller been killed? */
   isDead(): boolean
-  pid(): number
-  /** Starts the controller again and waits until everybody is connected; `through`: a program and arguments that start it. */
-  restart(through?: readonly string[]): Promise<void>
-  /** All that the controllers said. */
-  readonly log: string
+  /** Starts the controller again once it has ended, and waits until everybody is connected. */
+  restart(): Promise<void>
 }
 
-export async function startCrashRig(t: Teardown, config?: string): Promise<CrashRig> {
+export async function startCrashRig(t: Teardown): Promise<CrashRig> {
   const data = join(tempDir(t), 'd')
   mkdirSync(data)
   const run = join(data, 'run')
   const admin = `127.0.0.1:${await freePorts(1)}`
   const file = join(data, 'kill-plan.json')
   const log = join(data, 'processes.log')
-  const words: string[] = []
-  if (config !== undefined) {
-    writeFileSync(join(data, 'vipswap.yaml'), config)
-    words.push('--config', join(data, 'vipswap.yaml'))
-  }
-  const start = (args: readonly string[], through: readonly string[] = []): ChildProcess => {
+  const start = (args: readonly string[]): ChildProcess => {
     const environment = { ...process.env }
     delete environment['NODE_OPTIONS']
     const out = openSync(log, 'a')
-    const [program = process.execPath, ...before] = [...through, process.execPath]
-    const child = spawn(program, [...before, ...args], { stdio: ['ignore', out, out], env: environment })
+    const child = spawn(process.execPath, args, { stdio: ['ignore', out, out], env: environment })
     closeSync(out)
     return child
   }
   const preload = new URL(`kill-at-commit.js?plan=${encodeURIComponent(file)}`, import.meta.url).href
-  const startController = (through: readonly string[] = []): ChildProcess =>
-    start(
-      ['--import', preload, join(DIST, 'src/admin/main.js'), '--data', data, '--run', run, '--admin', admin, ...words],
-      through,
-    )
+  const startController = (): ChildProcess =>
+    start(['--import', preload, join(DIST, 'src/admin/main.js'), '--data', data, '--run', run, '--admin', admin])
   const client = createClient({ url: `http://${admin}` })
   const ready = async (): Promise<void> => {
     await until('everybody is connected', async () => (await client.ready()).ready, WAIT)
@@ -80,7 +68,6 @@ export async function startCrashRig(t: Teardown, config?: string): Promise<Crash
   return {
     client,
     data,
-    log,
     plan(plan) {
       if (plan === null) rmSync(file, { force: true })
       else {
@@ -89,10 +76,9 @@ export async function startCrashRig(t: Teardown, config?: string): Promise<Crash
       }
     },
     isDead: () => controller.exitCode !== null || controller.signalCode !== null,
-    pid: () => controller.pid ?? 0,
-    async restart(through) {
+    async restart() {
       if (controller.exitCode === null && controller.signalCode === null) await once(controller, 'exit')
-      controller = startController(through)
+      controller = startController()
       await ready()
     },
   }

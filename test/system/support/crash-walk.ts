@@ -22,7 +22,7 @@ interface Step {
   /** What goes before it and is not walked. */
   readonly prepare?: () => Promise<void>
   begin(how: MutationOptions): Promise<Accepted>
-  readonly then: Expected
+  readonly leaves: Expected
 }
 
 export type Walked = 'swap' | 'deploy and delete' | 'scale' | 'upgrade' | 'rollback'
@@ -92,20 +92,20 @@ export class CrashWalk {
     switch (kind) {
       case 'swap': {
         const begin = (how: MutationOptions): Promise<Accepted> => client.swap('small', {}, how)
-        yield { what: 'swap', begin, then: { production: ['2.0.0', 2], staging: ['1.0.0', 2] } }
-        yield { what: 'swap back', begin, then: both }
+        yield { what: 'swap', begin, leaves: { production: ['2.0.0', 2], staging: ['1.0.0', 2] } }
+        yield { what: 'swap back', begin, leaves: both }
         break
       }
       case 'deploy and delete':
         yield {
           what: 'delete',
           begin: how => client.delete('small', 'staging', how),
-          then: { ...both, staging: null },
+          leaves: { ...both, staging: null },
         }
         yield {
           what: 'deploy',
           begin: how => client.create('small', 'staging', { package: this.#digest('2.0.0') }, how),
-          then: both,
+          leaves: both,
         }
         break
       case 'scale':
@@ -114,7 +114,7 @@ export class CrashWalk {
           yield {
             what: `scale to ${instances}`,
             begin: how => client.configure('small', 'production', { configuration }, how),
-            then: { ...both, production: ['1.0.0', instances] },
+            leaves: { ...both, production: ['1.0.0', instances] },
           }
         }
         break
@@ -123,7 +123,7 @@ export class CrashWalk {
           yield {
             what: `upgrade to ${version}`,
             begin: how => client.upgrade('small', 'production', { package: this.#digest(version), mode: 'auto' }, how),
-            then: { ...both, production: [version, 2] },
+            leaves: { ...both, production: [version, 2] },
           }
         }
         break
@@ -132,7 +132,7 @@ export class CrashWalk {
           what: 'rollback',
           prepare: () => this.#halfUpgraded(),
           begin: how => client.rollback('small', 'production', {}, how),
-          then: both,
+          leaves: both,
         }
     }
   }
@@ -180,7 +180,7 @@ export class CrashWalk {
     const again = await step.begin(how)
     if (first !== null) this.#t.equal(again.operationId, first.operationId, `${words}: it is the same operation`)
     await this.#finish(again)
-    await this.#check(words, step.then)
+    await this.#check(words, step.leaves)
     return killed
   }
 

@@ -13,7 +13,7 @@ export interface KillPlan {
 }
 
 const file = new URL(import.meta.url).searchParams.get('plan') ?? ''
-const batch = ClassicLevel.prototype.batch as (...args: unknown[]) => Promise<void>
+const { batch } = ClassicLevel.prototype as unknown as { batch: (this: unknown, ...args: unknown[]) => Promise<void> } // called with its own this below
 let counted = 0
 let counting: string | undefined
 
