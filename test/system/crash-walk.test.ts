@@ -6,7 +6,13 @@ import { CrashWalk } from './support/crash-walk.ts'
 t.test(
   'a controller killed at a commit is followed by one that ends what it began; callers notice nothing',
   async t => {
-    const walk = await CrashWalk.begin(t, await startCrashRig(t))
+    const rig = await startCrashRig(t)
+    const walk = await CrashWalk.begin(t, rig)
+    t.match(
+      await rig.second(),
+      { code: 1, said: /already_running.*a controller on this data folder/ },
+      'only one at a time',
+    )
     const kills: Record<string, number> = {}
     kills['swap'] = await walk.walk('swap', 'after', { first: 2, stride: 30 })
     kills['deploy and delete'] = await walk.walk('deploy and delete', 'after', { first: 3, stride: 30 })

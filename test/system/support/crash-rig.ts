@@ -22,6 +22,8 @@ export interface CrashRig {
   isDead(): boolean
   /** Starts the controller again once it has ended, and waits until everybody is connected. */
   restart(): Promise<void>
+  /** Another controller on the same data folder: how it ended and what it said. */
+  second(): Promise<{ code: number | null; said: string }>
 }
 
 export async function startCrashRig(t: Teardown): Promise<CrashRig> {
@@ -76,6 +78,24 @@ export async function startCrashRig(t: Teardown): Promise<CrashRig> {
       }
     },
     isDead: () => controller.exitCode !== null || controller.signalCode !== null,
+    async second() {
+      const words = [
+        join(DIST, 'src/admin/main.js'),
+        '--data',
+        data,
+        '--run',
+        join(data, 'run2'),
+        '--admin',
+        '127.0.0.1:0',
+      ]
+      const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'], env: {} })
+      let said = ''
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        said += text
+      })
+      const [code] = (await once(child, 'close')) as [number | null] // the event's documented arguments
+      return { code, said }
+    },
     async restart() {
       if (controller.exitCode === null && controller.signalCode === null) await once(controller, 'exit')
       controller = startController()
