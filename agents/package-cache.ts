@@ -1,10 +1,13 @@
+import { renameSync } from 'node:fs'
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { backoffDelay } from '../src/core/backoff.ts'
-import { VipswapError, errorMessage } from '../src/core/errors.ts'
+import { VipswapError, errorMessage, systemCode } from '../src/core/errors.ts'
 import type { PackageSource } from './package-source.ts'
 
+/** Begins the name of a package that is being removed. */
+const REMOVED = 'removed-'
 const DIGEST = /^[0-9a-f]{64}$/
 
 export interface PackageCacheOptions {
@@ -83,9 +86,19 @@ export class PackageCache {
     for (const digest of this.#errors.keys()) if (!keep.has(digest)) this.#errors.delete(digest)
     const names = await readdir(this.#options.directory).catch(() => [])
     for (const name of names) {
-      if (keep.has(name) || this.#inFlight.has(name) || name.startsWith('new-')) continue
+      // Wanted again meanwhile: an assignment may have come since `keep` was made.
+      if (keep.has(name) || this.#wanted.has(name) || this.#inFlight.has(name) || name.startsWith('new-')) continue
       this.#verified.delete(name)
-      await rm(join(this.#options.directory, name), { recursive: true, force: true })
+      // Gone under its name at once: who fetches it again must not find half of it.
+      const gone = name.startsWith(REMOVED) ? name : REMOVED + name
+      try {
+        renameSync(join(this.#options.directory, name), join(this.#options.directory, gone))
+      } catch (error) {
+        // Another call was quicker.
+        if (systemCode(error) !== 'ENOENT') throw error
+        continue
+      }
+      await rm(join(this.#options.directory, gone), { recursive: true, force: true })
       this.#options.onChange()
     }
   }

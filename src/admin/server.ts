@@ -20,6 +20,7 @@ import { operationRoutes } from './routes/operations.ts'
 import { explainRoutes } from './routes/explain.ts'
 import { pauseRoutes } from './routes/pause.ts'
 import { packageRoutes } from './routes/packages.ts'
+import { recoveryRoutes } from './routes/recovery.ts'
 import { serviceRoutes } from './routes/services.ts'
 import { healthRoutes } from './routes/health.ts'
 import { slotRoutes } from './routes/slots.ts'
@@ -147,6 +148,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     ),
   )
 
+  recoveryRoutes(app, context)
   systemRoutes(app, context)
   documentRoutes(app, routes)
   serviceRoutes(app, context)

@@ -26,6 +26,7 @@ export const EXAMPLES: Readonly<Record<string, string>> = {
   undrain: 'vipswap undrain web_IN_0',
   pause: 'vipswap pause --timeout 1m',
   resume: 'vipswap resume',
+  recovery: 'vipswap recovery --accept',
   'plan swap': 'vipswap plan swap',
   'plan upgrade': 'vipswap plan upgrade ./guestbook',
   status: 'vipswap status -w',

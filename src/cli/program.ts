@@ -12,6 +12,7 @@ import { lifecycleVerbs } from './commands/lifecycle.ts'
 import { lookVerbs } from './commands/look.ts'
 import { nodeVerbs } from './commands/nodes.ts'
 import { packageVerbs } from './commands/packages.ts'
+import { recoveryVerbs } from './commands/recovery.ts'
 import { pauseVerbs } from './commands/pause.ts'
 import { planVerbs } from './commands/plan.ts'
 import { processVerbs, runProcess } from './commands/processes.ts'
@@ -84,6 +85,7 @@ export function createProgram(context: VerbContext): Command {
   lifecycleVerbs(program, context)
   nodeVerbs(program, context)
   pauseVerbs(program, context)
+  recoveryVerbs(program, context)
   planVerbs(program, context)
   lookVerbs(program, context)
   healthVerbs(program, context)

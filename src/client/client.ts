@@ -21,6 +21,7 @@ import type { EventView, GapView } from '../contracts/api/event.ts'
 import type { GcAnswer, PackageAnswer } from '../contracts/api/package.ts'
 import type { HealthView } from '../contracts/api/health.ts'
 import type { NodeView } from '../contracts/api/node.ts'
+import type { RecoveryAnswer } from '../contracts/api/recovery.ts'
 import type { ReceiptView } from '../contracts/api/receipt.ts'
 import type { ServiceView } from '../contracts/api/service.ts'
 import type { PauseBody } from '../contracts/api/pause.ts'
@@ -98,6 +99,8 @@ export function createClient(options: ClientOptions) {
       send<HealthView>('POST', `${slotPath(service, slot)}/health`, body),
     nodes: async () => (await get<{ nodes: readonly NodeView[] }>('/v1/nodes')).nodes,
     metrics: async () => transport.text({ method: 'GET', path: '/metrics' }),
+    recovery: async () => get<RecoveryAnswer>('/v1/recovery'),
+    acceptRecovery: async () => send<RecoveryAnswer>('POST', '/v1/recovery/accept', undefined),
     gc: async () => send<GcAnswer>('POST', '/v1/gc', undefined),
 
     /** Is the controller up and able to serve? An unreachable one is not ready, with the reason. */

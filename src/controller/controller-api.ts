@@ -5,6 +5,7 @@ import type { GcAnswer, PackageAnswer } from '../contracts/api/package.ts'
 import type { HealthView } from '../contracts/api/health.ts'
 import type { NodeView } from '../contracts/api/node.ts'
 import type { ReceiptView } from '../contracts/api/receipt.ts'
+import type { RecoveryView } from '../contracts/api/recovery.ts'
 import type { ServiceView } from '../contracts/api/service.ts'
 import type { PlanView } from '../contracts/api/plan.ts'
 import type { MarkView, TrafficSeries, TrafficView } from '../contracts/traffic.ts'
@@ -31,6 +32,11 @@ export interface ControllerApi extends Reader {
   /** null also while the operation runs. */
   receipt(id: string): ReceiptView | null
   nodes(): readonly NodeView[]
+
+  /** A journal put back after damage, while that is not settled; null: it is whole. */
+  recovery(): RecoveryView | null
+  /** Goes on with it, durably; answers what is left to do. Rejects with `nothing_to_do`. */
+  acceptRecovery(): Promise<RecoveryView | null>
 
   /** Can this controller serve: journal open, the proxy and at least one agent connected. `reason` is for people. */
   ready(): { readonly ready: boolean; readonly reason: string }

@@ -5,6 +5,7 @@ import type { HealthView } from '../contracts/api/health.ts'
 import type { OperationView } from '../contracts/api/operation.ts'
 import { rehearse } from '../fabric/apply.ts'
 import { instanceKey, type FabricState, type InstanceRecord, type RoleRecord } from '../fabric/state.ts'
+import { isHeld } from '../fabric/recovery.ts'
 import { rolesOf } from '../fabric/project.ts'
 import { specOf } from '../fabric/instances.ts'
 import type { Refusal } from '../fabric/refusal.ts'
@@ -24,6 +25,7 @@ import type { Secrets } from './secrets.ts'
 import { releasesInUse } from '../fabric/releases.ts'
 import { textQueue } from './text-queue.ts'
 import type { Traffic } from './traffic/traffic.ts'
+import { viewRecovery } from './views/recovery-view.ts'
 import { viewHealth } from './views/health-view.ts'
 import { viewOperation, viewReceipt } from './views/operation-view.ts'
 import { viewEvent, viewNode, viewService } from './views/service-view.ts'
@@ -87,7 +89,15 @@ export function createController(parts: Parts): ControllerApi {
       const { proxies, agents } = peers.connected
       if (proxies === 0) return { ready: false, reason: 'no proxy is connected' }
       if (agents === 0) return { ready: false, reason: 'no agent is connected' }
-      return { ready: true, reason: `${proxies} proxy and ${agents} agents connected` }
+      const connected = `${proxies} proxy and ${agents} agents connected`
+      if (!isHeld(now())) return { ready: true, reason: connected }
+      return { ready: true, reason: `${connected}; the journal was put back and waits for "vipswap recovery --accept"` }
+    },
+    recovery: () => viewRecovery(now()),
+    acceptRecovery: async () => {
+      const { refusal } = await reconciler.settle({ kind: 'recovery-accepted' })
+      if (refusal !== null) throw new VipswapError(refusal.code, refusal.message)
+      return viewRecovery(now())
     },
     addPackage: async (stream, kind, signature) => {
       const judge = (release: Release): Release => trust.judge(release, signature ?? null)

@@ -1,13 +1,15 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createSystemClock } from '../core/clock.ts'
+import { lockFile } from '../core/lock-file.ts'
 import { own } from '../core/own.ts'
 import type { Logger } from '../core/logger.ts'
+import { wordsOf } from '../fabric/recovery.ts'
 import type { FabricSettings } from '../fabric/state.ts'
 import type { FabricConfig } from '../model/fabric-config.ts'
 import { HOOK_EVENTS, type Hooks } from '../model/hooks.ts'
 import { createPackageStore } from '../packages/package-store.ts'
-import { openLevelStore } from '../store/level-store.ts'
+import { openStore } from '../store/open-store.ts'
 import type { ControllerApi } from './controller-api.ts'
 import { createController } from './controller.ts'
 import { logEvents } from './log-events.ts'
@@ -19,6 +21,7 @@ import { createPackageTrust, rejudged, signedPackage } from './package-trust.ts'
 import { createSecrets } from './secrets.ts'
 import { startRetention } from './retention.ts'
 import { startTraffic } from './traffic/traffic.ts'
+import { HookProcesses } from './tasks/hook-processes.ts'
 import { TaskRunner, type HookTable } from './tasks/runner.ts'
 
 export interface ControllerOptions {
@@ -44,20 +47,37 @@ export interface RunningController {
  * `already_running`; nothing that runs is touched then.
  */
 export async function startController(options: ControllerOptions): Promise<RunningController> {
-  const { dataDirectory, runDirectory, config, log } = options
+  const { dataDirectory, runDirectory } = options
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 })
   mkdirSync(runDirectory, { recursive: true, mode: 0o700 })
+  // Before the store is looked at: one whose folder is gone has no lock any more that would say it is in use.
+  const release = await lockFile(join(dataDirectory, 'controller.lock'), 'a controller on this data folder')
+  try {
+    return await startAlone(options, release)
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+async function startAlone(options: ControllerOptions, release: () => void): Promise<RunningController> {
+  const { dataDirectory, runDirectory, config, log } = options
   const clock = createSystemClock()
   const secrets = createSecrets(config.secrets.keyFile ?? join(dataDirectory, 'secrets.key'), log)
-  const store = await openLevelStore({ directory: join(dataDirectory, 'store') })
+  const { store, recovery, noted } = await openStore({
+    directory: join(dataDirectory, 'store'),
+    onTrouble: message => log.warn({ error: message }, 'no snapshot of the journal could be written'),
+  })
   try {
+    if (recovery !== null) log.error({ ...recovery }, `the journal was damaged and put back; ${wordsOf(recovery.lost)}`)
     const settings = settingsOf(config)
     const reconciler = new Reconciler({ ...(await readJournal(store, settings)), store, clock, log })
     const broken = new Promise<Error>(resolve => {
       reconciler.once('broken', resolve)
     })
     logEvents(reconciler, log)
-    await reconciler.settle({ kind: 'restored', settings })
+    await reconciler.settle({ kind: 'restored', settings, recovery })
+    if (recovery !== null) noted()
     const trust = createPackageTrust({ required: config.packages.requireSignature, keys: config.packages.trustedKeys })
     for (const release of Object.values(reconciler.state.releases)) {
       const judged = rejudged(release, { required: false, keys: config.packages.trustedKeys })
@@ -82,7 +102,10 @@ export async function startController(options: ControllerOptions): Promise<Runni
     log.info({ term, revision: n, services: Object.keys(reconciler.state.services) }, 'controller started')
     const traffic = startTraffic(reconciler, clock)
     const api = createController({ reconciler, peers, packages, clock, traffic, secrets, trust, keepPackages: keep })
-    const tasks = new TaskRunner(reconciler, hooksOf(config), log)
+    const hookProcesses = new HookProcesses(join(dataDirectory, 'hooks'))
+    const left = await hookProcesses.endLeft()
+    if (left.length > 0) log.warn({ pids: left }, 'ended hooks that a killed controller had left running')
+    const tasks = new TaskRunner(reconciler, hooksOf(config), log, hookProcesses.began)
     const stopRetention = startRetention(reconciler, () => api.gc(), log)
     return {
       api,
@@ -96,6 +119,7 @@ export async function startController(options: ControllerOptions): Promise<Runni
         await tasksOver
         reconciler.close()
         await store.close()
+        release()
       },
     }
   } catch (error) {

@@ -49,6 +49,7 @@ export const ERRORS = {
   force_required: { status: 409 },
   stale_report: { status: 409 },
   too_many_reports: { status: 409 },
+  recovery_pending: { status: 409 },
   // Never allowed this way.
   change_not_allowed: { status: 422 },
   unknown_size: { status: 422 },
@@ -68,6 +69,7 @@ export const ERRORS = {
   timed_out: { status: 504 },
   unreachable: { status: 503 },
   store_damaged: { status: 503 },
+  store_full: { status: 507 },
   store_conflict: { status: 503 },
   store_locked: { status: 503 },
   already_running: { status: 409 },

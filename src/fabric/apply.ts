@@ -30,6 +30,7 @@ import * as observe from './observe.ts'
 import { endOperation } from './operations.ts'
 import { acceptPause, advancePauses } from './pause.ts'
 import { addRelease, releasesInUse } from './releases.ts'
+import { acceptRecovery, advanceRecovery, forgetUnnamed, isHeld, refuseWhileHeld, takeRecovery } from './recovery.ts'
 import { Refused, refuse, type Refusal } from './refusal.ts'
 import { NOTHING_OBSERVED, type FabricEvent, type FabricState } from './state.ts'
 import { acceptUpgrade } from './upgrade/accept.ts'
@@ -58,13 +59,15 @@ export interface Applied {
 export function apply(state: FabricState, input: Input, now: Moment): Applied {
   const draft = new Draft(state, now)
   let operation: string | null = null
-  if (input.kind === 'command' || input.kind === 'health-reported') {
+  if (input.kind === 'command' || input.kind === 'health-reported' || input.kind === 'recovery-accepted') {
     try {
+      if (input.kind === 'recovery-accepted') acceptRecovery(draft)
+      refuseWhileHeld(draft)
       if (input.kind === 'command') {
         draft.by = input.by ?? null
         keep(draft, input.certificates)
         operation = acceptOnce(draft, input.command, input.idempotencyKey)
-      } else {
+      } else if (input.kind === 'health-reported') {
         acceptReport(draft, input)
       }
     } catch (thrown) {
@@ -75,7 +78,8 @@ export function apply(state: FabricState, input: Input, now: Moment): Applied {
   } else {
     take(draft, input)
   }
-  advance(draft)
+  // What is seen is of a later time than what is recorded: no rule may draw its conclusions.
+  if (!isHeld(draft)) advance(draft)
   const { state: next, changed } = draft.finish()
   return { state: next, changed, events: draft.events, operation, refusal: null }
 }
@@ -89,6 +93,7 @@ export function rehearse(
 ): { draft: Draft } | { refusal: Refusal } {
   const draft = new Draft(state, now)
   try {
+    refuseWhileHeld(draft)
     keep(draft, certificates)
     accept(draft, command)
     return { draft }
@@ -156,7 +161,10 @@ function accept(draft: Draft, command: Command): string {
   }
 }
 
-function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-reported' }>): void {
+function take(
+  draft: Draft,
+  input: Exclude<Input, { kind: 'command' | 'health-reported' | 'recovery-accepted' }>,
+): void {
   switch (input.kind) {
     case 'restored':
       draft.observed = NOTHING_OBSERVED
@@ -166,6 +174,7 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-re
       rebaseClocks(draft)
       silenceAll(draft)
       restartTasks(draft)
+      if (input.recovery != null) takeRecovery(draft, input.recovery)
       break
     case 'term-seen':
       if (input.term >= draft.fabric.revision.term) {
@@ -182,6 +191,7 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-re
       break
     }
     case 'proxy-connected':
+      if (isHeld(draft)) forgetUnnamed(draft, input)
       observe.proxyConnected(draft, input)
       break
     case 'proxy-acknowledged':
@@ -229,6 +239,7 @@ function take(draft: Draft, input: Exclude<Input, { kind: 'command' | 'health-re
 
 /** Everything that what is known now allows: instances first, then the walks and operations that wait for them. */
 function advance(draft: Draft): void {
+  advanceRecovery(draft)
   adoptBoundPorts(draft)
   advanceNodes(draft)
   for (const key of draft.roles.keys()) advanceRole(draft, key)

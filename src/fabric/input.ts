@@ -7,6 +7,7 @@ import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'
 import type { Slot } from '../model/slot.ts'
 import type { HealthState } from '../model/states.ts'
+import type { RecoveryNote } from './recovery.ts'
 import type { FabricSettings } from './state.ts'
 
 /** What a peer says of what it has and does: a level, of which the newest counts. */
@@ -34,7 +35,9 @@ export type Observation =
 /** Everything that can happen to the fabric. */
 export type Input =
   /** A controller took over: nothing seen before counts, and its term is above all before it. */
-  | { readonly kind: 'restored'; readonly settings: FabricSettings }
+  | { readonly kind: 'restored'; readonly settings: FabricSettings; readonly recovery?: RecoveryNote | null }
+  /** An operator goes on with what was put back. It may be refused, as a command. */
+  | RecoveryAccepted
   | {
       readonly kind: 'command'
       readonly command: Command
@@ -73,6 +76,10 @@ export type Input =
     }
   | { readonly kind: 'task-reported'; readonly id: string; readonly report: TaskReport }
   | { readonly kind: 'tick' }
+
+export interface RecoveryAccepted {
+  readonly kind: 'recovery-accepted'
+}
 
 /** Someone outside says how a deployment or an instance is. It may be refused, as a command. */
 export interface HealthReported {

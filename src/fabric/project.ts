@@ -15,6 +15,7 @@ import { pauseDueInMs, projectPause } from './pause.ts'
 import { policyOf, weightOf } from './policy.ts'
 import { shareOfPorts } from './ports.ts'
 import { confinementOf } from './processes.ts'
+import { isHeld } from './recovery.ts'
 import {
   instanceKey,
   processesOf,
@@ -344,6 +345,7 @@ function internalVariables(deployment: DeploymentRecord): Record<string, string>
  * what was due then has been looked at.
  */
 export function projectWakeIn(state: FabricState, now: Moment): number | null {
+  if (isHeld(state)) return null
   let due: number | null = null
   const consider = (ms: number | null): void => {
     if (ms !== null && (due === null || ms < due)) due = ms

@@ -14,6 +14,7 @@ import type { UpgradePolicy } from '../model/upgrade-policy.ts'
 import type { Moment } from '../core/clock.ts'
 import type { Anchor } from './anchor.ts'
 import type { AftermathRecord, OperationRecord, TaskRecord } from './operation-record.ts'
+import type { RecoveryRecord } from './recovery.ts'
 import type { UpgradeRecord } from './upgrade-record.ts'
 
 export type Table<T> = Readonly<Record<string, T>>
@@ -55,6 +56,8 @@ export interface FabricRecord {
   settings: FabricSettings
   /** When something was journaled last: how far durations had come, should the machine boot next. */
   moment: Moment | null
+  /** The journal went back in time; absent or null: it did not, or that is over. */
+  recovery?: RecoveryRecord | null
 }
 
 /** What vipswap.yaml says that the rules need. */

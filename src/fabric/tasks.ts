@@ -1,17 +1,19 @@
 import type { Task, TaskReport } from '../contracts/task.ts'
 import type { Draft } from './draft.ts'
 import { baselineOf } from './receipts.ts'
+import { isHeld } from './recovery.ts'
 import type { FabricState } from './state.ts'
 import type { TaskRecord } from './operation-record.ts'
-import { isHeld } from './verify/held.ts'
+import { isPaused } from './verify/paused.ts'
 
 /** Output of a hook, or the words of a loss, that are kept. */
 const MAX_DETAIL = 1000
 
 /** What is to be run now, by id: the runner starts what is new, tells what has other work, and ends what is not listed. */
 export function projectTasks(state: FabricState): Task[] {
+  if (isHeld(state)) return []
   return Object.values(state.tasks)
-    .filter(task => task.outcome === null && !isHeld(state, task))
+    .filter(task => task.outcome === null && !isPaused(state, task))
     .map(({ id, work }) => ({ id, work }))
 }
 

@@ -1,6 +1,6 @@
 import { ClassicLevel } from 'classic-level'
 import { errorMessage, systemCode } from '../core/errors.ts'
-import { damaged, locked } from './failures.ts'
+import { locked, unreadable } from './failures.ts'
 
 /**
  * Folders open in this process. LevelDB refuses a second opening here too, but by closing another handle of its lock
@@ -35,6 +35,6 @@ async function openUnguarded(directory: string, createIfMissing: boolean): Promi
     if (systemCode(cause) === 'LEVEL_LOCKED') {
       throw locked(directory, error)
     }
-    throw damaged(directory, `the database does not open (${errorMessage(cause)})`, error)
+    throw unreadable(directory, `the database does not open (${errorMessage(cause)})`, error)
   }
 }

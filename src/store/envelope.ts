@@ -144,12 +144,17 @@ function parse(what: string, text: string): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) throw new Damage(`${what} is not a record`)
   const fields: Record<string, unknown> = { ...value }
   if (typeof fields['schema'] === 'number' && fields['schema'] > SCHEMA) {
-    throw new Damage(
-      `${what} was written by a newer vipswap (schema ${fields['schema']}; this one reads up to ${SCHEMA})`,
-      'Start that newer vipswap on it; nothing was changed.',
-    )
+    throw newerSchema(what, fields['schema'], SCHEMA)
   }
   return fields
+}
+
+/** What is whole, and not for this version to read: nothing older may take its place. */
+export function newerSchema(what: string, found: number, known: number): Damage {
+  return new Damage(
+    `${what} was written by a newer vipswap (schema ${found}; this one reads up to ${known})`,
+    'Start that newer vipswap on it; nothing was changed.',
+  )
 }
 
 function sha256(fields: readonly unknown[], tail = ''): string {

@@ -2,9 +2,11 @@ import { existsSync, mkdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { ClassicLevel } from 'classic-level'
 import { syncDirectory } from '../core/atomic-file.ts'
-import { VipswapError, errorMessage } from '../core/errors.ts'
+import { VipswapError, errorMessage, systemCode } from '../core/errors.ts'
 import { createId } from '../core/ids.ts'
 import type { Change, Commit, Store } from './store.ts'
+import { Backup, type BackupOptions } from './backup.ts'
+import type { Operation } from './commit-log.ts'
 import {
   Damage,
   NO_DIGEST,
@@ -31,6 +33,8 @@ export interface LevelStoreOptions {
   readonly initialise?: boolean
   /** How many commits stay in the chain; older ones are pruned. At least 1, default 1000. */
   readonly keepCommits?: number
+  /** Snapshots and commits are kept there too; absent: nowhere. */
+  readonly backup?: BackupOptions
 }
 
 /**
@@ -46,8 +50,12 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<Store>
   const state = file.read().state
   const create = initialise && state === 'initialising'
   if (state !== 'initialising' && !existsSync(directory)) {
-    throw damaged(directory, `the folder is missing${state === 'written' ? ', its head file is there' : ''}`)
+    const found = `the folder is missing${state === 'written' ? ', its head file is there' : ''}`
+    throw damaged(directory, found, { recoverable: true })
   }
+  // LevelDB leaves a lock and a log in whatever folder it is shown.
+  if (state === 'missing' && !existsSync(join(directory, 'CURRENT')))
+    throw damaged(directory, 'the folder holds no database, and the head file is missing', { recoverable: true })
   const db = await openDatabase(directory, create)
   try {
     if (create && (await isEmpty(db))) await writeGenesis(db, directory, file)
@@ -60,17 +68,29 @@ export async function openLevelStore(options: LevelStoreOptions): Promise<Store>
       throw new Damage('the head file says that the store was never finished, but it holds commits')
     }
     if (behind) await file.write(verified.headText)
-    return new LevelStore(directory, db, file, verified, Math.max(1, keepCommits))
+    const { fabricId, sequence } = verified.head
+    const backup = options.backup === undefined ? null : new Backup(options.backup, db, fabricId, sequence)
+    return new LevelStore({ directory, db, file, verified, backup, keepCommits: Math.max(1, keepCommits) })
   } catch (error) {
     await closeDatabase(directory, db)
     throw readFailure(directory, error)
   }
 }
 
+interface Parts {
+  readonly directory: string
+  readonly db: ClassicLevel
+  readonly file: HeadFile
+  readonly verified: Verified
+  readonly backup: Backup | null
+  readonly keepCommits: number
+}
+
 class LevelStore implements Store {
   readonly #directory: string
   readonly #db: ClassicLevel
   readonly #file: HeadFile
+  readonly #backup: Backup | null
   readonly #keepCommits: number
   readonly #listeners = new Set<(commit: Commit) => void>()
   #head: Head
@@ -80,13 +100,14 @@ class LevelStore implements Store {
   #closing: Promise<void> | undefined
   /** Of every live record, so that a commit need not read what it replaces. */
   readonly #checksums: Map<string, string>
-  /** The head file of the newest commit on its way to the disk: the next commit waits for it, the caller does not. */
-  #headWritten: Promise<void> = Promise.resolve()
+  /** The head file and the backup of the newest commit on their way to the disk: the next commit waits, the caller does not. */
+  #headWritten: Promise<unknown> = Promise.resolve()
 
-  constructor(directory: string, db: ClassicLevel, file: HeadFile, verified: Verified, keepCommits: number) {
+  constructor({ directory, db, file, verified, backup, keepCommits }: Parts) {
     this.#directory = directory
     this.#db = db
     this.#file = file
+    this.#backup = backup
     this.#head = verified.head
     this.#last = verified.last
     this.#checksums = verified.checksums
@@ -142,6 +163,7 @@ class LevelStore implements Store {
   close(): Promise<void> {
     this.#closing ??= this.#queue
       .then(() => this.#headWritten)
+      .then(() => this.#backup?.close())
       // Its failure was for the next commit to tell; the database is whole without it.
       .catch(() => {})
       .then(() => closeDatabase(this.#directory, this.#db))
@@ -166,7 +188,9 @@ class LevelStore implements Store {
     } catch (error) {
       // What reached the disk is unknown now, and after a failed flush a second one proves nothing.
       this.#failure = new VipswapError(
-        'store_damaged',
+        errorMessage(error).includes('No space left') || systemCode(error) === 'ENOSPC'
+          ? 'store_full'
+          : 'store_damaged',
         `a write to the store in ${this.#directory} failed (${errorMessage(error)}): nothing more is accepted. ` +
           'Make room or mend the disk, then restart the controller; what was acknowledged is kept.',
         { directory: this.#directory },
@@ -194,7 +218,7 @@ class LevelStore implements Store {
     const keys = [...texts.keys()]
     const removed = keys.flatMap(key => this.#checksums.get(key) ?? [])
 
-    const operations: ({ type: 'put'; key: string; value: string } | { type: 'del'; key: string })[] = []
+    const operations: Operation[] = []
     const changes: [string, string | null][] = []
     const added: string[] = []
     for (const [key, value] of texts) {
@@ -235,7 +259,7 @@ class LevelStore implements Store {
       if (checksum === null) this.#checksums.delete(key)
       else this.#checksums.set(key, checksum)
     }
-    this.#headWritten = this.#file.write(headText)
+    this.#headWritten = Promise.all([this.#file.write(headText), this.#backup?.commit({ sequence, operations })])
     this.#headWritten.catch(() => {})
   }
 }

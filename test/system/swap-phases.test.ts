@@ -35,7 +35,7 @@ t.test(
       })
     }
     t.strictSame([await store(production), await store(staging)], ['1.0.0 live', '2.0.0 test'])
-    const load = startSteadyLoad(production, 4)
+    const load = startSteadyLoad(production, 4, 5)
 
     await run('swap', 'prepare')
     t.strictSame([await store(production), await store(staging)], ['1.0.0 live', '2.0.0 live'])

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { ServiceView } from '../../contracts/api/service.ts'
 import { serviceText } from '../print/service.ts'
+import { recoveryNotice } from '../print/recovery.ts'
 import type { Session } from '../session.ts'
 import { act, type VerbContext } from '../verb.ts'
 import { watchStatus } from '../watch-status.ts'
@@ -18,7 +19,12 @@ export function lookVerbs(program: Command, context: VerbContext): void {
         async () => read(session),
         services => print(session, services),
       )
-    else print(session, await read(session))
+    else {
+      const [services, { recovery }] = await Promise.all([read(session), session.client.recovery()])
+      const notice = recoveryNotice(recovery)
+      if (notice !== null) session.note(notice)
+      print(session, services)
+    }
   })
 }
 

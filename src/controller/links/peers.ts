@@ -2,10 +2,12 @@ import type { AgentHello, FromAgent, FromProxy, ProxyHello } from '../../contrac
 import type { AgentReadings } from '../../contracts/agent-metrics.ts'
 import type { Assignment } from '../../contracts/assignment.ts'
 import type { PlaneReadings } from '../../contracts/plane-metrics.ts'
+import { compareRevisions } from '../../contracts/revision.ts'
 import type { RoutingTable } from '../../contracts/routing.ts'
 import type { Clock } from '../../core/clock.ts'
 import type { Logger } from '../../core/logger.ts'
 import { projectAssignments, projectRouting } from '../../fabric/project.ts'
+import { isHeld, mayAssign } from '../../fabric/recovery.ts'
 import type { FabricState } from '../../fabric/state.ts'
 import type { Reconciler } from '../reconciler.ts'
 import type { Connection, LinkHandlers } from './link-server.ts'
@@ -49,7 +51,8 @@ export class Peers {
   }
 
   readonly onHello: LinkHandlers['onHello'] = (hello, connection) => {
-    if (hello.applied !== null && hello.applied.term > this.#reconciler.state.fabric.revision.term) {
+    // Of the same term too: that is what a journal meets which went back in time.
+    if (hello.applied !== null && compareRevisions(hello.applied, this.#reconciler.state.fabric.revision) > 0) {
       this.#reconciler.enqueue({ kind: 'term-seen', term: hello.applied.term })
     }
     return hello.peer === 'proxy' ? this.#proxyJoined(hello, connection) : this.#agentJoined(hello, connection)
@@ -200,6 +203,7 @@ export class Peers {
   }
 
   #publish(state: FabricState): void {
+    if (isHeld(state)) return
     const { table, tableContent, assignments } = this.#project(state)
     for (const [incarnation, peer] of this.#proxies) {
       // A proxy that the state does not know yet gets its first table once it does.
@@ -209,7 +213,8 @@ export class Peers {
     }
     for (const [node, peer] of this.#agents) {
       const assigned = assignments.get(node)
-      if (assigned === undefined || !peer.push.offer(assigned.assignment, assigned.content)) continue
+      if (assigned === undefined || !mayAssign(state, node)) continue
+      if (!peer.push.offer(assigned.assignment, assigned.content)) continue
       if (sameRevision(state.observed.nodes[node]?.revision ?? null, table.revision)) continue
       this.#reconciler.enqueue({ kind: 'agent-reached', node, revision: table.revision })
     }

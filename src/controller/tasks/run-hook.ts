@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
 import { request } from 'undici'
@@ -15,6 +16,15 @@ const REST_MS = 200
 /** Of the environment of the controller; nothing else of it is passed on. */
 const PASSED_ON = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'TZ'] as const
 
+/**
+ * Begins nothing before its controller has noted the process and said so: one that is killed in between leaves a shell that
+ * ends by itself.
+ */
+const WAIT_FOR_WORD = 'read -r _ <&3 || exit 1; exec 3<&-; exec "$@"'
+
+/** Told the pid of a hook's process before that does anything; the answer is called once it has ended. */
+export type Began = (pid: number) => () => void
+
 type Answer = { readonly kind: 'yes' | 'not-yet' | 'no'; readonly detail: string }
 
 /**
@@ -26,9 +36,10 @@ export async function runHook(
   work: { readonly facts: HookFacts; readonly retry: boolean },
   report: (report: TaskReport) => void,
   signal: AbortSignal,
+  began: Began = () => () => undefined,
 ): Promise<void> {
   while (!signal.aborted) {
-    const { kind, detail } = await askOnce(hook, work.facts, signal)
+    const { kind, detail } = await askOnce(hook, work.facts, signal, began)
     if (signal.aborted) return
     if (kind !== 'not-yet' || !work.retry) {
       report({ kind: 'done', ok: kind === 'yes', detail })
@@ -39,8 +50,8 @@ export async function runHook(
   }
 }
 
-function askOnce(hook: Hook, facts: HookFacts, signal: AbortSignal): Promise<Answer> {
-  return hook.kind === 'command' ? runCommand(hook, facts, signal) : call(hook, facts, signal)
+function askOnce(hook: Hook, facts: HookFacts, signal: AbortSignal, began: Began): Promise<Answer> {
+  return hook.kind === 'command' ? runCommand(hook, facts, signal, began) : call(hook, facts, signal)
 }
 
 /** Exit 0 is yes, 1 (and taking too long) not yet, any other no: a command that cannot be started is a no. */
@@ -48,11 +59,19 @@ function runCommand(
   { command, timeoutMs }: Extract<Hook, { kind: 'command' }>,
   facts: HookFacts,
   signal: AbortSignal,
+  began: Began,
 ): Promise<Answer> {
   return new Promise(resolve => {
-    const [program = '', ...args] = command
+    const [program = ''] = command
     // A group of its own: what it starts ends with it.
-    const child = spawn(program, args, { detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: environmentOf(facts) })
+    const child = spawn('/bin/sh', ['-c', WAIT_FOR_WORD, 'hook', ...command], {
+      detached: true,
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      env: environmentOf(facts),
+    })
+    const ended = child.pid === undefined ? undefined : began(child.pid)
+    const word = child.stdio[3]
+    if (word instanceof Writable) word.on('error', () => undefined).end('go\n')
     let output = ''
     let late = false
     const kill = (signalName: NodeJS.Signals): void => {
@@ -90,6 +109,7 @@ function runCommand(
     child.on('exit', (code, signalName) => {
       // What it left running may hold its output open; the group ends with it.
       kill('SIGKILL')
+      ended?.()
       const how = late ? `took longer than ${timeoutMs} ms` : code === null ? `ended by ${signalName}` : `exit ${code}`
       const kind = code === 0 && !late ? 'yes' : late || code === 1 ? 'not-yet' : 'no'
       const tell = (): void => {

@@ -2,11 +2,12 @@ import type { Logger } from '../../core/logger.ts'
 import { own } from '../../core/own.ts'
 import { errorMessage } from '../../core/errors.ts'
 import type { Task, TaskReport } from '../../contracts/task.ts'
+import { isHeld } from '../../fabric/recovery.ts'
 import { projectTasks } from '../../fabric/tasks.ts'
 import type { FabricState } from '../../fabric/state.ts'
 import type { Hooks } from '../../model/hooks.ts'
 import type { Reconciler } from '../reconciler.ts'
-import { runHook } from './run-hook.ts'
+import { runHook, type Began } from './run-hook.ts'
 import { VerifyProcess } from './verify-process.ts'
 import { warm } from './warm.ts'
 
@@ -30,13 +31,16 @@ export class TaskRunner {
   readonly #reconciler: Reconciler
   readonly #hooks: HookTable
   readonly #log: Logger
+  readonly #began: Began
   readonly #running = new Map<string, Running>()
   /** Of tasks that are gone, and not over yet. */
   readonly #ending = new Set<Promise<void>>()
   #taken: Pick<FabricState, 'tasks' | 'services'> | null = null
+  #held = false
   readonly #look: (state: FabricState) => void
 
-  constructor(reconciler: Reconciler, hooks: HookTable, log: Logger) {
+  constructor(reconciler: Reconciler, hooks: HookTable, log: Logger, began: Began) {
+    this.#began = began
     this.#reconciler = reconciler
     this.#hooks = hooks
     this.#log = log
@@ -53,9 +57,12 @@ export class TaskRunner {
   }
 
   #take(state: FabricState): void {
+    const held = isHeld(state)
     // Of a service a pause may hold what is to be sent.
-    if (state.tasks === this.#taken?.tasks && state.services === this.#taken.services) return
+    const isKnown = state.tasks === this.#taken?.tasks && state.services === this.#taken.services
+    if (isKnown && held === this.#held) return
     this.#taken = state
+    this.#held = held
     const tasks = projectTasks(state)
     const ids = new Set(tasks.map(({ id }) => id))
     for (const [id, running] of this.#running) {
@@ -93,7 +100,7 @@ export class TaskRunner {
       }
       const { event, service } = work.facts
       const hook = own(this.#hooks.services, service)?.[event] ?? this.#hooks.all[event]
-      if (hook !== undefined) await runHook(hook, work, report, end.signal)
+      if (hook !== undefined) await runHook(hook, work, report, end.signal, this.#began)
       else report({ kind: 'done', ok: true, detail: 'there is no such hook any more' })
     }
     const over = run().catch((thrown: unknown) => report({ kind: 'done', ok: false, detail: errorMessage(thrown) }))

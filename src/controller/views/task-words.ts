@@ -1,6 +1,6 @@
 import type { FabricState } from '../../fabric/state.ts'
 import type { TaskRecord } from '../../fabric/operation-record.ts'
-import { isHeld } from '../../fabric/verify/held.ts'
+import { isPaused } from '../../fabric/verify/paused.ts'
 
 /** What tasks an operation waits for, in words; '' where there are none. */
 export function tasksOf(state: FabricState, operation: string): string {
@@ -8,7 +8,7 @@ export function tasksOf(state: FabricState, operation: string): string {
     .filter(
       task => task.operation === operation && task.outcome === null && task.owner !== 'nobody' && !hasEnough(task),
     )
-    .map(task => wordsFor(task, isHeld(state, task)))
+    .map(task => wordsFor(task, isPaused(state, task)))
     .join(', ')
 }
 

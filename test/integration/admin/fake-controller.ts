@@ -195,6 +195,8 @@ export class FakeController implements ControllerApi {
       .filter(({ seq }) => seq > after),
   })
   metrics: ControllerApi['metrics'] = async () => 'vipswap_up 1\n'
+  recovery: ControllerApi['recovery'] = () => null
+  acceptRecovery: ControllerApi['acceptRecovery'] = async () => null
   gc: ControllerApi['gc'] = async () => ({ removed: ['ab'.repeat(32)] })
 
   receipt = (id: string): ReceiptView | null => {

@@ -67,6 +67,8 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
     post(`${SLOT}/configuration`, { configuration: { roles: { web: { instances: 2 } } } }),
     post(`${SLOT}/configuration`, { configuration: { roles: { web: { certificates: { site: 'no PEM' } } } } }),
   ],
+  getRecovery: [get('/v1/recovery')],
+  acceptRecovery: [post('/v1/recovery/accept')],
   setStatus: [post(`${SLOT}/status`, { status: 'Suspended' }), post(`${SLOT}/status`)],
   plan: [post(`${SLOT}/plan`, { swap: {} }), post(`${SLOT}/plan`, { swap: {}, upgrade: { package: DIGEST } })],
   getHealth: [get(`${SLOT}/health`), get('/v1/services/nobody/slots/staging/health')],

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 
 export interface LoadCounts {
   /** Answered 2xx. */
@@ -9,8 +10,15 @@ export interface LoadCounts {
   readonly texts: Map<string, number>
 }
 
-/** `clients` keep-alive clients asking for `url` one after the other, never trying again, until stopped. */
-export function startSteadyLoad(url: string, clients = 8): { counts: LoadCounts; stop(): Promise<LoadCounts> } {
+/**
+ * `clients` keep-alive clients asking for `url` one after the other, `pauseMs` between an answer and the next, never trying
+ * again, until stopped.
+ */
+export function startSteadyLoad(
+  url: string,
+  clients = 8,
+  pauseMs = 0,
+): { counts: LoadCounts; stop(): Promise<LoadCounts> } {
   const counts: LoadCounts = { ok: 0, failures: new Map(), texts: new Map() }
   const agent = new Agent({ keepAlive: true, maxSockets: clients })
   let stopping = false
@@ -47,7 +55,10 @@ export function startSteadyLoad(url: string, clients = 8): { counts: LoadCounts;
       call.end()
     })
   const loops = Array.from({ length: clients }, async () => {
-    while (!stopping) await one()
+    while (!stopping) {
+      await one()
+      if (pauseMs > 0) await delay(pauseMs)
+    }
   })
   return {
     counts,

@@ -1,11 +1,17 @@
 import { writeSync } from 'node:fs'
 import { openLevelStore } from '../../../src/store/level-store.ts'
+import { openStore } from '../../../src/store/open-store.ts'
 
 // Commits as fast as it can and prints each sequence once it is acknowledged; prints how it ended if a write fails.
 // Node ignores it, the test runner's preload would end the process: a listener of our own keeps it from that.
 process.on('SIGXFSZ', () => {})
 
-const store = await openLevelStore({ directory: process.argv[2] ?? '', keepCommits: 20 })
+const [, , directory, how] = process.argv
+if (directory === undefined) throw new Error('usage: commit-loop DIRECTORY [backup]')
+const store =
+  how === 'backup'
+    ? (await openStore({ directory, everyCommits: 15 })).store
+    : await openLevelStore({ directory, keepCommits: 20 })
 writeSync(1, 'open\n')
 try {
   for (;;) {
