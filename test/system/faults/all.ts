@@ -1,14 +1,41 @@
 import type { Fault } from './fault.ts'
 import { idleInstanceKilled, instanceKilled } from './rows/f01-instance-killed.ts'
+import { instanceHung } from './rows/f02-instance-hung.ts'
+import { allCrashLoop, allKilled } from './rows/f03-all-dead.ts'
+import { deafInstance, orphanedChild } from './rows/f04-deaf-instance.ts'
+import { crashesAtStart, crashesLater, neverHealthy, slowStart } from './rows/f06-bad-version.ts'
+import { controllerKilled } from './rows/f07-controller-killed.ts'
 import { holderKilled, proxyAlone, workerKilled } from './rows/f08-proxy-killed.ts'
 import { agentKilled } from './rows/f09-agent-killed.ts'
+import { twoControllers } from './rows/f10-two-controllers.ts'
+import { noDescriptors } from './rows/f14-descriptors.ts'
+import { stalled } from './rows/f15-stalled.ts'
+import { clockJumps } from './rows/f16-clock-jumps.ts'
+import { clientLeaves } from './rows/f18-client-leaves.ts'
+import { keepAliveRace } from './rows/f20-keep-alive-race.ts'
 
 /** Every fault of the suite, in the order in which it is run and printed. */
 export const FAULTS: readonly Fault[] = [
   instanceKilled,
   idleInstanceKilled,
+  instanceHung,
+  allKilled,
+  allCrashLoop,
+  deafInstance,
+  orphanedChild,
+  crashesAtStart,
+  neverHealthy,
+  crashesLater,
+  slowStart,
+  controllerKilled,
   workerKilled,
   holderKilled,
   proxyAlone,
   agentKilled,
+  twoControllers,
+  noDescriptors,
+  stalled,
+  clockJumps,
+  clientLeaves,
+  keepAliveRace,
 ]

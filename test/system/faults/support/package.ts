@@ -12,6 +12,10 @@ export interface PackageOptions {
   /** The role's endpoint. */
   readonly endpoint?: string
   readonly probe?: string
+  /** Default 5 s. */
+  readonly stopTimeout?: string
+  /** Default 20 s. */
+  readonly startTimeout?: string
 }
 
 export const SERVICE = 'subject'
@@ -35,8 +39,8 @@ export function writePackage(folder: string, ledger: string, options: PackageOpt
     `    endpoints: { http: ${endpoint} }`,
     `    probe: ${probe}`,
     '    drainTimeout: 3s',
-    '    stopTimeout: 5s',
-    '    startTimeout: 20s',
+    `    stopTimeout: ${options.stopTimeout ?? '5s'}`,
+    `    startTimeout: ${options.startTimeout ?? '20s'}`,
     '    settings:',
     ...Object.entries(all).map(([name, value]) => `      ${name}: ${JSON.stringify(value)}`),
     ...(options.role ?? []).map(line => `    ${line}`),

@@ -12,7 +12,7 @@ import { VipswapError } from '../../../../src/core/errors.ts'
 import type { Slot } from '../../../../src/model/slot.ts'
 import { until } from '../../../support/until.ts'
 import { pidOf, type System } from '../../support/system.ts'
-import type { ExecutedLine, OperationLine } from '../history/line.ts'
+import type { ExecutedLine, OperationLine, RequestLine } from '../history/line.ts'
 import { timeNow } from '../history/recorder.ts'
 import { watchService, type Watch } from '../history/watch.ts'
 import { startClients, type Clients, type ClientsOptions } from './clients.ts'
@@ -27,8 +27,8 @@ const AWAY_MS = 30_000
 export interface Load {
   readonly clients: Clients
   readonly watch: Watch
-  /** Ends it, waits until the ledger has counted all, and compares the counts. */
-  finish(): Promise<Losses>
+  /** Ends it, waits until the ledger has counted all, and compares the counts. `others`: of clients that were there, too. */
+  finish(others?: readonly RequestLine[]): Promise<Losses>
 }
 
 /** The real system under a fault, and what is done to it, recorded. */
@@ -180,11 +180,11 @@ export class Subject {
     const load: Load = {
       clients,
       watch,
-      finish: async () => {
-        const requests = await clients.stop()
+      finish: async (others = []) => {
+        const requests = [...(await clients.stop()), ...others]
         const traffic = await this.#settledTraffic(mark)
         await watch.stop()
-        const losses = countLosses(requests, this.#executed(), traffic)
+        const losses = countLosses(requests, this.#packages === 0 ? null : this.#executed(), traffic)
         this.#trial.unmet.push(...disagreements(losses))
         return losses
       },
