@@ -39,7 +39,10 @@ export const instanceHung: Fault = {
       'what was lost was on it, and was answered 504',
       lost.every(({ start, status }) => status === 504 && start < outAt),
     )
-    trial.check('504 came at the time-out', lost.every(({ start, end }) => end - start < RESPONSE_MS + 1000))
+    trial.check(
+      '504 came at the time-out',
+      lost.every(({ start, end }) => end - start < RESPONSE_MS + 1000),
+    )
     trial.check('each client was lost on it once at most', lost.length <= 8)
     const seen = `out after ${Math.round(outAt - stoppedAt)} ms; ${lossWords(losses)}`
     return { seen: `${seen}; ${continued ? 'the same process' : 'another process'} came back`, losses }

@@ -10,7 +10,8 @@ export const allKilled: Fault = {
   id: 'F3',
   name: 'all instances are killed at once',
   injected: 'kill -9 of both of two instances under load',
-  expected: 'they are expected back, so later requests are held, and answered by the next processes; only what is in flight is lost (a GET is repeated once)',
+  expected:
+    'they are expected back, so later requests are held, and answered by the next processes; only what is in flight is lost (a GET is repeated once)',
   async run(trial) {
     const subject = await trial.subject()
     await subject.deployed({ version: '1.0.0', instances: 2 })
@@ -23,7 +24,10 @@ export const allKilled: Fault = {
     await subject.allIn()
     const losses = await load.finish()
     const lost = load.clients.requests.filter(({ outcome }) => outcome !== 'ok')
-    trial.check('only what was in flight was lost', lost.length <= 7 && lost.every(({ start }) => start < killedAt + 50))
+    trial.check(
+      'only what was in flight was lost',
+      lost.length <= 7 && lost.every(({ start }) => start < killedAt + 50),
+    )
     return { seen: lossWords(losses), losses }
   },
 }

@@ -22,7 +22,12 @@ export const deafInstance: Fault = {
     const load = await subject.load()
     const began = timeNow()
     const { outcome } = await subject.operate('upgrade', async idempotencyKey =>
-      subject.client.upgrade('subject', 'production', { package: digest, mode: 'unmonitored-auto' }, { idempotencyKey }),
+      subject.client.upgrade(
+        'subject',
+        'production',
+        { package: digest, mode: 'unmonitored-auto' },
+        { idempotencyKey },
+      ),
     )
     const took = timeNow() - began
     const losses = await load.finish()
@@ -53,7 +58,9 @@ export const orphanedChild: Fault = {
     const ports = subject.notes().filter(({ what }) => what === 'began')
     trial.check('the port of the first is free', await isFree(ports.toSorted((a, b) => a.at - b.at)[0]?.port ?? 0))
     const serving = processesIn(subject.system.data).filter(({ command }) => command.includes('server.mjs'))
-    return { seen: `the child (of ${children().length} so far) ended with its parent; ${serving.length} processes serve` }
+    return {
+      seen: `the child (of ${children().length} so far) ended with its parent; ${serving.length} processes serve`,
+    }
   },
 }
 

@@ -26,7 +26,10 @@ function badVersion(id: string, name: string, injected: string, options: Partial
     async run(trial) {
       const { line, finding, versions } = await walk(trial, options)
       trial.check('the upgrade was rolled back', line.outcome === 'RolledBack')
-      trial.check('all run the old version', versions.every(version => version === '1.0.0'))
+      trial.check(
+        'all run the old version',
+        versions.every(version => version === '1.0.0'),
+      )
       return finding
     },
   }
@@ -38,9 +41,14 @@ export const crashesAtStart = badVersion('F6.crash', 'a version crashes at start
 export const neverHealthy = badVersion('F6.ill', 'a version is never healthy', 'starts and fails every probe', {
   settings: { MODE: 'ill' },
 })
-export const crashesLater = badVersion('F6.faint', 'a version crashes when it was ready', 'crashes 0.5 s after it is ready', {
-  settings: { MODE: 'faint', MS: '500' },
-})
+export const crashesLater = badVersion(
+  'F6.faint',
+  'a version crashes when it was ready',
+  'crashes 0.5 s after it is ready',
+  {
+    settings: { MODE: 'faint', MS: '500' },
+  },
+)
 
 export const slowStart: Fault = {
   id: 'F6.late',
@@ -50,7 +58,10 @@ export const slowStart: Fault = {
   async run(trial) {
     const { line, finding, versions } = await walk(trial, { settings: { MODE: 'late', MS: '2000' } })
     trial.check('the upgrade succeeded', line.outcome === 'Succeeded')
-    trial.check('all run the new version', versions.every(version => version === '2.0.0'))
+    trial.check(
+      'all run the new version',
+      versions.every(version => version === '2.0.0'),
+    )
     return finding
   },
 }

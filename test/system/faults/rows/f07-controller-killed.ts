@@ -16,7 +16,8 @@ export const controllerKilled: Fault = {
   id: 'F7',
   name: 'the controller is killed in operations',
   injected: 'kill -9 of the controller at several moments of a deploy, swap, upgrade, rollback and delete, under load',
-  expected: 'each operation is finished or undone by its rule; nothing acknowledged is forgotten; no instance is doubled; nothing is lost',
+  expected:
+    'each operation is finished or undone by its rule; nothing acknowledged is forgotten; no instance is doubled; nothing is lost',
   async run(trial) {
     const subject = await trial.subject()
     await subject.deployed({ version: '1.0.0', ...SMALL })
@@ -66,7 +67,8 @@ export const controllerKilled: Fault = {
 
 /** How many role processes there are, deleted ones having had their time to end. */
 async function settledProcesses({ system }: Subject): Promise<number> {
-  const count = (): number => processesIn(system.data).filter(({ command }) => command.startsWith('node server.mjs')).length
+  const count = (): number =>
+    processesIn(system.data).filter(({ command }) => command.startsWith('node server.mjs')).length
   for (let left = 50; left > 0 && count() !== SMALL.instances; left -= 1) await delay(100)
   return count()
 }

@@ -9,8 +9,10 @@ import { more } from '../support/subject.ts'
 export const twoControllers: Fault = {
   id: 'F10',
   name: 'a second controller is started',
-  injected: 'a second controller, and a second up, on the same data; then kill -9 of the first controller, its lock left behind',
-  expected: 'both are refused and say why, and change nothing; the lock of a killed one does not block; nothing is lost',
+  injected:
+    'a second controller, and a second up, on the same data; then kill -9 of the first controller, its lock left behind',
+  expected:
+    'both are refused and say why, and change nothing; the lock of a killed one does not block; nothing is lost',
   async run(trial) {
     const subject = await trial.subject()
     await subject.deployed({ version: '1.0.0', instances: 2 })
@@ -35,7 +37,8 @@ async function runRefused(words: readonly string[]): Promise<{ code: number | nu
   const main = join(projectRoot(), 'dist', 'src', 'cli', 'main.js')
   const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000 })
   let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (said += text))
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (said += text))
   const [code] = (await once(child, 'close')) as [number | null]
   return { code, said }
 }

@@ -16,7 +16,8 @@ export const noDescriptors: Fault = {
   id: 'F14',
   name: 'the proxy runs out of descriptors',
   injected: `${LIMIT * 2} idle connections to a data plane that may open ${LIMIT} descriptors, under load`,
-  expected: 'connections that are there go on, later ones wait; the admin port answers; all is taken again once they are closed',
+  expected:
+    'connections that are there go on, later ones wait; the admin port answers; all is taken again once they are closed',
   needs: ['prlimit'],
   async run(trial) {
     const subject = await trial.subject()
@@ -53,7 +54,7 @@ export const noDescriptors: Fault = {
     const losses = await load.finish([...later.clients.requests])
     trial.check('a new connection is answered again', backMs < 5000)
     trial.check('nothing was lost', losses.answered === losses.requests)
-   
+
     return { seen: `${used} descriptors in use; taken again after ${backMs} ms; ${lossWords(losses)}`, losses: losses }
   },
 }

@@ -12,7 +12,8 @@ export const stalled: Fault = {
   id: 'F15',
   name: 'processes of ours stand still',
   injected: `SIGSTOP for ${STALL_MS} ms of an agent, of the controller, then of the proxy worker, under load`,
-  expected: 'requests wait and are answered; no healthy instance leaves the table because our own timers were late; no restart',
+  expected:
+    'requests wait and are answered; no healthy instance leaves the table because our own timers were late; no restart',
   async run(trial) {
     const subject = await trial.subject()
     await subject.deployed({

@@ -11,7 +11,8 @@ import { fakeTimeLibrary } from '../support/tools.ts'
 export const clockJumps: Fault = {
   id: 'F16',
   name: 'the wall clock jumps',
-  injected: 'the wall clock of controller, proxy and agents jumps an hour ahead, then two back, under load and in an upgrade',
+  injected:
+    'the wall clock of controller, proxy and agents jumps an hour ahead, then two back, under load and in an upgrade',
   expected: 'no instance leaves the table, no drain or time-out ends early, no negative duration; nothing is lost',
   needs: ['libfaketime'],
   async run(trial) {
