@@ -16,6 +16,7 @@ import { stalled } from './rows/f15-stalled.ts'
 import { clockJumps } from './rows/f16-clock-jumps.ts'
 import { cutOff, swallowed, trickled } from './rows/f17-bad-network.ts'
 import { clientLeaves } from './rows/f18-client-leaves.ts'
+import { longConnections } from './rows/f19-long-connections.ts'
 import { keepAliveRace } from './rows/f20-keep-alive-race.ts'
 import { conflicts, refusedSwaps } from './rows/f21-conflicts.ts'
 import { stranger } from './rows/f23-stranger.ts'
@@ -23,6 +24,9 @@ import { localhostIsIpv6 } from './rows/f24-localhost.ts'
 import { cycles } from './rows/f25-cycles.ts'
 import { logFlood } from './rows/f26-log-flood.ts'
 import { badPackages } from './rows/f27-packages.ts'
+import { memoryBounds } from './rows/memory-bounds.ts'
+import { nodeRebooted } from './rows/node-rebooted.ts'
+import { slowClients } from './rows/slow-clients.ts'
 
 /** Every fault of the suite, in the order in which it is run and printed. */
 export const FAULTS: readonly Fault[] = [
@@ -54,6 +58,7 @@ export const FAULTS: readonly Fault[] = [
   trickled,
   cutOff,
   clientLeaves,
+  longConnections,
   keepAliveRace,
   conflicts,
   refusedSwaps,
@@ -62,4 +67,7 @@ export const FAULTS: readonly Fault[] = [
   cycles,
   logFlood,
   badPackages,
+  slowClients,
+  memoryBounds,
+  nodeRebooted,
 ]

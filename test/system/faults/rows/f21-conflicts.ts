@@ -22,7 +22,7 @@ async function ask(call: Promise<Accepted>): Promise<string> {
 export const conflicts: Fault = {
   id: 'F21',
   name: 'operations meet',
-  injected: 'a swap and a suspension during an upgrade; two swaps at once; one swap sent twice with the same key; under load',
+  injected: 'a swap during an upgrade; a swap and an upgrade while a swap is undecided; two swaps at once; one swap sent twice with the same key; under load',
   expected: 'one wins, the others get 409 and change nothing; the key makes the second swap the first one; nothing is lost',
   async run(trial) {
     const subject = await trial.subject()
@@ -36,12 +36,24 @@ export const conflicts: Fault = {
     )
     const during = {
       swap: await ask(client.swap(SERVICE)),
-      suspend: await ask(client.setStatus(SERVICE, 'production', { status: 'Suspended' })),
       'swap that expects otherwise': await ask(client.swap(SERVICE, { expect: { production: 'd9', staging: 'd8' } })),
     }
     for (const [what, answer] of Object.entries(during)) trial.check(`${what} during it is refused`, answer !== 'accepted')
     await subject.operate('rollback', async idempotencyKey =>
       client.rollback(SERVICE, 'production', {}, { idempotencyKey }),
+    )
+    await subject.operate('swap prepare', async idempotencyKey =>
+      client.swap(SERVICE, { phase: 'prepare' }, { idempotencyKey }),
+    )
+    const undecided = {
+      'a second swap': await ask(client.swap(SERVICE)),
+      'an upgrade': await ask(client.upgrade(SERVICE, 'production', { package: third, mode: 'manual' })),
+    }
+    for (const [what, answer] of Object.entries(undecided)) {
+      trial.check(`${what} while one is undecided is refused`, answer !== 'accepted')
+    }
+    await subject.operate('swap cancel', async idempotencyKey =>
+      client.swap(SERVICE, { phase: 'cancel' }, { idempotencyKey }),
     )
     const before = (await subject.view()).id
     const idempotencyKey = randomUUID()
@@ -58,7 +70,7 @@ export const conflicts: Fault = {
     await more(load)
     const losses = await load.finish()
     trial.check('nothing was lost', losses.answered === losses.requests)
-    const answers = Object.entries(during).map(([what, answer]) => `${what}: ${answer}`)
+    const answers = Object.entries({ ...during, ...undecided }).map(([what, answer]) => `${what}: ${answer}`)
     return { seen: `${answers.join(', ')}; two swaps at once: ${both.join(', ')}; ${lossWords(losses)}`, losses }
   },
 }

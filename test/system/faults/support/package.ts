@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectRoot } from '../../../../bench/system/packages.ts'
+import { installInto } from '../../support/install.ts'
 
 export interface PackageOptions {
   readonly version: string
@@ -12,6 +13,8 @@ export interface PackageOptions {
   /** The role's endpoint. */
   readonly endpoint?: string
   readonly probe?: string
+  /** Of the registry, laid beside the role's files. */
+  readonly libraries?: readonly string[]
   /** Default 5 s. */
   readonly stopTimeout?: string
   /** Default 20 s. */
@@ -27,6 +30,7 @@ export function writePackage(folder: string, ledger: string, options: PackageOpt
   const { probe = '{ path: /healthz, interval: 200ms, timeout: 1s }', endpoint = '{ protocol: http, port: 0 }' } =
     options
   cpSync(join(projectRoot(), 'test', 'system', 'faults', 'role', 'server.mjs'), join(folder, 'server.mjs'))
+  for (const library of options.libraries ?? []) installInto(folder, library)
   const all = { LEDGER: ledger, ...settings }
   const lines = [
     `name: ${SERVICE}`,

@@ -29,6 +29,8 @@ export interface Load {
   readonly watch: Watch
   /** Ends it, waits until the ledger has counted all, and compares the counts. `others`: of clients that were there, too. */
   finish(others?: readonly RequestLine[]): Promise<Losses>
+  /** The same where strangers sent requests too, so that the ledger has counted more. */
+  finishAmongStrangers(): Promise<Losses>
 }
 
 /** The real system under a fault, and what is done to it, recorded. */
@@ -177,17 +179,19 @@ export class Subject {
       await clients.stop()
       await watch.stop()
     })
-    const load: Load = {
-      clients,
-      watch,
-      finish: async (others = []) => {
+    const end = async (others: readonly RequestLine[], alone: boolean): Promise<Losses> => {
         const requests = [...(await clients.stop()), ...others]
-        const traffic = await this.#settledTraffic(mark)
+        const traffic = alone ? await this.#settledTraffic(mark) : null
         await watch.stop()
         const losses = countLosses(requests, this.#packages === 0 ? null : this.#executed(), traffic)
         this.#trial.unmet.push(...disagreements(losses))
         return losses
-      },
+    }
+    const load: Load = {
+      clients,
+      watch,
+      finish: async (others = []) => end(others, true),
+      finishAmongStrangers: async () => end([], false),
     }
     await more(load, 30)
     return load
