@@ -14,7 +14,8 @@ export const diskFull: Fault = {
   id: 'F11',
   name: 'the disk is full',
   injected: `the data folder, on a tmpfs of ${SIZE_MIB} MiB, is filled to its last byte, under load; then there is room again`,
-  expected: 'changes are refused and nothing is acknowledged; traffic is untouched; changes work again once there is room',
+  expected:
+    'changes are refused and nothing is acknowledged; traffic is untouched; changes work again once there is room',
   needs: ['root'],
   async run(trial) {
     const disk = join(trial.folder(), 'm')
@@ -60,7 +61,10 @@ export const diskFull: Fault = {
     roomMs = performance.now() - roomMs
     const labels = (await subject.client.marks(SERVICE)).map(({ label }) => label)
     const acknowledged = codes.slice(0, 3).flatMap((code, n) => (code === 'accepted' ? [`m${n}`] : []))
-    trial.check('what was acknowledged is there', acknowledged.every(label => labels.includes(label)))
+    trial.check(
+      'what was acknowledged is there',
+      acknowledged.every(label => labels.includes(label)),
+    )
     const digest = await subject.upload({ version: '2.0.0', instances: 2, domains: 2 })
     trial.check('the same processes served', JSON.stringify([...(await subject.pids())]) === JSON.stringify([...pids]))
     const { outcome } = await subject.operate('upgrade', async idempotencyKey =>

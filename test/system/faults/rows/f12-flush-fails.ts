@@ -11,8 +11,10 @@ import { more } from '../support/subject.ts'
 export const flushFails: Fault = {
   id: 'F12',
   name: 'a flush fails',
-  injected: 'fsync and fdatasync of the controller fail with EIO (strace), in the middle of changes, under load; then they work',
-  expected: 'from the first failure on nothing is acknowledged; after a restart all that was acknowledged is there; nothing is lost',
+  injected:
+    'fsync and fdatasync of the controller fail with EIO (strace), in the middle of changes, under load; then they work',
+  expected:
+    'from the first failure on nothing is acknowledged; after a restart all that was acknowledged is there; nothing is lost',
   needs: ['strace'],
   async run(trial) {
     const subject = await trial.subject()
@@ -30,9 +32,13 @@ export const flushFails: Fault = {
     }
     for (let n = 0; n < 5; n += 1) await mark(`before-${n}`)
     const controller = pidOf(subject.system, 'controller')
-    const trace = spawn('strace', ['-f', '-p', String(controller), '-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
+    const trace = spawn(
+      'strace',
+      ['-f', '-p', String(controller), '-e', 'trace=fsync,fdatasync', '-e', 'inject=fsync,fdatasync:error=EIO'],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    )
     const traced = once(trace, 'exit')
     trial.teardown(() => trace.kill('SIGKILL'))
     await once(trace.stderr, 'data')
@@ -46,11 +52,19 @@ export const flushFails: Fault = {
     // It ends by itself after a failed flush; `up` starts the next.
     await until('there is another controller', () => pidOf(subject.system, 'controller') !== controller)
     await subject.ready()
-    await until('changes work again', async () => (await subject.client.mark(SERVICE, { label: 'after' })).mark, { timeoutMs: 30_000 })
+    await until('changes work again', async () => (await subject.client.mark(SERVICE, { label: 'after' })).mark, {
+      timeoutMs: 30_000,
+    })
     const labels = (await subject.client.marks(SERVICE)).map(({ label }) => label)
-    trial.check('what was acknowledged is there', answered.every(label => labels.includes(label)))
+    trial.check(
+      'what was acknowledged is there',
+      answered.every(label => labels.includes(label)),
+    )
     const losses = await load.finish()
     trial.check('nothing was lost', losses.answered === losses.requests)
-    return { seen: `${answered.length} acknowledged and kept, ${refused.length} refused (${[...new Set(refused)].join(', ')}); ${lossWords(losses)}`, losses }
+    return {
+      seen: `${answered.length} acknowledged and kept, ${refused.length} refused (${[...new Set(refused)].join(', ')}); ${lossWords(losses)}`,
+      losses,
+    }
   },
 }

@@ -13,7 +13,8 @@ function damagedJournal(id: string, how: string, damage: (store: string) => void
     id: `F13.${id}`,
     name: `the journal is ${how}`,
     injected: `up and the controller are killed under load, the journal is ${how}, and a controller is started on it`,
-    expected: 'it says so: it refuses, or goes on from an older good state and says what is lost; instances live on; nothing is lost',
+    expected:
+      'it says so: it refuses, or goes on from an older good state and says what is lost; instances live on; nothing is lost',
     async run(trial) {
       const subject = await trial.subject()
       await subject.deployed({ version: '1.0.0', instances: 2 })
@@ -68,7 +69,9 @@ export const journalFlipped = damagedJournal('flipped', 'flipped in one bit', st
 })
 
 function newest(folder: string, name: RegExp): string {
-  const files = readdirSync(folder).filter(each => name.test(each)).map(each => join(folder, each))
+  const files = readdirSync(folder)
+    .filter(each => name.test(each))
+    .map(each => join(folder, each))
   const file = files.toSorted((a, b) => statSync(b).size - statSync(a).size)[0]
   if (file === undefined) throw new Error(`${folder} has no such file`)
   return file

@@ -37,9 +37,15 @@ function badNetwork(mode: ShimMode, injected: string, expected: string, judge: '
       await more(load, 100)
       const losses = await load.finish()
       const lost = load.clients.requests.filter(({ outcome }) => outcome !== 'ok')
-      trial.check('no answer was wrong or looked whole', lost.every(({ outcome }) => outcome !== 'corrupt'))
+      trial.check(
+        'no answer was wrong or looked whole',
+        lost.every(({ outcome }) => outcome !== 'corrupt'),
+      )
       if (judge === 'none-lost') trial.check('nothing was lost', lost.length === 0)
-      trial.check('each loss was told in time', lost.every(({ start, end }) => end - start < RESPONSE_MS + 1000))
+      trial.check(
+        'each loss was told in time',
+        lost.every(({ start, end }) => end - start < RESPONSE_MS + 1000),
+      )
       trial.check('few were lost before it was passed over', lost.length < 60)
       return { seen: lossWords(losses), losses }
     },

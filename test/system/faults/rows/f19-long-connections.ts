@@ -12,7 +12,8 @@ export const longConnections: Fault = {
   id: 'F19',
   name: 'long connections meet a swap and a drain',
   injected: `${COUNT} WebSockets, an event stream and a long poll are open during a swap, then during the drain of what they are on`,
-  expected: 'the swap leaves them where they are; the drain (3 s) ends WebSockets with 1001 and the stream after a whole event; the poll is answered',
+  expected:
+    'the swap leaves them where they are; the drain (3 s) ends WebSockets with 1001 and the stream after a whole event; the poll is answered',
   async run(trial) {
     const subject = await trial.subject()
     await subject.deployed({ version: '1.0.0', ...SMALL, libraries: ['ws'] })
@@ -35,9 +36,14 @@ export const longConnections: Fault = {
     const stream = await fetch(`http://${address}/events`)
     const reading = (async () => {
       for await (const chunk of stream.body ?? []) events += Buffer.from(chunk as Uint8Array).toString()
-    })().then(() => (streamEnded = true), () => undefined)
+    })().then(
+      () => (streamEnded = true),
+      () => undefined,
+    )
     const poll = fetch(`http://${address}/slow?ms=2500`)
-    const { outcome } = await subject.operate('swap', async idempotencyKey => subject.client.swap(SERVICE, {}, { idempotencyKey }))
+    const { outcome } = await subject.operate('swap', async idempotencyKey =>
+      subject.client.swap(SERVICE, {}, { idempotencyKey }),
+    )
     trial.check('the swap succeeded', outcome === 'Succeeded')
     const after = await Promise.all(sockets.map(async socket => ask(socket, 'after')))
     const who = (texts: readonly string[]): string => texts.map(text => text.split(' ')[0]).join()
@@ -52,10 +58,15 @@ export const longConnections: Fault = {
     await until('all WebSockets are closed', () => codes.length === COUNT)
     await reading
     trial.check('the delete succeeded', deleted.outcome === 'Succeeded')
-    trial.check('closed with 1001', codes.every(code => code === 1001))
+    trial.check(
+      'closed with 1001',
+      codes.every(code => code === 1001),
+    )
     trial.check('the stream ended in good order, after a whole event', streamEnded && events.endsWith('\n\n'))
     const answer = await poll
     trial.check('the long poll was answered by the old version', answer.headers.get('x-version') === '1.0.0')
-    return { seen: `closed with ${[...new Set(codes)].join(', ')}; the drain and delete took ${tookMs} ms; the poll: ${answer.status}` }
+    return {
+      seen: `closed with ${[...new Set(codes)].join(', ')}; the drain and delete took ${tookMs} ms; the poll: ${answer.status}`,
+    }
   },
 }

@@ -22,8 +22,10 @@ async function ask(call: Promise<Accepted>): Promise<string> {
 export const conflicts: Fault = {
   id: 'F21',
   name: 'operations meet',
-  injected: 'a swap during an upgrade; a swap and an upgrade while a swap is undecided; two swaps at once; one swap sent twice with the same key; under load',
-  expected: 'one wins, the others get 409 and change nothing; the key makes the second swap the first one; nothing is lost',
+  injected:
+    'a swap during an upgrade; a swap and an upgrade while a swap is undecided; two swaps at once; one swap sent twice with the same key; under load',
+  expected:
+    'one wins, the others get 409 and change nothing; the key makes the second swap the first one; nothing is lost',
   async run(trial) {
     const subject = await trial.subject()
     const { client } = subject
@@ -38,7 +40,8 @@ export const conflicts: Fault = {
       swap: await ask(client.swap(SERVICE)),
       'swap that expects otherwise': await ask(client.swap(SERVICE, { expect: { production: 'd9', staging: 'd8' } })),
     }
-    for (const [what, answer] of Object.entries(during)) trial.check(`${what} during it is refused`, answer !== 'accepted')
+    for (const [what, answer] of Object.entries(during))
+      trial.check(`${what} during it is refused`, answer !== 'accepted')
     await subject.operate('rollback', async idempotencyKey =>
       client.rollback(SERVICE, 'production', {}, { idempotencyKey }),
     )
@@ -93,11 +96,16 @@ export const refusedSwaps: Fault = {
       trial.check(`${name} is refused`, answer !== 'accepted')
     }
     await refused('another staging than expected')
-    await subject.deployed({ version: '2.0.0', ...SMALL, endpoint: '{ protocol: tcp, port: 0 }', probe: '{ protocol: tcp }' }, 'staging')
+    await subject.deployed(
+      { version: '2.0.0', ...SMALL, endpoint: '{ protocol: tcp, port: 0 }', probe: '{ protocol: tcp }' },
+      'staging',
+    )
     const mismatch = await ask(client.swap(SERVICE))
     answers.push(`other endpoints: ${mismatch}`)
     trial.check('other endpoints are refused', mismatch === 'endpoint_mismatch')
-    await subject.operate('delete staging', async idempotencyKey => client.delete(SERVICE, 'staging', { idempotencyKey }))
+    await subject.operate('delete staging', async idempotencyKey =>
+      client.delete(SERVICE, 'staging', { idempotencyKey }),
+    )
     const ill = subject.deploy({ version: '3.0.0', ...SMALL, settings: { MODE: 'ill' }, startTimeout: '3s' }, 'staging')
     await more(load, 100)
     const unready = await ask(client.swap(SERVICE))

@@ -9,8 +9,10 @@ import { more } from '../support/subject.ts'
 export const stranger: Fault = {
   id: 'F23',
   name: 'a stranger has the port of a new instance',
-  injected: 'an upgrade to a version that never listens, while a stranger listens on its port and answers every probe, under load',
-  expected: 'the instance is not ready, since the listener is not of its group: no request reaches the stranger; rolled back',
+  injected:
+    'an upgrade to a version that never listens, while a stranger listens on its port and answers every probe, under load',
+  expected:
+    'the instance is not ready, since the listener is not of its group: no request reaches the stranger; rolled back',
   async run(trial) {
     const subject = await trial.subject()
     const small = { instances: 2, domains: 2 }
@@ -45,6 +47,9 @@ export const stranger: Fault = {
     trial.check('the stranger was probed', probed > 0)
     trial.check('no request reached the stranger', asked === 0)
     trial.check('nothing was lost', losses.answered === losses.requests)
-    return { seen: `${outcome}; the stranger answered ${probed} probes and got ${asked} requests; ${lossWords(losses)}`, losses }
+    return {
+      seen: `${outcome}; the stranger answered ${probed} probes and got ${asked} requests; ${lossWords(losses)}`,
+      losses,
+    }
   },
 }

@@ -39,7 +39,9 @@ export const cycles: Fault = {
       const lines = [
         await create('staging'),
         await subject.operate('swap', async idempotencyKey => subject.client.swap(SERVICE, {}, { idempotencyKey })),
-        await subject.operate('delete', async idempotencyKey => subject.client.delete(SERVICE, 'staging', { idempotencyKey })),
+        await subject.operate('delete', async idempotencyKey =>
+          subject.client.delete(SERVICE, 'staging', { idempotencyKey }),
+        ),
       ]
       for (const { call, outcome } of lines) trial.check(`${call} succeeded`, outcome === 'Succeeded')
     }
@@ -51,7 +53,9 @@ export const cycles: Fault = {
     for (let n = 0; n < count; n += 1) await cycle()
     const after = await until('the sizes are what they were', async () => {
       const now = await settled(subject)
-      return now.descriptors <= before.descriptors + 3 && now.processes === before.processes && now.files <= before.files + 3
+      return now.descriptors <= before.descriptors + 3 &&
+        now.processes === before.processes &&
+        now.files <= before.files + 3
         ? now
         : null
     }).catch(async () => settled(subject))
@@ -68,7 +72,8 @@ export const cycles: Fault = {
 }
 
 async function settled({ system }: Subject): Promise<Size> {
-  const role = (): number => processesIn(system.data).filter(({ command }) => command.startsWith('node server.mjs')).length
+  const role = (): number =>
+    processesIn(system.data).filter(({ command }) => command.startsWith('node server.mjs')).length
   await until('only production runs', () => role() === 1, { timeoutMs: 20_000 })
   const holder = pidOf(system, 'proxy-0')
   const pids = [...PARTS.map(name => pidOf(system, name)), ...descendants(holder).map(({ pid }) => pid)]
@@ -77,7 +82,10 @@ async function settled({ system }: Subject): Promise<Size> {
   return {
     descriptors: sum(descriptorsOf),
     processes: listProcesses().filter(({ pid }) => groups.has(pid)).length,
-    files: countFiles(join(system.data, 'nodes')) + countFiles(join(system.data, 'run')) + countFiles(join(system.data, 'packages')),
+    files:
+      countFiles(join(system.data, 'nodes')) +
+      countFiles(join(system.data, 'run')) +
+      countFiles(join(system.data, 'packages')),
     memory: sum(residentMiB),
   }
 }

@@ -1,4 +1,3 @@
-
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { pidOf } from '../../support/system.ts'

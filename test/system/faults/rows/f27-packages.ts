@@ -17,7 +17,8 @@ const DEFINITION: RawEntry = { path: 'service.yaml', content: SAMPLE }
 export const badPackages: Fault = {
   id: 'F27',
   name: 'packages that attack',
-  injected: 'a bomb, names that climb out, links that lead out, a device, an upload that breaks off, a digest that nothing has; under load',
+  injected:
+    'a bomb, names that climb out, links that lead out, a device, an upload that breaks off, a digest that nothing has; under load',
   expected: 'each is refused; nothing is written outside, nothing of it is kept, nothing is replaced; nothing is lost',
   async run(trial) {
     const subject = await trial.subject({ config: 'packages: { maxBytes: 20MiB }\n' })
@@ -75,7 +76,9 @@ async function breakOff({ system }: Subject): Promise<void> {
   const archive = gzipSync(rawTar([DEFINITION, { path: 'a', content: Buffer.alloc(100_000, 'a') }]))
   const socket = connect({ host: hostname, port: Number(port) })
   await once(socket, 'connect')
-  socket.write(`POST /v1/packages HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/gzip\r\ncontent-length: ${archive.length}\r\n\r\n`)
+  socket.write(
+    `POST /v1/packages HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/gzip\r\ncontent-length: ${archive.length}\r\n\r\n`,
+  )
   await new Promise<void>(resolve => {
     socket.write(archive.subarray(0, archive.length / 2), () => resolve())
   })

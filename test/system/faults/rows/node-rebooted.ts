@@ -42,9 +42,14 @@ export const nodeRebooted: Fault = {
     const answer = await fetch(`http://${vip?.host}:${vip?.port}/`)
     trial.check('the same deployment is in production', after.id === before.id && after.version === '2.0.0')
     trial.check('it answers', answer.headers.get('x-version') === '2.0.0')
-    trial.check('new processes', [...(await second.pids()).values()].every(pid => ![...pids.values()].includes(pid)))
+    trial.check(
+      'new processes',
+      [...(await second.pids()).values()].every(pid => ![...pids.values()].includes(pid)),
+    )
     const serving = processesIn(data).filter(({ command }) => command.startsWith('node server.mjs'))
     trial.check('one process an instance', serving.length === 4)
-    return { seen: `${all.length} processes killed; all 4 instances ready ${took} ms after the start; ${serving.length} processes` }
+    return {
+      seen: `${all.length} processes killed; all 4 instances ready ${took} ms after the start; ${serving.length} processes`,
+    }
   },
 }

@@ -29,8 +29,8 @@ export interface Load {
   readonly watch: Watch
   /** Ends it, waits until the ledger has counted all, and compares the counts. `others`: of clients that were there, too. */
   finish(others?: readonly RequestLine[]): Promise<Losses>
-  /** The same where strangers sent requests too, so that the ledger has counted more. */
-  finishAmongStrangers(): Promise<Losses>
+  /** The same where the ledger must differ: strangers sent requests too, or a process that counted was killed. */
+  finishUncounted(): Promise<Losses>
 }
 
 /** The real system under a fault, and what is done to it, recorded. */
@@ -180,18 +180,18 @@ export class Subject {
       await watch.stop()
     })
     const end = async (others: readonly RequestLine[], alone: boolean): Promise<Losses> => {
-        const requests = [...(await clients.stop()), ...others]
-        const traffic = alone ? await this.#settledTraffic(mark) : null
-        await watch.stop()
-        const losses = countLosses(requests, this.#packages === 0 ? null : this.#executed(), traffic)
-        this.#trial.unmet.push(...disagreements(losses))
-        return losses
+      const requests = [...(await clients.stop()), ...others]
+      const traffic = alone ? await this.#settledTraffic(mark) : null
+      await watch.stop()
+      const losses = countLosses(requests, this.#packages === 0 ? null : this.#executed(), traffic)
+      this.#trial.unmet.push(...disagreements(losses))
+      return losses
     }
     const load: Load = {
       clients,
       watch,
       finish: async (others = []) => end(others, true),
-      finishAmongStrangers: async () => end([], false),
+      finishUncounted: async () => end([], false),
     }
     await more(load, 30)
     return load
