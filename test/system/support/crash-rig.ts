@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePorts, projectRoot } from '../../../bench/system/packages.ts'
 import { createClient, type Client } from '../../../src/client/client.ts'
@@ -46,7 +46,13 @@ export async function startCrashRig(t: Teardown): Promise<CrashRig> {
     start(['--import', preload, join(DIST, 'src/admin/main.js'), '--data', data, '--run', run, '--admin', admin])
   const client = createClient({ url: `http://${admin}` })
   const ready = async (): Promise<void> => {
-    await until('everybody is connected', async () => (await client.ready()).ready, WAIT)
+    const connected = async (): Promise<boolean> => {
+      const { ready, reason } = await client.ready()
+      if (ready) return true
+      // What it hung on, for whoever reads the failure.
+      throw new Error(`${reason}; the log ends: ${readFileSync(log, 'utf8').slice(-1500)}`)
+    }
+    await until('everybody is connected', connected, WAIT)
   }
 
   let controller = startController()
@@ -88,11 +94,13 @@ export async function startCrashRig(t: Teardown): Promise<CrashRig> {
         '--admin',
         '127.0.0.1:0',
       ]
-      const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'inherit'], env: {} })
+      const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'], env: {} })
       let said = ''
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        said += text
-      })
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.setEncoding('utf8').on('data', (text: string) => {
+          said += text
+        })
+      }
       const [code] = (await once(child, 'close')) as [number | null] // the event's documented arguments
       return { code, said }
     },
