@@ -9,6 +9,7 @@ import type { DeploymentView } from '../../../../src/contracts/api/deployment.ts
 import type { InstanceView } from '../../../../src/contracts/api/instance.ts'
 import type { TrafficView } from '../../../../src/contracts/traffic.ts'
 import { VipswapError } from '../../../../src/core/errors.ts'
+import { listProcesses } from '../../../../src/core/process-identity.ts'
 import type { Slot } from '../../../../src/model/slot.ts'
 import { until } from '../../../support/until.ts'
 import { pidOf, type System } from '../../support/system.ts'
@@ -124,6 +125,15 @@ export class Subject {
     if (pid === null) throw new Error(`${id} has no process`)
     this.#trial.injected(`${signal} to ${id}`)
     process.kill(-pid, signal)
+  }
+
+  /** Kills process groups; answers when the last process of them was gone, which a busy system takes its time for. */
+  async killGroups(groups: readonly number[]): Promise<number> {
+    this.#trial.injected(`SIGKILL to ${groups.join(', ')}`)
+    for (const pid of groups) process.kill(-pid, 'SIGKILL')
+    const lives = (): boolean => listProcesses().some(({ group, alive }) => alive && groups.includes(group))
+    await until('the groups are gone', () => !lives(), { intervalMs: 2 })
+    return timeNow()
   }
 
   /** Sends a signal to one of `up`'s parts: `controller`, `proxy-0`, `node-1`. */
