@@ -28,9 +28,12 @@ export async function accept(
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(certificates.length === 0 ? {} : { certificates }),
     ...(check === undefined ? {} : { check }),
-    by: request.by,
+    by: request.caller.name,
   })
-  request.log.info({ operation: accepted.operationId, command: command.kind, by: request.by }, 'accepted a command')
+  request.log.info(
+    { operation: accepted.operationId, command: command.kind, by: request.caller.name },
+    'accepted a command',
+  )
   reply.header('location', `/v1/operations/${accepted.operationId}`)
   if (request.query.wait === undefined) {
     reply.code(202)

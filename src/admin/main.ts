@@ -43,7 +43,7 @@ async function run(): Promise<void> {
     api: controller.api,
     host,
     port,
-    ...(tokenFile === null ? {} : { token: readFileSync(tokenFile, 'utf8').trim() }),
+    ...(tokenFile === null ? {} : { tokenFile }),
     maxPackageBytes: config.packages.maxBytes,
     log,
   })

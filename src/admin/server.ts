@@ -7,11 +7,14 @@ import { formatAddress } from '../core/address.ts'
 import { VipswapError, systemCode } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
-import { checkExposure, createGuard } from './access.ts'
+import { admitRequests } from './access/admission.ts'
+import { createGuard, type Guard } from './access/guard.ts'
+import { checkRole } from './access/permissions.ts'
 import type { AdminApp, AdminContext } from './context.ts'
 import { createInstanceProxy, rawProblem, type InstanceProxy } from './instance-proxy.ts'
 import { sendProblem, toVipswapError } from './problem.ts'
 import { collectRoutes } from './openapi/collect.ts'
+import { accessRoutes } from './routes/access.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { eventRoutes } from './routes/events.ts'
 import { instanceRoutes } from './routes/instances.ts'
@@ -34,8 +37,10 @@ export interface AdminOptions {
   readonly host?: string
   /** 0 takes a free one. */
   readonly port: number
-  /** One or more, as `AccessOptions` has them. */
+  /** Bearer tokens, as a token file has them. */
   readonly token?: string
+  /** A file of them; read again when it changes. */
+  readonly tokenFile?: string
   /** Further names in `Host` that mean this controller. */
   readonly hostNames?: readonly string[]
   /** Largest package as uploaded; default 1 GiB. */
@@ -83,9 +88,8 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
 
 /** The API without a listener, for `inject`. */
 export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () => Promise<void> } {
-  const access = { host: options.host ?? '127.0.0.1', token: options.token, hostNames: options.hostNames }
-  checkExposure(access)
-  const guard = createGuard(access)
+  const { host = '127.0.0.1', token, tokenFile, hostNames } = options
+  const guard = createGuard({ host, token, tokenFile, hostNames, log: options.log })
   const closing = new AbortController()
   const context: AdminContext = {
     api: options.api,
@@ -116,13 +120,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   app.setValidatorCompiler(compileValidator)
   const routes = collectRoutes(app)
 
-  app.decorateRequest('by', '')
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id)
-    request.by = guard(request.raw)
-    reply.header('x-content-type-options', 'nosniff')
-    reply.header('cache-control', 'no-store')
-  })
+  admitRequests(app, guard)
   // Every body may be left out; what is then missing in it is told like any other fault.
   app.addHook('preValidation', async request => {
     if (request.body === undefined || request.body === null) request.body = {}
@@ -149,6 +147,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
 
   systemRoutes(app, context)
   documentRoutes(app, routes)
+  accessRoutes(app)
   serviceRoutes(app, context)
   slotRoutes(app, context)
   healthRoutes(app, context)
@@ -187,16 +186,10 @@ function unreadable(error: Error): VipswapError {
   return new VipswapError('invalid_request', `this cannot be read as HTTP: ${what}`)
 }
 
-function upgrade(
-  guard: (request: IncomingMessage) => string,
-  proxy: InstanceProxy,
-  request: IncomingMessage,
-  socket: Socket,
-  head: Buffer,
-): void {
+function upgrade(guard: Guard, proxy: InstanceProxy, request: IncomingMessage, socket: Socket, head: Buffer): void {
   socket.on('error', () => socket.destroy())
   try {
-    guard(request)
+    checkRole(guard.admit({ request, open: false, acts: true }), 'askInstance')
     proxy.upgrade(request, socket, head)
   } catch (error) {
     socket.end(rawProblem(toVipswapError(error)))

@@ -70,6 +70,7 @@ export const ERRORS = {
   already_running: { status: 409 },
   unauthorized: { status: 401 },
   forbidden: { status: 403 },
+  too_many_attempts: { status: 429 },
   internal: { status: 500 },
 } as const satisfies Record<string, { status: number }>
 

@@ -18,7 +18,8 @@ const Admin = Type.Object(
     tokenFile: Type.Optional(
       Type.String({
         minLength: 1,
-        description: 'File with bearer tokens, a line each; every call must carry one. Default: none.',
+        description:
+          'File with bearer tokens, a line each (NAME:ROLE TOKEN), mode 0600; every call must carry one. Read again when it changes. Default: none.',
       }),
     ),
   },

@@ -32,7 +32,7 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     .option('--config <file>', "the fabric's own configuration (vipswap.yaml); flags go before it")
     .option(
       '--token-file <file>',
-      'bearer tokens of the admin API, a line each: TOKEN or NAME TOKEN; needed unless it listens on loopback only',
+      'bearer tokens of the admin API, a line each: NAME:ROLE TOKEN (viewer, operator, admin); needed unless it listens on loopback only',
     )
     .option('--upstream <host:port>', 'front what already runs there, on port 8080; may be repeated', upstream)
     .option('--staging-upstream <host:port>', 'the same for the staging slot, on port 8081', upstream)

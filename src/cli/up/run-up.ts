@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createClient, type Client } from '../../client/client.ts'
 import type { Address } from '../../core/address.ts'
-import { VipswapError, errorMessage, systemCode } from '../../core/errors.ts'
-import { readTokens } from '../../core/token-file.ts'
+import { VipswapError, errorMessage } from '../../core/errors.ts'
+import { readTokenFile } from '../../core/token-file.ts'
 import { EXIT } from '../exit-codes.ts'
 import { builtPrograms, type Programs } from '../programs.ts'
 import type { Terminal } from '../terminal.ts'
@@ -132,14 +132,10 @@ function checkBuilt(programs: Programs): void {
   }
 }
 
-/** The first token of a file: any of them lets its own calls in. */
+/** One that may do what `up` does: an admin's, else the first there is. */
 function readToken(file: string): string {
-  try {
-    return readTokens(readFileSync(file, 'utf8'))[0]?.token ?? ''
-  } catch (error) {
-    if (error instanceof VipswapError) throw error
-    throw new VipswapError('usage', `--token-file ${file} cannot be read (${systemCode(error) ?? 'unknown'})`)
-  }
+  const tokens = readTokenFile(file)
+  return (tokens.find(({ role }) => role === 'admin') ?? tokens[0])?.token ?? ''
 }
 
 function eventLine(event: PartEvent): string {

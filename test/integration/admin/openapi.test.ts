@@ -108,6 +108,7 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
   isAlive: [get('/healthz')],
   isReady: [get('/readyz')],
   readMetrics: [get('/metrics')],
+  whoAmI: [get('/v1/whoami')],
   getDocument: [get('/openapi.json')],
   getApiPage: [get('/api')],
   getErrorsPage: [get('/api/errors')],
