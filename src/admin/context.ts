@@ -7,6 +7,7 @@ import type { DeploymentView } from '../contracts/api/deployment.ts'
 import type { ServiceView } from '../contracts/api/service.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
 import type { Slot } from '../model/slot.ts'
+import type { AuditFile } from './audit/audit-file.ts'
 
 /** What every group of routes gets. */
 export interface AdminContext {
@@ -17,6 +18,8 @@ export interface AdminContext {
   readonly maxPackageBytes: number
   /** Time between two comments on an idle event stream, in milliseconds. */
   readonly heartbeatMs: number
+  /** null: nothing is recorded. */
+  readonly audit: AuditFile | null
 }
 
 export type AdminApp = FastifyInstance<

@@ -45,6 +45,7 @@ async function run(): Promise<void> {
     port,
     ...(tokenFile === null ? {} : { tokenFile }),
     maxPackageBytes: config.packages.maxBytes,
+    audit: { path: join(values.data, 'audit', 'audit.log'), ...config.admin.audit },
     log,
   })
   log.info({ url: admin.url }, 'admin HTTP listens')

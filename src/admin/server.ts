@@ -7,11 +7,12 @@ import { formatAddress } from '../core/address.ts'
 import { VipswapError, systemCode } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
+import { AuditFile } from './audit/audit-file.ts'
+import { auditRequests, bodyDigest } from './audit/audit.ts'
 import { admitRequests } from './access/admission.ts'
-import { createGuard, type Guard } from './access/guard.ts'
-import { checkRole } from './access/permissions.ts'
+import { createGuard } from './access/guard.ts'
 import type { AdminApp, AdminContext } from './context.ts'
-import { createInstanceProxy, rawProblem, type InstanceProxy } from './instance-proxy.ts'
+import { createInstanceProxy, rawProblem } from './instance-proxy.ts'
 import { sendProblem, toVipswapError } from './problem.ts'
 import { collectRoutes } from './openapi/collect.ts'
 import { accessRoutes } from './routes/access.ts'
@@ -29,6 +30,7 @@ import { slotRoutes } from './routes/slots.ts'
 import { trafficRoutes } from './routes/traffic.ts'
 import { systemRoutes } from './routes/system.ts'
 import { requestIdOf } from './request-id.ts'
+import { upgradeToInstance } from './upgrade.ts'
 import { compileValidator } from './validation.ts'
 
 export interface AdminOptions {
@@ -45,6 +47,8 @@ export interface AdminOptions {
   readonly hostNames?: readonly string[]
   /** Largest package as uploaded; default 1 GiB. */
   readonly maxPackageBytes?: number
+  /** Where changes, and calls that were not let in, are recorded; default: nowhere. */
+  readonly audit?: { readonly path: string; readonly maxBytes: number; readonly keep: number }
   /** Default 15 s. */
   readonly heartbeatMs?: number
   readonly log: Logger
@@ -96,6 +100,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     closing: closing.signal,
     maxPackageBytes: options.maxPackageBytes ?? 1024 ** 3,
     heartbeatMs: options.heartbeatMs ?? 15_000,
+    audit: auditFile(options),
   }
   const proxy = createInstanceProxy(context)
   const log: FastifyBaseLogger = options.log.child({ part: 'admin' })
@@ -120,21 +125,24 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   app.setValidatorCompiler(compileValidator)
   const routes = collectRoutes(app)
 
+  auditRequests(app, context.audit)
   admitRequests(app, guard)
   // Every body may be left out; what is then missing in it is told like any other fault.
   app.addHook('preValidation', async request => {
     if (request.body === undefined || request.body === null) request.body = {}
   })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
     try {
-      done(null, text === '' ? {} : JSON.parse(String(text)))
+      if (bytes.length > 0) request.audit.bodyDigest = bodyDigest(Buffer.from(bytes))
+      done(null, bytes.length === 0 ? {} : JSON.parse(bytes.toString()))
     } catch (error) {
       done(new VipswapError('invalid_request', `body: this is not JSON: ${whyNotJson(error)}`))
     }
   })
   app.setErrorHandler((thrown, request, reply) => {
     const error = toVipswapError(thrown)
+    request.audit.code = error.code
     if (error.status >= 500) request.log.error({ err: error.cause ?? error, code: error.code }, 'a call failed')
     return sendProblem(reply, error)
   })
@@ -161,7 +169,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   void app.register(async inner => packageRoutes(inner, context))
   void app.register(async inner => proxy.register(inner))
   app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    upgrade(guard, proxy, request, socket, head)
+    upgradeToInstance({ guard, proxy, audit: context.audit }, request, socket, head)
   })
 
   const close = async (): Promise<void> => {
@@ -186,12 +194,7 @@ function unreadable(error: Error): VipswapError {
   return new VipswapError('invalid_request', `this cannot be read as HTTP: ${what}`)
 }
 
-function upgrade(guard: Guard, proxy: InstanceProxy, request: IncomingMessage, socket: Socket, head: Buffer): void {
-  socket.on('error', () => socket.destroy())
-  try {
-    checkRole(guard.admit({ request, open: false, acts: true }), 'askInstance')
-    proxy.upgrade(request, socket, head)
-  } catch (error) {
-    socket.end(rawProblem(toVipswapError(error)))
-  }
+function auditFile({ audit, log }: AdminOptions): AuditFile | null {
+  if (audit === undefined) return null
+  return new AuditFile({ ...audit, onFault: message => log.error(message) })
 }

@@ -3,7 +3,12 @@ import type { Hooks } from './hooks.ts'
 
 /** `vipswap.yaml` after defaults. Times are milliseconds, sizes bytes. */
 export interface FabricConfig {
-  readonly admin: { readonly host: string; readonly port: number; readonly tokenFile: string | null }
+  readonly admin: {
+    readonly host: string
+    readonly port: number
+    readonly tokenFile: string | null
+    readonly audit: { readonly maxBytes: number; readonly keep: number }
+  }
   readonly workers: number
   /** For services that have none of their own here; null leaves it to the package. */
   readonly vips: VipAddresses | null

@@ -22,6 +22,15 @@ const Admin = Type.Object(
           'File with bearer tokens, a line each (NAME:ROLE TOKEN), mode 0600; every call must carry one. Read again when it changes. Default: none.',
       }),
     ),
+    audit: Type.Optional(
+      Type.Object(
+        {
+          maxSize: Type.Optional(Size('The file is put aside once it has grown to this.', '16MiB')),
+          keep: count(1, 1000, 10, 'Files put aside that are kept.'),
+        },
+        { ...closed, description: 'The record of every change and refusal, `audit/audit.log` in the data folder.' },
+      ),
+    ),
   },
   { ...closed, description: 'Where the admin API listens and who may call it.' },
 )

@@ -111,7 +111,12 @@ function resolvePortRange({ portRange }: FabricSource): { from: number; to: numb
 function resolveConfig(source: FabricSource, page: Page): FabricConfig {
   const { admin = {}, packages = {} } = source
   return {
-    admin: { host: admin.host ?? '127.0.0.1', port: admin.port ?? 9090, tokenFile: admin.tokenFile ?? null },
+    admin: {
+      host: admin.host ?? '127.0.0.1',
+      port: admin.port ?? 9090,
+      tokenFile: admin.tokenFile ?? null,
+      audit: { maxBytes: parseSize(admin.audit?.maxSize ?? '16MiB'), keep: admin.audit?.keep ?? 10 },
+    },
     workers: source.workers ?? 1,
     vips: source.vips === undefined ? null : resolveVips(source.vips),
     services: Object.fromEntries(
