@@ -1,4 +1,4 @@
-import { LogController, fastify, type FastifyBaseLogger } from 'fastify'
+import { LogController, fastify, type FastifyBaseLogger, type FastifyServerFactory } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -8,6 +8,7 @@ import { VipswapError, systemCode } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
 import { AuditFile } from './audit/audit-file.ts'
+import { AdminTls, type AdminTlsOptions } from './access/admin-tls.ts'
 import { auditRequests, bodyDigest } from './audit/audit.ts'
 import { admitRequests } from './access/admission.ts'
 import { createGuard } from './access/guard.ts'
@@ -45,6 +46,8 @@ export interface AdminOptions {
   readonly tokenFile?: string
   /** Further names in `Host` that mean this controller. */
   readonly hostNames?: readonly string[]
+  /** Speak TLS; the files are read again when they change. */
+  readonly tls?: AdminTlsOptions
   /** Largest package as uploaded; default 1 GiB. */
   readonly maxPackageBytes?: number
   /** Where changes, and calls that were not let in, are recorded; default: nowhere. */
@@ -87,13 +90,22 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   }
   // Listening on TCP, so the address is not a path.
   const { port } = app.server.address() as AddressInfo
-  return { host, port, url: `http://${formatAddress({ host, port })}`, close }
+  const scheme = options.tls === undefined ? 'http' : 'https'
+  return { host, port, url: `${scheme}://${formatAddress({ host, port })}`, close }
 }
 
 /** The API without a listener, for `inject`. */
 export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () => Promise<void> } {
-  const { host = '127.0.0.1', token, tokenFile, hostNames } = options
-  const guard = createGuard({ host, token, tokenFile, hostNames, log: options.log })
+  const { host = '127.0.0.1', token, tokenFile, hostNames = [], tls: tlsOptions } = options
+  const tls = tlsOptions === undefined ? null : new AdminTls(tlsOptions, options.log)
+  const guard = createGuard({
+    host,
+    token,
+    tokenFile,
+    hostNames: () => [...hostNames, ...(tls?.names ?? [])],
+    clients: tls?.clients,
+    log: options.log,
+  })
   const closing = new AbortController()
   const context: AdminContext = {
     api: options.api,
@@ -104,12 +116,14 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   }
   const proxy = createInstanceProxy(context)
   const log: FastifyBaseLogger = options.log.child({ part: 'admin' })
+  const secure: FastifyServerFactory | null = tls === null ? null : handler => tls.createServer(handler, guard)
   const app: AdminApp = fastify({
     loggerInstance: log,
     genReqId: requestIdOf,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: JSON_LIMIT_BYTES,
     routerOptions: { maxParamLength: 500 },
+    ...(secure === null ? {} : { serverFactory: secure }),
     // Uploads take as long as they take.
     requestTimeout: 0,
     return503OnClosing: false,
@@ -181,6 +195,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     await app.close()
     clearInterval(idle)
     clearTimeout(late)
+    tls?.close()
   }
   return { app, close }
 }

@@ -3,6 +3,7 @@ import { createClient, type Client, type MutationOptions } from '../client/clien
 import { VipswapError } from '../core/errors.ts'
 import type { Slot } from '../model/slot.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
+import { clientTls } from './client-tls.ts'
 import { visible } from './print/visible.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -13,6 +14,9 @@ export interface GlobalFlags {
   readonly json?: boolean
   readonly admin?: string
   readonly token?: string
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
   readonly idempotencyKey?: string
   /** False with `--no-wait`. */
   readonly wait?: boolean
@@ -46,7 +50,7 @@ export interface Session {
 export function createSession(flags: GlobalFlags, terminal: Terminal): Session {
   const token = flags.token ?? terminal.env['VIPSWAP_TOKEN']
   const url = flags.admin ?? terminal.env['VIPSWAP_ADMIN'] ?? DEFAULT_ADMIN
-  const client = createClient({ url, ...(token === undefined ? {} : { token }) })
+  const client = createClient({ url, tls: clientTls(flags, terminal), ...(token === undefined ? {} : { token }) })
   return {
     client,
     terminal,

@@ -32,7 +32,7 @@ import { followOperation, type FollowOptions } from './follow.ts'
 import { readServerSentEvents } from './server-sent-events.ts'
 import { createTransport, type Call, type ClientOptions } from './transport.ts'
 
-export type { ClientOptions } from './transport.ts'
+export type { ClientOptions, ClientTls } from './transport.ts'
 export type { FollowOptions } from './follow.ts'
 
 export interface MutationOptions {

@@ -1,3 +1,4 @@
+import type { AccessRole } from '../core/access-role.ts'
 import type { Ejection, VipAddresses } from './definition.ts'
 import type { Hooks } from './hooks.ts'
 
@@ -7,6 +8,8 @@ export interface FabricConfig {
     readonly host: string
     readonly port: number
     readonly tokenFile: string | null
+    /** null: plain HTTP. */
+    readonly tls: AdminTlsConfig | null
     readonly audit: { readonly maxBytes: number; readonly keep: number }
   }
   readonly workers: number
@@ -24,6 +27,15 @@ export interface FabricConfig {
   readonly endpointDefaults: EndpointDefaults
   /** Of all services; one that a service has itself goes before. */
   readonly hooks: Hooks
+}
+
+export interface AdminTlsConfig {
+  readonly cert: string
+  readonly key: string
+  /** null: no client certificates. */
+  readonly clientCa: string | null
+  /** By common name; null: whoever has a certificate of `clientCa` is an admin. */
+  readonly roles: Readonly<Record<string, AccessRole>> | null
 }
 
 export interface EndpointDefaults {

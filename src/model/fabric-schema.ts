@@ -5,13 +5,39 @@ import { Duration, EjectionSource, HostNames, Named, Port, Size, Vips, closed } 
 const count = (minimum: number, maximum: number, fallback: number, description: string) =>
   Type.Optional(Type.Integer({ minimum, maximum, default: fallback, description }))
 
+const file = (description: string) => Type.String({ minLength: 1, description })
+
+const Role = Type.Union([Type.Literal('viewer'), Type.Literal('operator'), Type.Literal('admin')])
+
+const Tls = Type.Object(
+  {
+    cert: file('File with the certificate, PEM, and what is between it and its authority.'),
+    key: file('File with its private key, PEM, mode 0600.'),
+    clientCa: Type.Optional(
+      file('File with authorities, PEM: who shows a certificate of theirs needs no token. Default: no certificates.'),
+    ),
+    clients: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[\\w.@+ -]{1,64}$' }), Role, {
+        ...closed,
+        keyErrorMessage: 'a common name of up to 64 letters, digits, spaces and _ . @ + -',
+        description:
+          "Common name of a client's certificate → role: viewer, operator, admin; others are refused. Default: all are admins.",
+      }),
+    ),
+  },
+  {
+    ...closed,
+    description: 'HTTPS at the admin address. The files are read again when they change. Default: plain HTTP.',
+  },
+)
+
 const Admin = Type.Object(
   {
     host: Type.Optional(
       Type.String({
         minLength: 1,
         default: '127.0.0.1',
-        description: 'Address of the admin API. Any other than loopback needs `tokenFile`.',
+        description: 'Address of the admin API. Any other than loopback needs `tokenFile` or `tls.clientCa`.',
       }),
     ),
     port: Type.Optional(Type.Integer({ ...Port('Port of the admin API; 0 takes a free one.'), default: 9090 })),
@@ -22,6 +48,7 @@ const Admin = Type.Object(
           'File with bearer tokens, a line each (NAME:ROLE TOKEN), mode 0600; every call must carry one. Read again when it changes. Default: none.',
       }),
     ),
+    tls: Type.Optional(Tls),
     audit: Type.Optional(
       Type.Object(
         {

@@ -3,7 +3,7 @@ import { parseDuration } from '../core/duration.ts'
 import { checkSchema } from './check-schema.ts'
 import { parseSize, resolveEjection } from './common.ts'
 import type { Ejection } from './definition.ts'
-import type { FabricConfig, FabricLimits, ServiceAddresses } from './fabric-config.ts'
+import type { AdminTlsConfig, FabricConfig, FabricLimits, ServiceAddresses } from './fabric-config.ts'
 import { FabricSchema, type FabricSource } from './fabric-schema.ts'
 import { compareFaults, type Fault } from './fault.ts'
 import { Findings, independentOf } from './findings.ts'
@@ -78,6 +78,10 @@ function checkConfig(source: FabricSource, findings: Findings): void {
       'write an address or a network such as 10.0.0.0/8',
     )
   }
+  if (source.admin?.tls?.clients !== undefined && source.admin.tls.clientCa === undefined) {
+    const expected = 'write clientCa, too: the authority that signs the certificates of those clients'
+    findings.fault(['admin', 'tls', 'clients'], 'found clients without clientCa', expected)
+  }
   const { from, to } = resolvePortRange(source)
   if (from > to) {
     findings.fault(
@@ -115,6 +119,7 @@ function resolveConfig(source: FabricSource, page: Page): FabricConfig {
       host: admin.host ?? '127.0.0.1',
       port: admin.port ?? 9090,
       tokenFile: admin.tokenFile ?? null,
+      tls: resolveTls(admin.tls),
       audit: { maxBytes: parseSize(admin.audit?.maxSize ?? '16MiB'), keep: admin.audit?.keep ?? 10 },
     },
     workers: source.workers ?? 1,
@@ -143,6 +148,11 @@ function resolveConfig(source: FabricSource, page: Page): FabricConfig {
       ejection: withDefaults(resolveEjection(source.ejection)),
     },
   }
+}
+
+function resolveTls(tls: NonNullable<FabricSource['admin']>['tls']): AdminTlsConfig | null {
+  if (tls === undefined) return null
+  return { cert: tls.cert, key: tls.key, clientCa: tls.clientCa ?? null, roles: tls.clients ?? null }
 }
 
 function withDefaults(written: Partial<Ejection> | null): Ejection | null {

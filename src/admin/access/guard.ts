@@ -5,6 +5,7 @@ import { readTokenFile, readTokens } from '../../core/token-file.ts'
 import { WatchedFiles } from '../../core/watched-files.ts'
 import type { Logger } from '../../core/logger.ts'
 import { ANYBODY, LOCAL, type Caller } from './caller.ts'
+import { callerOfCertificate, type ClientRoles } from './client-certificate.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import { checkOrigin, createHostCheck, isLoopback, READING } from './origins.ts'
 import { Tokens } from './tokens.ts'
@@ -17,7 +18,9 @@ export interface GuardOptions {
   /** A token file; read again when it changes. */
   readonly tokenFile?: string | undefined
   /** Further names callers may use for this controller. */
-  readonly hostNames?: readonly string[] | undefined
+  readonly hostNames?: () => readonly string[]
+  /** Whether callers may show certificates, and their roles; undefined: they may not. */
+  readonly clients?: { readonly roles: ClientRoles } | undefined
   readonly log: Logger
 }
 
@@ -39,13 +42,21 @@ export interface Guard {
   admit(asked: Asked): Caller
   /** Reads the token file if it was changed, and cuts the connections of those whose token is gone. */
   refresh(): void
+  /** Cuts the connections of those who showed a certificate: they are asked for it again. */
+  cutCertificates(): void
+  /** Whoever has no certificate may still have a token. */
+  readonly takesTokens: boolean
 }
 
 /** Throws `usage` where an address is open to other machines and nothing guards it, or the token file cannot be used. */
-export function createGuard({ host, token, tokenFile, hostNames, log }: GuardOptions): Guard {
+export function createGuard(options: GuardOptions): Guard {
+  const { host, token, tokenFile, hostNames, clients, log } = options
   const checkHost = createHostCheck(host, hostNames)
   const attempts = new FailedAttempts()
   const connections = new Map<Socket, Caller>()
+  const cut = (isOut: (caller: Caller) => boolean): void => {
+    for (const [socket, caller] of connections) if (isOut(caller)) socket.destroy()
+  }
   const tokens = new Tokens(token === undefined ? [] : readTokens(token))
   const file =
     tokenFile === undefined
@@ -54,15 +65,15 @@ export function createGuard({ host, token, tokenFile, hostNames, log }: GuardOpt
           onChange(read) {
             tokens.replace(read)
             log.info({ tokens: tokens.size }, 'the token file was changed and is in force')
-            for (const [socket, caller] of connections) if (!tokens.has(caller)) socket.destroy()
+            cut(caller => caller.means === 'token' && !tokens.has(caller))
           },
           onFault: message => log.error(`the changed token file is not used, the tokens before it stay: ${message}`),
         })
   if (file !== null) tokens.replace(file.value)
-  if (!isLoopback(host) && tokens.size === 0) {
+  if (!isLoopback(host) && tokens.size === 0 && clients === undefined) {
     throw new VipswapError(
       'usage',
-      `the admin address ${host} can be reached from other machines: give --token-file FILE, or listen on 127.0.0.1`,
+      `the admin address ${host} can be reached from other machines: give --token-file FILE or --client-ca FILE, or listen on 127.0.0.1`,
     )
   }
 
@@ -76,12 +87,16 @@ export function createGuard({ host, token, tokenFile, hostNames, log }: GuardOpt
     admit({ request, open, acts }) {
       checkHost(request)
       if (acts || !READING.has(request.method ?? '')) checkOrigin(request)
-      if (tokens.size === 0) return LOCAL
+      if (tokens.size === 0 && clients === undefined) return LOCAL
       if (open && READING.has(request.method ?? '')) return ANYBODY
       file?.refresh()
       const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
-      if (given === undefined)
-        throw new VipswapError('unauthorized', 'a token is needed: --token, or authorization: Bearer')
+      if (given === undefined) {
+        const known = clients === undefined ? null : callerOfCertificate(request.socket, clients.roles)
+        if (known !== null) return remember(request.socket, known)
+        const certificate = clients === undefined ? '' : ', or a client certificate: --cert and --key'
+        throw new VipswapError('unauthorized', `a token is needed: --token, or authorization: Bearer${certificate}`)
+      }
       const from = request.socket.remoteAddress ?? ''
       attempts.check(from)
       const caller = tokens.find(given)
@@ -90,5 +105,7 @@ export function createGuard({ host, token, tokenFile, hostNames, log }: GuardOpt
       throw new VipswapError('unauthorized', 'the token is not the right one')
     },
     refresh: () => file?.refresh(),
+    cutCertificates: () => cut(caller => caller.means === 'certificate'),
+    takesTokens: tokens.size > 0,
   }
 }

@@ -17,15 +17,21 @@ export function isLoopback(host: string): boolean {
  */
 export function createHostCheck(
   listensOn: string,
-  furtherNames: readonly string[] = [],
+  furtherNames: () => readonly string[] = () => [],
 ): (request: IncomingMessage) => void {
-  const names = new Set(['localhost', hostname(), listensOn, ...furtherNames].map(bare))
+  const names = new Set(['localhost', hostname(), listensOn].map(bare))
   const exposed = !isLoopback(listensOn)
   return request => {
     const host = request.headers.host ?? ''
     const name = bare(host.replace(/:\d*$/, ''))
     // An address cannot be rebound to another one, so any is fine where the whole network may call.
-    if (isLoopback(name) || names.has(name) || (exposed && isIP(name) !== 0)) return
+    if (
+      isLoopback(name) ||
+      names.has(name) ||
+      furtherNames().some(each => isCovered(name, each)) ||
+      (exposed && isIP(name) !== 0)
+    )
+      return
     throw new VipswapError('forbidden', `Host "${host}" is not a name of this controller; use its address`)
   }
 }
@@ -36,6 +42,12 @@ export function checkOrigin(request: IncomingMessage): void {
   const own = origin === undefined || origin.replace(/^https?:\/\//, '').toLowerCase() === host.toLowerCase()
   if (own && (site === undefined || site === 'same-origin' || site === 'none')) return
   throw new VipswapError('forbidden', `pages of another origin (${origin ?? String(site)}) may not do this`)
+}
+
+/** `*.example.org` covers one label more. */
+function isCovered(name: string, pattern: string): boolean {
+  const other = bare(pattern)
+  return other.startsWith('*.') ? name.replace(/^[^.]+/, '*') === other : name === other
 }
 
 /** A host name or address as it is compared. */

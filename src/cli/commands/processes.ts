@@ -8,7 +8,7 @@ import type { Terminal } from '../terminal.ts'
 
 const VERBS = {
   controller:
-    'the controller by itself: [--data DIR] [--run DIR] [--admin HOST:PORT] [--config FILE] [--token-file FILE]',
+    'the controller by itself: [--data DIR] [--run DIR] [--admin HOST:PORT] [--config FILE] [--token-file FILE] [--tls-cert FILE --tls-key FILE [--client-ca FILE]]',
   proxy:
     'a proxy by itself: --data DIR --run DIR [--id NAME] [--workers N]; or --replace [--data DIR] [--id NAME] [--workers N] [--drain-timeout 5m]: the running one starts its successor, and nobody is refused',
   agent:

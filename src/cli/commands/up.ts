@@ -3,7 +3,10 @@ import { resolve } from 'node:path'
 import { formatAddress, parseAddress } from '../../core/address.ts'
 import { VipswapError, errorMessage } from '../../core/errors.ts'
 import { limitWarnings, readSystemLimits } from '../../core/system-limits.ts'
+import { tlsOf } from '../../model/admin-tls.ts'
+import type { AdminTlsConfig } from '../../model/fabric-config.ts'
 import type { Slot } from '../../model/slot.ts'
+import { clientTls } from '../client-tls.ts'
 import { readFabricFile } from '../written-files.ts'
 import { slotTable } from '../print/service.ts'
 import type { GlobalFlags } from '../session.ts'
@@ -18,6 +21,9 @@ interface Flags extends GlobalFlags {
   readonly data: string
   readonly config?: string
   readonly tokenFile?: string
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly clientCa?: string
   readonly upstream?: readonly string[]
   readonly stagingUpstream?: readonly string[]
 }
@@ -34,6 +40,9 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
       '--token-file <file>',
       'bearer tokens of the admin API, a line each: NAME:ROLE TOKEN (viewer, operator, admin); needed unless it listens on loopback only',
     )
+    .option('--tls-cert <file>', 'certificate of the admin address, PEM: it speaks HTTPS then')
+    .option('--tls-key <file>', 'its private key, PEM, mode 0600')
+    .option('--client-ca <file>', 'authorities, PEM: their certificates let callers in without a token')
     .option('--upstream <host:port>', 'front what already runs there, on port 8080; may be repeated', upstream)
     .option('--staging-upstream <host:port>', 'the same for the staging slot, on port 8081', upstream)
     .addHelpText(
@@ -54,6 +63,7 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     const admin = named === undefined ? written : parseAddress(named)
     if (admin.port === 0) throw new VipswapError('usage', 'the admin address must name a port from 1 to 65535 here')
     const tokenFile = flags.tokenFile ?? written.tokenFile
+    const found = tlsOf(written.tls, { cert: flags.tlsCert, key: flags.tlsKey, clientCa: flags.clientCa })
     const options = {
       data: flags.data,
       nodes: flags.nodes,
@@ -61,6 +71,7 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
       workers,
       ...(flags.config === undefined ? {} : { config: resolve(flags.config) }),
       ...(tokenFile === null ? {} : { tokenFile: resolve(tokenFile) }),
+      ...(found === null ? {} : { tls: resolved(found), clientTls: clientTls(flags, terminal) }),
       ...(flags.quiet === undefined ? {} : { quiet: flags.quiet }),
     }
     const exitCode = await runUp(options, terminal, async context => {
@@ -77,6 +88,12 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     })
     setExitCode(exitCode)
   })
+}
+
+/** The controller may be started with another working folder. */
+function resolved(tls: AdminTlsConfig): AdminTlsConfig {
+  const { cert, key, clientCa } = tls
+  return { ...tls, cert: resolve(cert), key: resolve(key), clientCa: clientCa === null ? null : resolve(clientCa) }
 }
 
 /** What is to be served comes from one place. */

@@ -7,6 +7,7 @@ import { formatAddress, type Address } from '../../core/address.ts'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
 import { systemCode } from '../../core/errors.ts'
 import { ownVersion } from '../../core/version.ts'
+import type { AdminTlsConfig } from '../../model/fabric-config.ts'
 import type { Programs } from '../programs.ts'
 import { createLayout, type Layout } from './layout.ts'
 import { pidFileNames, readLive } from './pid-file.ts'
@@ -21,6 +22,7 @@ export interface FabricOptions {
   readonly workers?: number
   readonly config?: string
   readonly tokenFile?: string
+  readonly tls?: AdminTlsConfig
   readonly programs: Programs
   readonly onEvent: (event: PartEvent) => void
   /** Asked before a controller is started, not when a live one is adopted. Throws if it cannot be. */
@@ -135,10 +137,12 @@ async function replaceProxy({ pids, data }: Layout, part: Part): Promise<void> {
   await promisify(execFile)(process.execPath, asked, { timeout: REPLACE_MS }).catch(() => {})
 }
 
-function controllerPart({ programs, admin, config, tokenFile }: FabricOptions, { data, run }: Layout): Part {
+function controllerPart({ programs, admin, config, tokenFile, tls }: FabricOptions, { data, run }: Layout): Part {
   const args = ['--data', data, '--run', run, '--admin', formatAddress(admin)]
   if (config !== undefined) args.push('--config', config)
   if (tokenFile !== undefined) args.push('--token-file', tokenFile)
+  if (tls !== undefined) args.push('--tls-cert', tls.cert, '--tls-key', tls.key)
+  if (tls?.clientCa != null) args.push('--client-ca', tls.clientCa)
   return { name: 'controller', script: programs.controller, args }
 }
 

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createClient, type Client } from '../../client/client.ts'
+import { createClient, type Client, type ClientTls } from '../../client/client.ts'
 import type { Address } from '../../core/address.ts'
 import { VipswapError, errorMessage } from '../../core/errors.ts'
 import { readTokenFile } from '../../core/token-file.ts'
+import type { AdminTlsConfig } from '../../model/fabric-config.ts'
 import { EXIT } from '../exit-codes.ts'
 import { builtPrograms, type Programs } from '../programs.ts'
 import type { Terminal } from '../terminal.ts'
@@ -20,6 +21,10 @@ export interface UpOptions {
   readonly workers?: number
   readonly config?: string
   readonly tokenFile?: string
+  /** Of the admin address. */
+  readonly tls?: AdminTlsConfig
+  /** What `up` shows its own controller; default: nothing. */
+  readonly clientTls?: ClientTls
   /** Default: those built beside this file. */
   readonly programs?: Programs
   readonly quiet?: boolean
@@ -52,8 +57,9 @@ export async function runUp(
   const programs = options.programs ?? builtPrograms()
   checkBuilt(programs)
   const token = options.tokenFile === undefined ? undefined : readToken(options.tokenFile)
-  const url = adminUrl(options.admin)
-  const client = createClient({ url, ...(token === undefined ? {} : { token }) })
+  const url = adminUrl(options.admin, options.tls === undefined ? 'http' : 'https')
+  const tls = options.tls === undefined ? {} : { only: readFileSync(options.tls.cert, 'utf8'), ...options.clientTls }
+  const client = createClient({ url, tls, ...(token === undefined ? {} : { token }) })
   const ending = new AbortController()
   const note = (line: string): void => {
     if (options.quiet !== true) terminal.err(`${line}\n`)
