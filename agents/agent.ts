@@ -32,7 +32,10 @@ export interface NodeAgentOptions {
   readonly name: string
   /** This node's own folder: DATA/nodes/<name>. */
   readonly directory: string
+  /** Instances listen there. */
   readonly host: string
+  /** Proxies reach them there; default `host`. */
+  readonly advertise?: string
   readonly clock: Clock
   readonly log: Logger
   readonly source: PackageSource
@@ -58,7 +61,7 @@ export class NodeAgent {
 
   constructor(options: NodeAgentOptions) {
     this.#options = options
-    const { directory, host, clock, log, source, digestOf, environment, onChange } = options
+    const { directory, host, advertise = host, clock, log, source, digestOf, environment, onChange } = options
     mkdirSync(directory, { recursive: true })
     // Ends Node's search for a manifest: a role's own says what its modules are, never one around our data folder.
     writeFileSync(join(directory, 'package.json'), '{}\n')
@@ -71,7 +74,7 @@ export class NodeAgent {
     this.#fronted = new FrontedInstances(clock, onChange)
     const trash = join(directory, 'trash')
     const [packages, ports, metrics] = [this.#packages, this.#ports, this.#metrics]
-    this.#context = { host, clock, log, packages, ports, trash, environment, metrics, onChange }
+    this.#context = { host, advertise, clock, log, packages, ports, trash, environment, metrics, onChange }
   }
 
   get applied(): Revision | null {

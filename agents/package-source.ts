@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream'
 import { Client } from 'undici'
+import { formatAddress } from '../src/core/address.ts'
 import { VipswapError, errorMessage } from '../src/core/errors.ts'
+import { secureOptions, type ControllerRoad } from '../src/core/member/controller-road.ts'
 import { NO_LIMITS } from '../src/packages/limits.ts'
 import { unpackTar } from '../src/packages/unpack-tar.ts'
 
@@ -9,12 +11,12 @@ export interface PackageSource {
   fetch(digest: string, intoDirectory: string): Promise<void>
 }
 
-/** The controller's socket: `GET /packages/<digest>` answers a tar. */
+/** The controller: `GET /packages/<digest>` answers a tar. */
 export class ControllerPackageSource implements PackageSource {
-  readonly #socketPath: string
+  readonly #road: ControllerRoad
 
-  constructor(socketPath: string) {
-    this.#socketPath = socketPath
+  constructor(road: ControllerRoad) {
+    this.#road = road
   }
 
   /**
@@ -22,7 +24,7 @@ export class ControllerPackageSource implements PackageSource {
    * it has none, `invalid_package` for an archive that is damaged or leaves its folder.
    */
   async fetch(digest: string, intoDirectory: string): Promise<void> {
-    const client = new Client('http://controller', { socketPath: this.#socketPath })
+    const client = clientOn(this.#road)
     const name = digest.slice(0, 12)
     try {
       const { statusCode, body } = await client
@@ -43,6 +45,11 @@ export class ControllerPackageSource implements PackageSource {
       client.destroy().catch(() => {})
     }
   }
+}
+
+function clientOn(road: ControllerRoad): Client {
+  if (road.kind === 'socket') return new Client('http://controller', { socketPath: road.path })
+  return new Client(`https://${formatAddress(road.address)}`, { connect: secureOptions(road.credentials()) })
 }
 
 /** An answer that is cut off says nothing about the package, unlike an archive that is. */

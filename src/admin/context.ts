@@ -5,6 +5,7 @@ import { Type } from 'typebox'
 import { VipswapError } from '../core/errors.ts'
 import type { DeploymentView } from '../contracts/api/deployment.ts'
 import type { ServiceView } from '../contracts/api/service.ts'
+import type { Members } from '../controller/members/members.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
 import type { Slot } from '../model/slot.ts'
 import type { AuditFile } from './audit/audit-file.ts'
@@ -20,6 +21,8 @@ export interface AdminContext {
   readonly heartbeatMs: number
   /** null: nothing is recorded. */
   readonly audit: AuditFile | null
+  /** null: there are none of other machines. */
+  readonly members: Members | null
 }
 
 export type AdminApp = FastifyInstance<

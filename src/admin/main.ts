@@ -18,7 +18,7 @@ const STOP_DEADLINE_MS = 15_000
 const STOP_POLL_MS = 250
 
 const USAGE =
-  'usage: controller [--data DIR] [--run DIR] [--admin HOST:PORT] [--config FILE] [--token-file FILE] [--tls-cert FILE --tls-key FILE [--client-ca FILE]]'
+  'usage: controller [--data DIR] [--run DIR] [--admin HOST:PORT] [--config FILE] [--token-file FILE] [--tls-cert FILE --tls-key FILE [--client-ca FILE]] [--links HOST:PORT]'
 
 const values = read()
 const log = createLogger('controller')
@@ -39,15 +39,18 @@ async function run(): Promise<void> {
     key: values['tls-key'],
     clientCa: values['client-ca'],
   })
+  const listen = values.links ?? config.links.listen
   const runDirectory = values.run ?? join(values.data, 'run')
   const controller = await startController({
     dataDirectory: values.data,
     runDirectory,
     config,
+    links: listen === null ? undefined : parseAddress(listen),
     log,
   })
   const admin = await startAdmin({
     api: controller.api,
+    members: controller.members,
     host,
     port,
     ...(tokenFile === null ? {} : { tokenFile }),
@@ -100,6 +103,7 @@ function read() {
         'tls-cert': { type: 'string' },
         'tls-key': { type: 'string' },
         'client-ca': { type: 'string' },
+        links: { type: 'string' },
       },
     }).values
   } catch (error) {

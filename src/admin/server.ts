@@ -6,6 +6,7 @@ import { whyNotJson } from '../core/json-error.ts'
 import { formatAddress } from '../core/address.ts'
 import { VipswapError, systemCode } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import type { Members } from '../controller/members/members.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
 import { AuditFile } from './audit/audit-file.ts'
 import { AdminTls, type AdminTlsOptions } from './access/admin-tls.ts'
@@ -20,6 +21,7 @@ import { accessRoutes } from './routes/access.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { eventRoutes } from './routes/events.ts'
 import { instanceRoutes } from './routes/instances.ts'
+import { memberRoutes } from './routes/members.ts'
 import { nodeRoutes } from './routes/nodes.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { explainRoutes } from './routes/explain.ts'
@@ -36,6 +38,8 @@ import { compileValidator } from './validation.ts'
 
 export interface AdminOptions {
   readonly api: ControllerApi
+  /** Agents and proxies of other machines; default: there are none. */
+  readonly members?: Members | null
   /** Default 127.0.0.1. Any other than a loopback address needs `token`. */
   readonly host?: string
   /** 0 takes a free one. */
@@ -113,6 +117,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     maxPackageBytes: options.maxPackageBytes ?? 1024 ** 3,
     heartbeatMs: options.heartbeatMs ?? 15_000,
     audit: auditFile(options),
+    members: options.members ?? null,
   }
   const proxy = createInstanceProxy(context)
   const log: FastifyBaseLogger = options.log.child({ part: 'admin' })
@@ -176,6 +181,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   operationRoutes(app, context)
   eventRoutes(app, context)
   nodeRoutes(app, context)
+  memberRoutes(app, context)
   trafficRoutes(app, context)
   pauseRoutes(app, context)
   explainRoutes(app, context)

@@ -10,6 +10,7 @@ import { healthVerbs } from './commands/health.ts'
 import { historyVerbs } from './commands/history.ts'
 import { lifecycleVerbs } from './commands/lifecycle.ts'
 import { lookVerbs } from './commands/look.ts'
+import { memberVerbs } from './commands/members.ts'
 import { nodeVerbs } from './commands/nodes.ts'
 import { packageVerbs } from './commands/packages.ts'
 import { pauseVerbs } from './commands/pause.ts'
@@ -80,6 +81,7 @@ export function createProgram(context: VerbContext): Command {
   configureVerbs(program, context)
   lifecycleVerbs(program, context)
   nodeVerbs(program, context)
+  memberVerbs(program, context)
   pauseVerbs(program, context)
   planVerbs(program, context)
   lookVerbs(program, context)

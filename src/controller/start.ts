@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Address } from '../core/address.ts'
 import { createSystemClock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { FabricSettings } from '../fabric/state.ts'
@@ -13,6 +14,7 @@ import { logEvents } from './log-events.ts'
 import { readJournal } from './journal.ts'
 import { startLinkServer } from './links/link-server.ts'
 import { Peers } from './links/peers.ts'
+import { startMembers, type Members } from './members/members.ts'
 import { Reconciler } from './reconciler.ts'
 import { startRetention } from './retention.ts'
 import { startTraffic } from './traffic/traffic.ts'
@@ -24,11 +26,15 @@ export interface ControllerOptions {
   /** Holds `controller.sock`; mode 0700. */
   readonly runDirectory: string
   readonly config: FabricConfig
+  /** Where agents and proxies of other machines dial; default: there are none. */
+  readonly links?: Address | undefined
   readonly log: Logger
 }
 
 export interface RunningController {
   readonly api: ControllerApi
+  /** null: there are none of other machines. */
+  readonly members: Members | null
   /** Resolves with the reason when the journal can no longer be written. */
   readonly broken: Promise<Error>
   /** No proxy and no agent is connected. */
@@ -62,6 +68,17 @@ export async function startController(options: ControllerOptions): Promise<Runni
       openPackage: async (digest: string) => ((await packages.get(digest)) === null ? null : packages.open(digest)),
     }
     const links = await startLinkServer(join(runDirectory, 'controller.sock'), handlers, log)
+    const members =
+      options.links === undefined
+        ? null
+        : await startMembers({
+            address: options.links,
+            folder: join(dataDirectory, 'trust'),
+            handlers,
+            state: () => reconciler.state,
+            lifeMs: config.links.certificateLifeMs,
+            log,
+          })
     const { term, n } = reconciler.state.fabric.revision
     log.info({ term, revision: n, services: Object.keys(reconciler.state.services) }, 'controller started')
     const traffic = startTraffic(reconciler, clock)
@@ -70,12 +87,14 @@ export async function startController(options: ControllerOptions): Promise<Runni
     const stopRetention = startRetention(reconciler, () => api.gc(), log)
     return {
       api,
+      members,
       broken,
       isAlone: () => peers.connected.proxies === 0 && peers.connected.agents === 0,
       close: async () => {
         const tasksOver = tasks.close()
         stopRetention()
         traffic.close()
+        await members?.close()
         await links.close()
         await tasksOver
         reconciler.close()

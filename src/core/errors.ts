@@ -24,6 +24,7 @@ export const ERRORS = {
   package_not_found: { status: 404 },
   node_not_found: { status: 404 },
   mark_not_found: { status: 404 },
+  member_not_found: { status: 404 },
   not_found: { status: 404 },
   // Something in the way now.
   slot_occupied: { status: 409 },
@@ -42,6 +43,7 @@ export const ERRORS = {
   address_conflict: { status: 409 },
   certificate_conflict: { status: 409 },
   no_nodes: { status: 409 },
+  no_links: { status: 409 },
   no_room: { status: 409 },
   quota_exceeded: { status: 409 },
   force_required: { status: 409 },

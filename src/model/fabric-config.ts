@@ -12,6 +12,11 @@ export interface FabricConfig {
     readonly tls: AdminTlsConfig | null
     readonly audit: { readonly maxBytes: number; readonly keep: number }
   }
+  readonly links: {
+    /** Where agents and proxies of other machines dial, as HOST:PORT; null: there are none. */
+    readonly listen: string | null
+    readonly certificateLifeMs: number
+  }
   readonly workers: number
   /** For services that have none of their own here; null leaves it to the package. */
   readonly vips: VipAddresses | null

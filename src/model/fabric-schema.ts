@@ -116,6 +116,26 @@ export const FabricSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String({ description: 'For editors.' })),
     admin: Type.Optional(Admin),
+    links: Type.Optional(
+      Type.Object(
+        {
+          listen: Type.Optional(
+            Type.String({
+              pattern: '^(\\[[0-9A-Fa-f:.]+\\]|[^\\s:\\[\\]]+):\\d{1,5}$',
+              patternErrorMessage: 'HOST:PORT, for example 10.0.0.1:9443',
+              description: 'Where agents and proxies of other machines dial. Default: none do.',
+            }),
+          ),
+          certificateLife: Type.Optional(
+            Duration('Life of their certificates; they are renewed when a third of it is left.', '30d'),
+          ),
+        },
+        {
+          ...closed,
+          description: 'Links to agents and proxies of other machines: TLS with certificates on both sides.',
+        },
+      ),
+    ),
     workers: count(1, 256, 1, 'Processes of the data plane that share the work of the VIPs.'),
     trustedProxies: Type.Optional(
       Type.Array(

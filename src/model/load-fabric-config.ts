@@ -122,6 +122,10 @@ function resolveConfig(source: FabricSource, page: Page): FabricConfig {
       tls: resolveTls(admin.tls),
       audit: { maxBytes: parseSize(admin.audit?.maxSize ?? '16MiB'), keep: admin.audit?.keep ?? 10 },
     },
+    links: {
+      listen: source.links?.listen ?? null,
+      certificateLifeMs: parseDuration(source.links?.certificateLife ?? '30d'),
+    },
     workers: source.workers ?? 1,
     vips: source.vips === undefined ? null : resolveVips(source.vips),
     services: Object.fromEntries(

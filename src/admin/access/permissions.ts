@@ -25,6 +25,7 @@ export const ROLE_OF_CALL: Readonly<Record<string, AccessRole>> = {
   getTrafficSeries: 'viewer',
   listMarks: 'viewer',
   listNodes: 'viewer',
+  listMembers: 'viewer',
   readMetrics: 'viewer',
   getDocument: 'viewer',
   getApiPage: 'viewer',
@@ -62,6 +63,8 @@ export const ROLE_OF_CALL: Readonly<Record<string, AccessRole>> = {
   drainNode: 'admin',
   undrainNode: 'admin',
   collectPackages: 'admin',
+  makeJoinToken: 'admin',
+  removeMember: 'admin',
 }
 
 /** The role that a call needs. */

@@ -24,6 +24,7 @@ interface Flags extends GlobalFlags {
   readonly tlsCert?: string
   readonly tlsKey?: string
   readonly clientCa?: string
+  readonly links?: string
   readonly upstream?: readonly string[]
   readonly stagingUpstream?: readonly string[]
 }
@@ -43,6 +44,7 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     .option('--tls-cert <file>', 'certificate of the admin address, PEM: it speaks HTTPS then')
     .option('--tls-key <file>', 'its private key, PEM, mode 0600')
     .option('--client-ca <file>', 'authorities, PEM: their certificates let callers in without a token')
+    .option('--links <host:port>', 'where agents and proxies of other machines dial, over mutual TLS')
     .option('--upstream <host:port>', 'front what already runs there, on port 8080; may be repeated', upstream)
     .option('--staging-upstream <host:port>', 'the same for the staging slot, on port 8081', upstream)
     .addHelpText(
@@ -71,6 +73,7 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
       workers,
       ...(flags.config === undefined ? {} : { config: resolve(flags.config) }),
       ...(tokenFile === null ? {} : { tokenFile: resolve(tokenFile) }),
+      ...(flags.links === undefined ? {} : { links: formatAddress(parseAddress(flags.links)) }),
       ...(found === null ? {} : { tls: resolved(found), clientTls: clientTls(flags, terminal) }),
       ...(flags.quiet === undefined ? {} : { quiet: flags.quiet }),
     }

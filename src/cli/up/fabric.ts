@@ -23,6 +23,7 @@ export interface FabricOptions {
   readonly config?: string
   readonly tokenFile?: string
   readonly tls?: AdminTlsConfig
+  readonly links?: string
   readonly programs: Programs
   readonly onEvent: (event: PartEvent) => void
   /** Asked before a controller is started, not when a live one is adopted. Throws if it cannot be. */
@@ -137,11 +138,15 @@ async function replaceProxy({ pids, data }: Layout, part: Part): Promise<void> {
   await promisify(execFile)(process.execPath, asked, { timeout: REPLACE_MS }).catch(() => {})
 }
 
-function controllerPart({ programs, admin, config, tokenFile, tls }: FabricOptions, { data, run }: Layout): Part {
+function controllerPart(
+  { programs, admin, config, tokenFile, tls, links }: FabricOptions,
+  { data, run }: Layout,
+): Part {
   const args = ['--data', data, '--run', run, '--admin', formatAddress(admin)]
   if (config !== undefined) args.push('--config', config)
   if (tokenFile !== undefined) args.push('--token-file', tokenFile)
   if (tls !== undefined) args.push('--tls-cert', tls.cert, '--tls-key', tls.key)
+  if (links !== undefined) args.push('--links', links)
   if (tls?.clientCa != null) args.push('--client-ca', tls.clientCa)
   return { name: 'controller', script: programs.controller, args }
 }

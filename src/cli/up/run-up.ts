@@ -21,6 +21,8 @@ export interface UpOptions {
   readonly workers?: number
   readonly config?: string
   readonly tokenFile?: string
+  /** Where members of other machines dial. */
+  readonly links?: string
   /** Of the admin address. */
   readonly tls?: AdminTlsConfig
   /** What `up` shows its own controller; default: nothing. */
