@@ -1,7 +1,7 @@
 import { createProxyServer } from 'http-proxy'
 import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { Agent } from 'undici'
 import { formatAddress } from '../core/address.ts'
@@ -12,7 +12,11 @@ import { ENDPOINT_HEADER, answeredHeaders, forwardedHeaders, type Target } from 
 import { PROBLEM_TYPE, problemOf, toVipswapError } from './problem.ts'
 import { PROXY, PROXY_ROOT as ROOT } from './calls/instances.ts'
 
+const FASTIFY_METHODS = ['GET', 'HEAD', 'TRACE', 'DELETE', 'OPTIONS', 'PATCH', 'PUT', 'POST']
 const ROUTE = /^(\/v1\/services\/([^/?]+)\/slots\/(production|staging)\/instances\/([^/?]+)\/proxy)(\/[^?]*)?(\?.*)?$/
+/** Methods that the road takes besides those that Fastify knows by itself: all others that Node can read, such as WebDAV's. */
+export const ROAD_METHODS = METHODS.filter(method => ![...FASTIFY_METHODS, 'CONNECT'].includes(method))
+
 /**
  * The road to one chosen instance, whatever its slot and health: plain requests through undici, WebSocket through
  * `http-proxy`, which frames bodies wrongly and so never sees one.

@@ -14,7 +14,7 @@ import { auditRequests, bodyDigest } from './audit/audit.ts'
 import { admitRequests } from './access/admission.ts'
 import { createGuard } from './access/guard.ts'
 import type { AdminApp, AdminContext } from './context.ts'
-import { createInstanceProxy, rawProblem } from './instance-proxy.ts'
+import { createInstanceProxy, rawProblem, ROAD_METHODS } from './instance-proxy.ts'
 import { sendProblem, toVipswapError } from './problem.ts'
 import { collectRoutes } from './openapi/collect.ts'
 import { accessRoutes } from './routes/access.ts'
@@ -142,6 +142,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.setValidatorCompiler(compileValidator)
+  for (const method of ROAD_METHODS) app.addHttpMethod(method, { hasBody: true })
   const routes = collectRoutes(app)
 
   auditRequests(app, context.audit)

@@ -22,7 +22,7 @@ import { upVerb } from './commands/up.ts'
 import { upgradeVerbs } from './commands/upgrade.ts'
 import { addExamples } from './examples.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { visible } from './print/visible.ts'
+import { jsonText, visible } from './print/visible.ts'
 import { DEFAULT_ADMIN } from './session.ts'
 import type { Terminal } from './terminal.ts'
 import { duration, type VerbContext } from './verb.ts'
@@ -120,7 +120,7 @@ function report(thrown: unknown, json: boolean, terminal: Terminal): void {
 }
 
 function errorDocument(code: string, message: string, details: object = {}): string {
-  return JSON.stringify({ schema: 'vipswap.error/1', code, message, ...details })
+  return jsonText({ schema: 'vipswap.error/1', code, message, ...details })
 }
 
 function furtherLines({ blockers, faults }: Readonly<Record<string, unknown>>): string[] {

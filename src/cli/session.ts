@@ -4,7 +4,7 @@ import { VipswapError } from '../core/errors.ts'
 import type { Slot } from '../model/slot.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { clientTls } from './client-tls.ts'
-import { visible } from './print/visible.ts'
+import { jsonText, logLine, visible } from './print/visible.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Flags of every verb, as commander gives them. */
@@ -60,11 +60,10 @@ export function createSession(flags: GlobalFlags, terminal: Terminal): Session {
     how: flags.idempotencyKey === undefined ? {} : { idempotencyKey: flags.idempotencyKey },
     exitCode: EXIT.done,
     result(schema, value, text) {
-      if (flags.json === true) terminal.out(JSON.stringify({ schema: `vipswap.${schema}/1`, ...value }))
+      if (flags.json === true) terminal.out(jsonText({ schema: `vipswap.${schema}/1`, ...value }))
       else {
         const lines = typeof text === 'function' ? text() : text
-        // What an instance wrote is passed on as it is, its colours too.
-        if (lines !== '') terminal.out(schema === 'log' ? lines : visible(lines))
+        if (lines !== '') terminal.out(schema === 'log' ? logLine(lines, terminal) : visible(lines))
       }
     },
     note(line) {
