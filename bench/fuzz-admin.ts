@@ -39,7 +39,7 @@ try {
     const count = Number(values.count)
     const { statuses, faults } = await attack({ port: admin.port, seed: Number(values.seed), count, token })
     const seconds = ((performance.now() - started) / 1000).toFixed(1)
-    const shown = [...statuses].toSorted().map(([status, times]) => `${status}: ${times}`)
+    const shown = [...statuses].map(([status, times]) => `${status}: ${times}`).toSorted((a, b) => (a < b ? -1 : 1))
     console.log(`${count} requests ${token === null ? 'without' : 'with'} a token in ${seconds} s: ${shown.join(', ')}`)
     for (const fault of faults.slice(0, 10)) console.log(fault)
     const changed = token === null && JSON.stringify([controller.api.services(), controller.api.nodes()]) !== before

@@ -1,9 +1,10 @@
 import { createProxyServer } from 'http-proxy'
 import type { Socket } from 'node:net'
 import type { FastifyRequest } from 'fastify'
-import { METHODS, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { Agent } from 'undici'
+import { lastWords } from '../core/last-words.ts'
 import { formatAddress } from '../core/address.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
 import type { Slot } from '../model/slot.ts'
@@ -12,11 +13,7 @@ import { ENDPOINT_HEADER, answeredHeaders, forwardedHeaders, type Target } from 
 import { PROBLEM_TYPE, problemOf, toVipswapError } from './problem.ts'
 import { PROXY, PROXY_ROOT as ROOT } from './calls/instances.ts'
 
-const FASTIFY_METHODS = ['GET', 'HEAD', 'TRACE', 'DELETE', 'OPTIONS', 'PATCH', 'PUT', 'POST']
 const ROUTE = /^(\/v1\/services\/([^/?]+)\/slots\/(production|staging)\/instances\/([^/?]+)\/proxy)(\/[^?]*)?(\?.*)?$/
-/** Methods that the road takes besides those that Fastify knows by itself: all others that Node can read, such as WebDAV's. */
-export const ROAD_METHODS = METHODS.filter(method => ![...FASTIFY_METHODS, 'CONNECT'].includes(method))
-
 /**
  * The road to one chosen instance, whatever its slot and health: plain requests through undici, WebSocket through
  * `http-proxy`, which frames bodies wrongly and so never sees one.
@@ -108,7 +105,7 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
       delete request.headers.authorization
       delete request.headers[ENDPOINT_HEADER]
       tunnels.ws(request, socket, head, { target: `http://${formatAddress(target)}` }, (error: Error) => {
-        if (socket.writable && socket.bytesWritten === 0) socket.end(rawProblem(unreachable(error)))
+        if (socket.writable && socket.bytesWritten === 0) lastWords(socket, rawProblem(unreachable(error)))
         else socket.destroy()
       })
     },

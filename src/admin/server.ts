@@ -1,8 +1,9 @@
 import { LogController, fastify, type FastifyBaseLogger, type FastifyServerFactory } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { IncomingMessage } from 'node:http'
+import { METHODS, type IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { whyNotJson } from '../core/json-error.ts'
+import { lastWords } from '../core/last-words.ts'
 import { formatAddress } from '../core/address.ts'
 import { VipswapError, systemCode } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
@@ -14,7 +15,7 @@ import { auditRequests, bodyDigest } from './audit/audit.ts'
 import { admitRequests } from './access/admission.ts'
 import { createGuard } from './access/guard.ts'
 import type { AdminApp, AdminContext } from './context.ts'
-import { createInstanceProxy, rawProblem, ROAD_METHODS } from './instance-proxy.ts'
+import { createInstanceProxy, rawProblem } from './instance-proxy.ts'
 import { sendProblem, toVipswapError } from './problem.ts'
 import { collectRoutes } from './openapi/collect.ts'
 import { accessRoutes } from './routes/access.ts'
@@ -135,14 +136,17 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     forceCloseConnections: 'idle',
     clientErrorHandler: (error, socket) => {
       if (!socket.writable || systemCode(error) === 'ECONNRESET') socket.destroy()
-      else socket.end(rawProblem(unreadable(error)))
+      else lastWords(socket, rawProblem(unreadable(error)))
     },
     frameworkErrors: (error, _request, reply) => {
       void sendProblem(reply, toVipswapError(error))
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.setValidatorCompiler(compileValidator)
-  for (const method of ROAD_METHODS) app.addHttpMethod(method, { hasBody: true })
+  for (const method of METHODS) {
+    // What only the road to an instance takes.
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
+  }
   const routes = collectRoutes(app)
 
   auditRequests(app, context.audit)

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { lastWords } from '../core/last-words.ts'
 import { ANYBODY } from './access/caller.ts'
 import type { Guard } from './access/guard.ts'
 import { checkRole } from './access/permissions.ts'
@@ -33,6 +34,6 @@ export function upgradeToInstance(
   } catch (thrown) {
     const error = toVipswapError(thrown)
     auditUpgrade(audit, request, { caller, url, status: error.status, code: error.code })
-    socket.end(rawProblem(error))
+    lastWords(socket, rawProblem(error))
   }
 }

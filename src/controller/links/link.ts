@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import type { FromAgent, FromProxy, ToAgent, ToProxy } from '../../contracts/link.ts'
 import { LINK_PROTOCOL } from '../../contracts/link.ts'
 import { errorMessage } from '../../core/errors.ts'
+import { lastWords } from '../../core/last-words.ts'
 import { jsonLines, type JsonLines } from '../../core/json-lines.ts'
 import type { Logger } from '../../core/logger.ts'
 import { uriOf, type MemberIdentity } from '../../core/member/identity.ts'
@@ -38,7 +39,7 @@ export interface LinkParts {
 export function acceptLink(request: IncomingMessage, socket: Duplex, parts: LinkParts): JsonLines | null {
   socket.on('error', () => socket.destroy())
   if (request.url !== '/link' || request.headers.upgrade !== LINK_PROTOCOL) {
-    socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    lastWords(socket, 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
     return null
   }
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${LINK_PROTOCOL}\r\nConnection: Upgrade\r\n\r\n`)

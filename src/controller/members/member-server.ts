@@ -9,6 +9,7 @@ import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { formatAddress, type Address } from '../../core/address.ts'
 import { VipswapError, errorMessage, systemCode } from '../../core/errors.ts'
+import { lastWords } from '../../core/last-words.ts'
 import type { JsonLines } from '../../core/json-lines.ts'
 import type { Logger } from '../../core/logger.ts'
 import { MEMBER_NAME, memberOf, uriOf, type MemberIdentity } from '../../core/member/identity.ts'
@@ -91,8 +92,7 @@ export async function startMemberServer(options: MemberServerOptions): Promise<M
     const identity = memberShown(request)
     if (identity === null) {
       log.warn({ from: addressOf(request) }, 'somebody without a certificate of a member wanted a link')
-      socket.on('error', () => socket.destroy())
-      socket.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
+      lastWords(socket, 'HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n')
       return
     }
     const link = acceptLink(request, socket, { handlers, links, log, identity })

@@ -1,5 +1,6 @@
 import { createServer, METHODS } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { once } from 'node:events'
+import { connect, type AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { startAdmin } from '../../../src/admin/server.ts'
@@ -132,6 +133,19 @@ t.test('the road to an instance takes every method that Node reads, and no other
       t.match(await ask('/v1/services/guestbook'), { status: 404 }, method)
   }
   t.strictSame(api.commands, [])
+})
+
+t.test('a refused upgrade is gone soon, also where its caller sends on and never reads', async t => {
+  const { admin } = await serve(t, 'secret-admin')
+  const socket = connect({ port: admin.port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => {})
+  t.teardown(() => socket.destroy())
+  socket.write('POST /v1/gc HTTP/1.1\r\nhost: localhost\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n')
+  socket.write('x'.repeat(100_000))
+  await once(socket, 'connect')
+  await until('it is answered', async () => socket.readableLength > 0)
+  await admin.close()
+  t.pass('closing the server does not wait for it')
 })
 
 t.test('event streams leave nothing behind when their readers go', async t => {
