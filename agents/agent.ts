@@ -37,7 +37,10 @@ export interface NodeAgentOptions {
   readonly name: string
   /** This node's own folder: DATA/nodes/<name>. */
   readonly directory: string
+  /** Instances listen there. */
   readonly host: string
+  /** Proxies reach them there; default `host`. */
+  readonly advertise?: string
   readonly clock: Clock
   readonly log: Logger
   readonly source: PackageSource
@@ -71,7 +74,7 @@ export class NodeAgent {
 
   constructor(options: NodeAgentOptions) {
     this.#options = options
-    const { directory, host, clock, log, source, digestOf, environment, onChange } = options
+    const { directory, host, advertise = host, clock, log, source, digestOf, environment, onChange } = options
     mkdirSync(directory, { recursive: true })
     // Ends Node's search for a manifest: a role's own says what its modules are, never one around our data folder.
     writeFileSync(join(directory, 'package.json'), '{}\n')
@@ -96,6 +99,7 @@ export class NodeAgent {
     const secretOf = (sealed: string): string | null => this.#secrets.valueOf(sealed)
     this.#context = {
       host,
+      advertise,
       clock,
       log,
       packages,

@@ -142,7 +142,7 @@ export class Instance {
       attempt,
       state: busy && this.#sticky !== null ? this.#sticky : this.#state,
       version: subject.spec.version,
-      host: this.#context.host,
+      host: this.#context.advertise,
       ports: this.#running === null ? {} : (this.#record?.ports ?? {}),
       pid: this.#running?.process.pid ?? null,
       restarts: Math.max(0, attempt - 1),

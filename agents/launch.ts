@@ -25,6 +25,8 @@ import { writeTold } from './told.ts'
 /** What an instance needs of its node. */
 export interface InstanceContext {
   readonly host: string
+  /** Where proxies reach what listens there. */
+  readonly advertise: string
   readonly clock: Clock
   readonly log: Logger
   readonly packages: Pick<PackageCache, 'ensure'>

@@ -1,14 +1,14 @@
-import { request } from 'node:http'
 import type { Socket } from 'node:net'
 import { LINK_PROTOCOL, type AgentHello, type FromAgent, type ToAgent } from '../src/contracts/link.ts'
 import { backoffDelay } from '../src/core/backoff.ts'
 import { jsonLines, type JsonLines } from '../src/core/json-lines.ts'
 import type { Logger } from '../src/core/logger.ts'
+import { askController, type ControllerRoad } from '../src/core/member/controller-road.ts'
 
 const HANDSHAKE_MS = 5000
 
 export interface LinkOptions {
-  readonly socketPath: string
+  readonly road: ControllerRoad
   readonly log: Logger
   readonly hello: () => AgentHello
   readonly onOpen: () => void
@@ -61,11 +61,9 @@ export class ControllerLink {
   }
 
   #dial(): void {
-    const { socketPath, log } = this.#options
-    const dialled = request({
-      socketPath,
+    const { road, log } = this.#options
+    const dialled = askController(road, {
       path: '/link',
-      agent: false,
       timeout: HANDSHAKE_MS,
       headers: { Host: 'controller', Connection: 'Upgrade', Upgrade: LINK_PROTOCOL },
     })

@@ -8,6 +8,7 @@ import { VipswapError, errorMessage } from '../src/core/errors.ts'
 import { createId } from '../src/core/ids.ts'
 import { lockFile } from '../src/core/lock-file.ts'
 import { createLogger } from '../src/core/logger.ts'
+import { openMembership } from '../src/core/member/membership.ts'
 import { contentDigest } from '../src/packages/digest.ts'
 import { NodeAgent } from './agent.ts'
 import { CgroupTree } from './cgroup.ts'
@@ -19,7 +20,7 @@ import { ControllerPackageSource } from './package-source.ts'
 import { readTrustedKeys } from './package-trust.ts'
 
 const USAGE =
-  'usage: agents/main.js --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--trusted-keys FILE] [--cgroup DIR] [--replace]'
+  'usage: agents/main.js --data DIR (--run DIR | --controller https://HOST:PORT [--join TOKEN]) --node NAME [--host ADDRESS] [--advertise ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--trusted-keys FILE] [--cgroup DIR] [--replace]'
 const REPORT_MS = 10
 const METRICS_MS = 2000
 const STOP_POLL_MS = 250
@@ -29,6 +30,11 @@ interface Arguments {
   readonly run: string
   readonly node: string
   readonly host: string
+  /** Where proxies reach what listens on `host`. */
+  readonly advertise: string
+  /** Of a controller on another machine; null: its socket is in `run`. */
+  readonly controller: string | null
+  readonly join: string | undefined
   readonly cores: number
   readonly faultDomain: number | null
   readonly upgradeDomain: number | null
@@ -49,6 +55,9 @@ function readArguments(): Arguments {
         run: text,
         node: text,
         host: text,
+        advertise: text,
+        controller: text,
+        join: text,
         cores: text,
         'fault-domain': text,
         'upgrade-domain': text,
@@ -57,15 +66,19 @@ function readArguments(): Arguments {
         replace: { type: 'boolean' },
       },
     })
-    const { data, run, node } = values
+    const { data, node, controller, host = '127.0.0.1' } = values
+    const run = values.run ?? (controller === undefined || data === undefined ? undefined : join(data, 'run'))
     if (data === undefined || run === undefined || node === undefined)
-      throw new Error('--data, --run and --node are needed')
+      throw new Error('--data, --node and --run or --controller are needed')
     if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(node)) throw new Error(`"${node}" cannot be a node's name`)
     return {
       data: resolve(data),
       run: resolve(run),
       node,
-      host: values.host ?? '127.0.0.1',
+      host,
+      advertise: values.advertise ?? host,
+      controller: controller ?? null,
+      join: values.join,
       cores: readNumber('cores', values.cores) ?? availableParallelism(),
       faultDomain: readNumber('fault-domain', values['fault-domain']),
       upgradeDomain: readNumber('upgrade-domain', values['upgrade-domain']),
@@ -92,7 +105,7 @@ async function main(): Promise<void> {
   const directory = join(options.data, 'nodes', options.node)
   const socketPath = join(options.run, 'controller.sock')
   const stopFile = join(options.run, 'stop')
-  if (Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
+  if (options.controller === null && Buffer.byteLength(socketPath) > MAX_SOCKET_PATH) {
     throw new VipswapError('usage', `${socketPath} is longer than ${MAX_SOCKET_PATH} bytes; choose a shorter --run`)
   }
   process.umask(0o077)
@@ -105,6 +118,19 @@ async function main(): Promise<void> {
     replace: options.replace,
   })
   process.once('exit', unlock)
+  const road =
+    options.controller === null
+      ? ({ kind: 'socket', path: socketPath } as const)
+      : (
+          await openMembership({
+            controller: options.controller,
+            token: options.join,
+            identity: { kind: 'agent', name: options.node },
+            folder: join(directory, 'member'),
+            log,
+            onRenewed: () => link.redial(),
+          })
+        ).road
 
   let stopping = false
   let report: NodeJS.Timeout | undefined
@@ -131,9 +157,10 @@ async function main(): Promise<void> {
     name: options.node,
     directory,
     host: options.host,
+    advertise: options.advertise,
     clock,
     log,
-    source: new ControllerPackageSource(socketPath),
+    source: new ControllerPackageSource(road),
     digestOf: contentDigest,
     environment: process.env,
     confinement,
@@ -143,7 +170,7 @@ async function main(): Promise<void> {
   })
   const incarnation = createId('agent')
   const link = new ControllerLink({
-    socketPath,
+    road,
     log,
     hello: () => ({
       type: 'hello',
@@ -155,7 +182,7 @@ async function main(): Promise<void> {
       node: {
         cores: options.cores,
         memoryBytes: totalmem(),
-        host: options.host,
+        host: options.advertise,
         faultDomain: options.faultDomain,
         upgradeDomain: options.upgradeDomain,
         confines: confines(confinement, gives),

@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream'
 import { Client } from 'undici'
+import { formatAddress } from '../src/core/address.ts'
 import { VipswapError, errorMessage } from '../src/core/errors.ts'
+import { secureOptions, type ControllerRoad } from '../src/core/member/controller-road.ts'
 import { NO_LIMITS } from '../src/packages/limits.ts'
 import type { SignedPackage } from '../src/packages/trust.ts'
 import { unpackTar } from '../src/packages/unpack-tar.ts'
@@ -12,12 +14,12 @@ export interface PackageSource {
   signatures(digest: string): Promise<SignedPackage>
 }
 
-/** The controller's socket: `GET /packages/<digest>` answers a tar. */
+/** The controller: `GET /packages/<digest>` answers a tar. */
 export class ControllerPackageSource implements PackageSource {
-  readonly #socketPath: string
+  readonly #road: ControllerRoad
 
-  constructor(socketPath: string) {
-    this.#socketPath = socketPath
+  constructor(road: ControllerRoad) {
+    this.#road = road
   }
 
   /**
@@ -40,7 +42,7 @@ export class ControllerPackageSource implements PackageSource {
   }
 
   async #read<T>(digest: string, what: string, use: (body: Readable, name: string) => Promise<T>): Promise<T> {
-    const client = new Client('http://controller', { socketPath: this.#socketPath })
+    const client = clientOn(this.#road)
     const name = digest.slice(0, 12)
     try {
       const { statusCode, body } = await client
@@ -66,6 +68,11 @@ async function buffersOf(source: AsyncIterable<Uint8Array>): Promise<Uint8Array[
   const chunks: Uint8Array[] = []
   for await (const chunk of source) chunks.push(chunk)
   return chunks
+}
+
+function clientOn(road: ControllerRoad): Client {
+  if (road.kind === 'socket') return new Client('http://controller', { socketPath: road.path })
+  return new Client(`https://${formatAddress(road.address)}`, { connect: secureOptions(road.credentials()) })
 }
 
 /** An answer that is cut off says nothing about the package, unlike an archive that is. */

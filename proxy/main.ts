@@ -5,6 +5,8 @@ import { parseDuration } from '../src/core/duration.ts'
 import { VipswapError, errorMessage } from '../src/core/errors.ts'
 import { lockFile } from '../src/core/lock-file.ts'
 import { createLogger } from '../src/core/logger.ts'
+import type { ControllerRoad } from '../src/core/member/controller-road.ts'
+import { openMembership } from '../src/core/member/membership.ts'
 import { onShutdown } from '../src/core/shutdown.ts'
 import { Holder } from './holder/holder.ts'
 import { PidFile } from './holder/pid-file.ts'
@@ -16,7 +18,7 @@ import { Succession } from './holder/succession/successor.ts'
 
 const STOP_POLL_MS = 250
 const USAGE =
-  'usage: proxy --data DIR --run DIR [--id NAME] [--workers N]\n' +
+  'usage: proxy --data DIR (--run DIR | --controller https://HOST:PORT [--join TOKEN]) [--id NAME] [--workers N]\n' +
   '       proxy --replace [--data DIR] [--id NAME] [--workers N] [--drain-timeout 5m]'
 
 const log = createLogger('proxy')
@@ -27,7 +29,11 @@ const workers = Number(values.workers ?? 1)
 if (!Number.isInteger(workers) || workers < 1) usage(`${values.workers ?? ''} is no number of workers`)
 
 if (values.replace) await replace()
-else await serve(values.run ?? usage('--run is missing'), values.successor ? new Succession(abandoned) : null)
+else
+  await serve(
+    values.run ?? (values.controller === undefined ? usage('--run is missing') : join(data, 'run')),
+    values.successor ? new Succession(abandoned) : null,
+  )
 
 function read() {
   try {
@@ -35,6 +41,9 @@ function read() {
       options: {
         data: { type: 'string' },
         run: { type: 'string' },
+        // Of a controller on another machine.
+        controller: { type: 'string' },
+        join: { type: 'string' },
         id: { type: 'string', default: 'proxy-0' },
         workers: { type: 'string' },
         replace: { type: 'boolean', default: false },
@@ -83,10 +92,28 @@ async function replace(): Promise<void> {
   }
 }
 
+/** Exits where there is no way to the controller: before anything is bound, so that nothing changes. */
+async function openRoad(run: string): Promise<ControllerRoad> {
+  if (values.controller === undefined) return { kind: 'socket', path: join(run, 'controller.sock') }
+  try {
+    const { road } = await openMembership({
+      controller: values.controller,
+      token: values.join,
+      identity: { kind: 'proxy', name: values.id },
+      folder: join(folder, 'member'),
+      log,
+    })
+    return road
+  } catch (error) {
+    log.fatal(errorMessage(error))
+    return process.exit(error instanceof VipswapError && error.code === 'usage' ? 2 : 1)
+  }
+}
+
 async function serve(run: string, succession: Succession | null): Promise<void> {
   // Before anything can ask for it: unhandled it would end this process.
   process.on('SIGUSR2', () => void beReplaced())
-  if (Buffer.byteLength(join(run, 'controller.sock')) > MAX_SOCKET_PATH) {
+  if (values.controller === undefined && Buffer.byteLength(join(run, 'controller.sock')) > MAX_SOCKET_PATH) {
     log.fatal(`the run folder's path is too long for a socket in it (at most ${MAX_SOCKET_PATH} bytes)`)
     process.exit(2)
   }
@@ -112,7 +139,8 @@ async function serve(run: string, succession: Succession | null): Promise<void> 
     }
   }
 
-  const holder = new Holder({ data, run, id: values.id, workers, log, ...(inherited && { inherited }) })
+  const controller = await openRoad(run)
+  const holder = new Holder({ data, controller, id: values.id, workers, log, ...(inherited && { inherited }) })
   const ending = new AbortController()
   const begin = onShutdown(
     async () => {

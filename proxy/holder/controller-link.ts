@@ -1,14 +1,15 @@
-import { request, type ClientRequest } from 'node:http'
+import type { ClientRequest } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { LINK_PROTOCOL, type FromProxy, type ProxyHello, type ToProxy } from '../../src/contracts/link.ts'
 import { backoffDelay } from '../../src/core/backoff.ts'
 import { jsonLines, type JsonLines } from '../../src/core/json-lines.ts'
+import { askController, type ControllerRoad } from '../../src/core/member/controller-road.ts'
 
 const BACKOFF = { firstMs: 50, capMs: 1000 }
 
 /** The holder's line to the controller: dialled again for ever. */
 export class ControllerLink {
-  readonly #socketPath: string
+  readonly #road: ControllerRoad
   readonly #hello: () => ProxyHello
   readonly #onMessage: (message: ToProxy) => void
   readonly #onUp: () => void
@@ -20,10 +21,10 @@ export class ControllerLink {
 
   /** `hello` is asked at each connection; `onUp` is called after it was sent. */
   constructor(
-    socketPath: string,
+    road: ControllerRoad,
     handlers: { hello: () => ProxyHello; onMessage: (message: ToProxy) => void; onUp: () => void },
   ) {
-    this.#socketPath = socketPath
+    this.#road = road
     this.#hello = handlers.hello
     this.#onMessage = handlers.onMessage
     this.#onUp = handlers.onUp
@@ -47,8 +48,7 @@ export class ControllerLink {
 
   #dial(): void {
     let opened = false
-    const dialled = request({
-      socketPath: this.#socketPath,
+    const dialled = askController(this.#road, {
       path: '/link',
       headers: { Connection: 'Upgrade', Upgrade: LINK_PROTOCOL },
     })

@@ -6,6 +6,7 @@ import { readBootId } from '../../src/core/clock.ts'
 import { errorMessage } from '../../src/core/errors.ts'
 import { createId } from '../../src/core/ids.ts'
 import type { Logger } from '../../src/core/logger.ts'
+import type { ControllerRoad } from '../../src/core/member/controller-road.ts'
 import { rotateAccessLog } from '../access-log/rotation.ts'
 import type { BoundHandle } from './bind.ts'
 import { BoundListeners } from './bound-listeners.ts'
@@ -29,8 +30,7 @@ const STOP_DEADLINE_MS = 8_000
 export interface HolderOptions {
   /** Its folder is `<data>/proxy/<id>`. */
   readonly data: string
-  /** Where `controller.sock` is. */
-  readonly run: string
+  readonly controller: ControllerRoad
   readonly id: string
   readonly workers: number
   readonly log: Logger
@@ -101,7 +101,7 @@ export class Holder {
       this.#log,
       options.inherited?.ticketKeys,
     )
-    this.#link = new ControllerLink(join(options.run, 'controller.sock'), {
+    this.#link = new ControllerLink(options.controller, {
       hello: () => this.#hello(),
       onMessage: message => this.#onMessage(message),
       onUp: () => this.#log.info('linked to the controller'),

@@ -3,6 +3,7 @@ import { Type, type Static } from 'typebox'
 import type { Accepted, OperationView } from '../contracts/api/operation.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Command } from '../contracts/command.ts'
+import { auditAccepted } from './audit/audit.ts'
 import { SecondsText, endOf, type AdminContext } from './context.ts'
 import { idempotencyKeyOf } from './idempotency-key.ts'
 import { preconditionOf } from './precondition.ts'
@@ -28,9 +29,13 @@ export async function accept(
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     ...(certificates.length === 0 ? {} : { certificates }),
     ...(check === undefined ? {} : { check }),
-    by: request.by,
+    by: request.caller.name,
   })
-  request.log.info({ operation: accepted.operationId, command: command.kind, by: request.by }, 'accepted a command')
+  request.log.info(
+    { operation: accepted.operationId, command: command.kind, by: request.caller.name },
+    'accepted a command',
+  )
+  auditAccepted(context.audit, request, accepted.operationId)
   reply.header('location', `/v1/operations/${accepted.operationId}`)
   if (request.query.wait === undefined) {
     reply.code(202)

@@ -5,8 +5,10 @@ import { Type } from 'typebox'
 import { VipswapError } from '../core/errors.ts'
 import type { DeploymentView } from '../contracts/api/deployment.ts'
 import type { ServiceView } from '../contracts/api/service.ts'
+import type { Members } from '../controller/members/members.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
 import type { Slot } from '../model/slot.ts'
+import type { AuditFile } from './audit/audit-file.ts'
 
 /** What every group of routes gets. */
 export interface AdminContext {
@@ -17,6 +19,10 @@ export interface AdminContext {
   readonly maxPackageBytes: number
   /** Time between two comments on an idle event stream, in milliseconds. */
   readonly heartbeatMs: number
+  /** null: nothing is recorded. */
+  readonly audit: AuditFile | null
+  /** null: there are none of other machines. */
+  readonly members: Members | null
 }
 
 export type AdminApp = FastifyInstance<

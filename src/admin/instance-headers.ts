@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { TLSSocket } from 'node:tls'
 import { formatAddress } from '../core/address.ts'
 
 /** Which endpoint of the instance is meant; absent: its first. */
@@ -37,7 +38,7 @@ export function forwardedHeaders(request: IncomingMessage, target: Target): Reco
     ...endToEnd(request.headers),
     host: formatAddress(target),
     'x-forwarded-host': request.headers.host ?? '',
-    'x-forwarded-proto': 'http',
+    'x-forwarded-proto': request.socket instanceof TLSSocket ? 'https' : 'http',
     'x-forwarded-for': request.socket.remoteAddress ?? '',
     'x-forwarded-prefix': target.prefix,
   }

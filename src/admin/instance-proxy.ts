@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { Agent } from 'undici'
+import { lastWords } from '../core/last-words.ts'
 import { formatAddress } from '../core/address.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
 import type { Slot } from '../model/slot.ts'
@@ -104,7 +105,7 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
       delete request.headers.authorization
       delete request.headers[ENDPOINT_HEADER]
       tunnels.ws(request, socket, head, { target: `http://${formatAddress(target)}` }, (error: Error) => {
-        if (socket.writable && socket.bytesWritten === 0) socket.end(rawProblem(unreachable(error)))
+        if (socket.writable && socket.bytesWritten === 0) lastWords(socket, rawProblem(unreachable(error)))
         else socket.destroy()
       })
     },

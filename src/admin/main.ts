@@ -9,6 +9,7 @@ import { createLogger } from '../core/logger.ts'
 import { onShutdown } from '../core/shutdown.ts'
 import type { FabricConfig } from '../model/fabric-config.ts'
 import { DEFAULT_FABRIC_CONFIG, loadFabricConfig } from '../model/load-fabric-config.ts'
+import { tlsOf } from '../model/admin-tls.ts'
 import { startAdmin } from './server.ts'
 
 // The controller process: the rules' shell with its admin HTTP.
@@ -16,7 +17,8 @@ import { startAdmin } from './server.ts'
 const STOP_DEADLINE_MS = 15_000
 const STOP_POLL_MS = 250
 
-const USAGE = 'usage: controller [--data DIR] [--run DIR] [--admin HOST:PORT] [--config FILE] [--token-file FILE]'
+const USAGE =
+  'usage: controller [--data DIR] [--run DIR] [--admin HOST:PORT] [--config FILE] [--token-file FILE] [--tls-cert FILE --tls-key FILE [--client-ca FILE]] [--links HOST:PORT]'
 
 const values = read()
 const log = createLogger('controller')
@@ -32,19 +34,29 @@ async function run(): Promise<void> {
   const config = readConfig(values.config)
   const { host, port } = values.admin === undefined ? config.admin : parseAddress(values.admin)
   const tokenFile = values['token-file'] ?? config.admin.tokenFile
+  const tls = tlsOf(config.admin.tls, {
+    cert: values['tls-cert'],
+    key: values['tls-key'],
+    clientCa: values['client-ca'],
+  })
+  const listen = values.links ?? config.links.listen
   const runDirectory = values.run ?? join(values.data, 'run')
   const controller = await startController({
     dataDirectory: values.data,
     runDirectory,
     config,
+    links: listen === null ? undefined : parseAddress(listen),
     log,
   })
   const admin = await startAdmin({
     api: controller.api,
+    members: controller.members,
     host,
     port,
-    ...(tokenFile === null ? {} : { token: readFileSync(tokenFile, 'utf8').trim() }),
+    ...(tokenFile === null ? {} : { tokenFile }),
+    ...(tls === null ? {} : { tls }),
     maxPackageBytes: config.packages.maxBytes,
+    audit: { path: join(values.data, 'audit', 'audit.log'), ...config.admin.audit },
     log,
   })
   log.info({ url: admin.url }, 'admin HTTP listens')
@@ -88,6 +100,10 @@ function read() {
         admin: { type: 'string' },
         config: { type: 'string' },
         'token-file': { type: 'string' },
+        'tls-cert': { type: 'string' },
+        'tls-key': { type: 'string' },
+        'client-ca': { type: 'string' },
+        links: { type: 'string' },
       },
     }).values
   } catch (error) {

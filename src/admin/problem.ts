@@ -46,6 +46,7 @@ export function toVipswapError(thrown: unknown): VipswapError {
 
 export async function sendProblem(reply: FastifyReply, error: VipswapError): Promise<void> {
   if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer realm="vipswap"')
+  if (error.code === 'too_many_attempts') reply.header('retry-after', String(error.details['retryAfter']))
   await reply
     .code(error.status)
     .type(PROBLEM_TYPE)

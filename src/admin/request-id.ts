@@ -1,13 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Who calls: `local`, or the name of the token. */
-    by: string
-  }
-}
-
 const USABLE = /^[\w.:/+=-]{1,128}$/
 
 /** The caller's `X-Request-ID` where it is fit for a log line, else a new one. Every answer and log line of a call has it. */

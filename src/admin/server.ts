@@ -1,20 +1,28 @@
-import { LogController, fastify, type FastifyBaseLogger } from 'fastify'
+import { LogController, fastify, type FastifyBaseLogger, type FastifyServerFactory } from 'fastify'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { IncomingMessage } from 'node:http'
+import { METHODS, type IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { whyNotJson } from '../core/json-error.ts'
+import { lastWords } from '../core/last-words.ts'
 import { formatAddress } from '../core/address.ts'
 import { VipswapError, systemCode } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import type { Members } from '../controller/members/members.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
-import { checkExposure, createGuard } from './access.ts'
+import { AuditFile } from './audit/audit-file.ts'
+import { AdminTls, type AdminTlsOptions } from './access/admin-tls.ts'
+import { auditRequests, bodyDigest } from './audit/audit.ts'
+import { admitRequests } from './access/admission.ts'
+import { createGuard } from './access/guard.ts'
 import type { AdminApp, AdminContext } from './context.ts'
-import { createInstanceProxy, rawProblem, type InstanceProxy } from './instance-proxy.ts'
+import { createInstanceProxy, rawProblem } from './instance-proxy.ts'
 import { sendProblem, toVipswapError } from './problem.ts'
 import { collectRoutes } from './openapi/collect.ts'
+import { accessRoutes } from './routes/access.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { eventRoutes } from './routes/events.ts'
 import { instanceRoutes } from './routes/instances.ts'
+import { memberRoutes } from './routes/members.ts'
 import { nodeRoutes } from './routes/nodes.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { explainRoutes } from './routes/explain.ts'
@@ -27,20 +35,29 @@ import { slotRoutes } from './routes/slots.ts'
 import { trafficRoutes } from './routes/traffic.ts'
 import { systemRoutes } from './routes/system.ts'
 import { requestIdOf } from './request-id.ts'
+import { upgradeToInstance } from './upgrade.ts'
 import { compileValidator } from './validation.ts'
 
 export interface AdminOptions {
   readonly api: ControllerApi
+  /** Agents and proxies of other machines; default: there are none. */
+  readonly members?: Members | null
   /** Default 127.0.0.1. Any other than a loopback address needs `token`. */
   readonly host?: string
   /** 0 takes a free one. */
   readonly port: number
-  /** One or more, as `AccessOptions` has them. */
+  /** Bearer tokens, as a token file has them. */
   readonly token?: string
+  /** A file of them; read again when it changes. */
+  readonly tokenFile?: string
   /** Further names in `Host` that mean this controller. */
   readonly hostNames?: readonly string[]
+  /** Speak TLS; the files are read again when they change. */
+  readonly tls?: AdminTlsOptions
   /** Largest package as uploaded; default 1 GiB. */
   readonly maxPackageBytes?: number
+  /** Where changes, and calls that were not let in, are recorded; default: nowhere. */
+  readonly audit?: { readonly path: string; readonly maxBytes: number; readonly keep: number }
   /** Default 15 s. */
   readonly heartbeatMs?: number
   readonly log: Logger
@@ -79,65 +96,78 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   }
   // Listening on TCP, so the address is not a path.
   const { port } = app.server.address() as AddressInfo
-  return { host, port, url: `http://${formatAddress({ host, port })}`, close }
+  const scheme = options.tls === undefined ? 'http' : 'https'
+  return { host, port, url: `${scheme}://${formatAddress({ host, port })}`, close }
 }
 
 /** The API without a listener, for `inject`. */
 export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () => Promise<void> } {
-  const access = { host: options.host ?? '127.0.0.1', token: options.token, hostNames: options.hostNames }
-  checkExposure(access)
-  const guard = createGuard(access)
+  const { host = '127.0.0.1', token, tokenFile, hostNames = [], tls: tlsOptions } = options
+  const tls = tlsOptions === undefined ? null : new AdminTls(tlsOptions, options.log)
+  const guard = createGuard({
+    host,
+    token,
+    tokenFile,
+    hostNames: () => [...hostNames, ...(tls?.names ?? [])],
+    clients: tls?.clients,
+    log: options.log,
+  })
   const closing = new AbortController()
   const context: AdminContext = {
     api: options.api,
     closing: closing.signal,
     maxPackageBytes: options.maxPackageBytes ?? 1024 ** 3,
     heartbeatMs: options.heartbeatMs ?? 15_000,
+    audit: auditFile(options),
+    members: options.members ?? null,
   }
   const proxy = createInstanceProxy(context)
   const log: FastifyBaseLogger = options.log.child({ part: 'admin' })
+  const secure: FastifyServerFactory | null = tls === null ? null : handler => tls.createServer(handler, guard)
   const app: AdminApp = fastify({
     loggerInstance: log,
     genReqId: requestIdOf,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: JSON_LIMIT_BYTES,
     routerOptions: { maxParamLength: 500 },
+    ...(secure === null ? {} : { serverFactory: secure }),
     // Uploads take as long as they take.
     requestTimeout: 0,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: (error, socket) => {
       if (!socket.writable || systemCode(error) === 'ECONNRESET') socket.destroy()
-      else socket.end(rawProblem(unreadable(error)))
+      else lastWords(socket, rawProblem(unreadable(error)))
     },
     frameworkErrors: (error, _request, reply) => {
       void sendProblem(reply, toVipswapError(error))
     },
   }).withTypeProvider<TypeBoxTypeProvider>()
   app.setValidatorCompiler(compileValidator)
+  for (const method of METHODS) {
+    // What only the road to an instance takes.
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
+  }
   const routes = collectRoutes(app)
 
-  app.decorateRequest('by', '')
-  app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id)
-    request.by = guard(request.raw)
-    reply.header('x-content-type-options', 'nosniff')
-    reply.header('cache-control', 'no-store')
-  })
+  auditRequests(app, context.audit)
+  admitRequests(app, guard)
   // Every body may be left out; what is then missing in it is told like any other fault.
   app.addHook('preValidation', async request => {
     if (request.body === undefined || request.body === null) request.body = {}
   })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
     try {
-      done(null, text === '' ? {} : JSON.parse(String(text)))
+      if (bytes.length > 0) request.audit.bodyDigest = bodyDigest(Buffer.from(bytes))
+      done(null, bytes.length === 0 ? {} : JSON.parse(bytes.toString()))
     } catch (error) {
       done(new VipswapError('invalid_request', `body: this is not JSON: ${whyNotJson(error)}`))
     }
   })
   app.setErrorHandler((thrown, request, reply) => {
     const error = toVipswapError(thrown)
+    request.audit.code = error.code
     if (error.status >= 500) request.log.error({ err: error.cause ?? error, code: error.code }, 'a call failed')
     return sendProblem(reply, error)
   })
@@ -151,12 +181,14 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   recoveryRoutes(app, context)
   systemRoutes(app, context)
   documentRoutes(app, routes)
+  accessRoutes(app)
   serviceRoutes(app, context)
   slotRoutes(app, context)
   healthRoutes(app, context)
   operationRoutes(app, context)
   eventRoutes(app, context)
   nodeRoutes(app, context)
+  memberRoutes(app, context)
   trafficRoutes(app, context)
   pauseRoutes(app, context)
   explainRoutes(app, context)
@@ -164,7 +196,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   void app.register(async inner => packageRoutes(inner, context))
   void app.register(async inner => proxy.register(inner))
   app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    upgrade(guard, proxy, request, socket, head)
+    upgradeToInstance({ guard, proxy, audit: context.audit }, request, socket, head)
   })
 
   const close = async (): Promise<void> => {
@@ -176,6 +208,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     await app.close()
     clearInterval(idle)
     clearTimeout(late)
+    tls?.close()
   }
   return { app, close }
 }
@@ -189,18 +222,7 @@ function unreadable(error: Error): VipswapError {
   return new VipswapError('invalid_request', `this cannot be read as HTTP: ${what}`)
 }
 
-function upgrade(
-  guard: (request: IncomingMessage) => string,
-  proxy: InstanceProxy,
-  request: IncomingMessage,
-  socket: Socket,
-  head: Buffer,
-): void {
-  socket.on('error', () => socket.destroy())
-  try {
-    guard(request)
-    proxy.upgrade(request, socket, head)
-  } catch (error) {
-    socket.end(rawProblem(toVipswapError(error)))
-  }
+function auditFile({ audit, log }: AdminOptions): AuditFile | null {
+  if (audit === undefined) return null
+  return new AuditFile({ ...audit, onFault: message => log.error(message) })
 }

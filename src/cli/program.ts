@@ -10,6 +10,7 @@ import { healthVerbs } from './commands/health.ts'
 import { historyVerbs } from './commands/history.ts'
 import { lifecycleVerbs } from './commands/lifecycle.ts'
 import { lookVerbs } from './commands/look.ts'
+import { memberVerbs } from './commands/members.ts'
 import { nodeVerbs } from './commands/nodes.ts'
 import { packageVerbs } from './commands/packages.ts'
 import { recoveryVerbs } from './commands/recovery.ts'
@@ -23,7 +24,7 @@ import { upVerb } from './commands/up.ts'
 import { upgradeVerbs } from './commands/upgrade.ts'
 import { addExamples } from './examples.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
-import { visible } from './print/visible.ts'
+import { jsonText, visible } from './print/visible.ts'
 import { DEFAULT_ADMIN } from './session.ts'
 import type { Terminal } from './terminal.ts'
 import { duration, type VerbContext } from './verb.ts'
@@ -72,6 +73,9 @@ export function createProgram(context: VerbContext): Command {
     .option('--json', 'results as JSON documents that name their schema')
     .option('--admin <url>', `where the controller is (default: $VIPSWAP_ADMIN or ${DEFAULT_ADMIN})`)
     .option('--token <token>', 'bearer token (default: $VIPSWAP_TOKEN)')
+    .option('--ca <file>', 'authority of an https controller (default: $VIPSWAP_CACERT, else those of Node)')
+    .option('--cert <file>', 'client certificate, instead of a token (default: $VIPSWAP_CLIENT_CERT)')
+    .option('--key <file>', 'its private key (default: $VIPSWAP_CLIENT_KEY)')
     .option('--idempotency-key <key>', 'makes a retry of the same change safe')
     .option('--no-wait', 'print the operation and do not wait for its end')
     .option('--timeout <duration>', 'wait no longer than this, for example 5m', duration)
@@ -84,6 +88,7 @@ export function createProgram(context: VerbContext): Command {
   configureVerbs(program, context)
   lifecycleVerbs(program, context)
   nodeVerbs(program, context)
+  memberVerbs(program, context)
   pauseVerbs(program, context)
   recoveryVerbs(program, context)
   planVerbs(program, context)
@@ -124,7 +129,7 @@ function report(thrown: unknown, json: boolean, terminal: Terminal): void {
 }
 
 function errorDocument(code: string, message: string, details: object = {}): string {
-  return JSON.stringify({ schema: 'vipswap.error/1', code, message, ...details })
+  return jsonText({ schema: 'vipswap.error/1', code, message, ...details })
 }
 
 function furtherLines({ blockers, faults }: Readonly<Record<string, unknown>>): string[] {

@@ -3,7 +3,8 @@ import { createClient, type Client, type MutationOptions } from '../client/clien
 import { VipswapError } from '../core/errors.ts'
 import type { Slot } from '../model/slot.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
-import { visible } from './print/visible.ts'
+import { clientTls } from './client-tls.ts'
+import { jsonText, logLine, visible } from './print/visible.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Flags of every verb, as commander gives them. */
@@ -13,6 +14,9 @@ export interface GlobalFlags {
   readonly json?: boolean
   readonly admin?: string
   readonly token?: string
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
   readonly idempotencyKey?: string
   /** False with `--no-wait`. */
   readonly wait?: boolean
@@ -46,7 +50,7 @@ export interface Session {
 export function createSession(flags: GlobalFlags, terminal: Terminal): Session {
   const token = flags.token ?? terminal.env['VIPSWAP_TOKEN']
   const url = flags.admin ?? terminal.env['VIPSWAP_ADMIN'] ?? DEFAULT_ADMIN
-  const client = createClient({ url, ...(token === undefined ? {} : { token }) })
+  const client = createClient({ url, tls: clientTls(flags, terminal), ...(token === undefined ? {} : { token }) })
   return {
     client,
     terminal,
@@ -56,11 +60,10 @@ export function createSession(flags: GlobalFlags, terminal: Terminal): Session {
     how: flags.idempotencyKey === undefined ? {} : { idempotencyKey: flags.idempotencyKey },
     exitCode: EXIT.done,
     result(schema, value, text) {
-      if (flags.json === true) terminal.out(JSON.stringify({ schema: `vipswap.${schema}/1`, ...value }))
+      if (flags.json === true) terminal.out(jsonText({ schema: `vipswap.${schema}/1`, ...value }))
       else {
         const lines = typeof text === 'function' ? text() : text
-        // What an instance wrote is passed on as it is, its colours too.
-        if (lines !== '') terminal.out(schema === 'log' ? lines : visible(lines))
+        if (lines !== '') terminal.out(schema === 'log' ? logLine(lines, terminal) : visible(lines))
       }
     },
     note(line) {

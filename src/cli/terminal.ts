@@ -9,6 +9,8 @@ export interface Terminal {
   readonly redraws: boolean
   /** Is standard output one? */
   readonly drawsOn: boolean
+  /** Is standard output a terminal at all, whatever it can do? What is written there is obeyed by it. */
+  readonly obeys: boolean
   readonly colors: boolean
   columns(): number
   rows(): number
@@ -32,6 +34,7 @@ export function processTerminal(): Terminal {
     env,
     redraws,
     drawsOn: process.stdout.isTTY && !plain,
+    obeys: process.stdout.isTTY,
     colors: set(env['FORCE_COLOR']) || (redraws && !set(env['NO_COLOR'])),
     out: text => void process.stdout.write(`${text}\n`),
     err: text => void process.stderr.write(text),

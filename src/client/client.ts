@@ -20,6 +20,8 @@ import { TIMELINE_HEADER } from '../contracts/timeline.ts'
 import type { EventView, GapView } from '../contracts/api/event.ts'
 import type { GcAnswer, PackageAnswer } from '../contracts/api/package.ts'
 import type { HealthView } from '../contracts/api/health.ts'
+import type { CallerView } from '../contracts/api/caller.ts'
+import type { JoinTokenBody, JoinTokenView, MemberView } from '../contracts/api/member.ts'
 import type { NodeView } from '../contracts/api/node.ts'
 import type { RecoveryAnswer } from '../contracts/api/recovery.ts'
 import type { ReceiptView } from '../contracts/api/receipt.ts'
@@ -33,7 +35,7 @@ import { followOperation, type FollowOptions } from './follow.ts'
 import { readServerSentEvents } from './server-sent-events.ts'
 import { createTransport, type Call, type ClientOptions } from './transport.ts'
 
-export type { ClientOptions } from './transport.ts'
+export type { ClientOptions, ClientTls } from './transport.ts'
 export type { FollowOptions } from './follow.ts'
 
 export interface MutationOptions {
@@ -98,6 +100,11 @@ export function createClient(options: ClientOptions) {
     reportHealth: async (service: string, slot: Slot, body: HealthBody) =>
       send<HealthView>('POST', `${slotPath(service, slot)}/health`, body),
     nodes: async () => (await get<{ nodes: readonly NodeView[] }>('/v1/nodes')).nodes,
+    whoAmI: async () => get<CallerView>('/v1/whoami'),
+    members: async () => (await get<{ members: readonly MemberView[] }>('/v1/members')).members,
+    makeJoinToken: async (body: JoinTokenBody) => send<JoinTokenView>('POST', '/v1/join-tokens', body),
+    removeMember: async (kind: MemberView['kind'], name: string) =>
+      (await send<{ removed: MemberView }>('DELETE', `/v1/members/${kind}/${encode(name)}`, undefined)).removed,
     metrics: async () => transport.text({ method: 'GET', path: '/metrics' }),
     recovery: async () => get<RecoveryAnswer>('/v1/recovery'),
     acceptRecovery: async () => send<RecoveryAnswer>('POST', '/v1/recovery/accept', undefined),

@@ -1,4 +1,6 @@
-import { Agent, type Dispatcher } from 'undici'
+import { X509Certificate } from 'node:crypto'
+import { TLSSocket } from 'node:tls'
+import { Agent, buildConnector, type Dispatcher } from 'undici'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Readable } from 'node:stream'
 import { ERRORS, VipswapError, errorMessage, systemCode, type ErrorCode } from '../core/errors.ts'
@@ -7,6 +9,18 @@ export interface ClientOptions {
   /** `http://127.0.0.1:9090` */
   readonly url: string
   readonly token?: string
+  readonly tls?: ClientTls
+}
+
+/** Of `https:` addresses. PEM text. */
+export interface ClientTls {
+  /** Authorities to trust instead of those that Node knows. */
+  readonly ca?: string
+  /** Shown to the controller, with its key. */
+  readonly cert?: string
+  readonly key?: string
+  /** Trust exactly this certificate, whatever names it has. */
+  readonly only?: string
 }
 
 export interface Call {
@@ -32,10 +46,10 @@ export interface Transport {
   close(): Promise<void>
 }
 
-export function createTransport({ url, token }: ClientOptions): Transport {
+export function createTransport({ url, token, tls = {} }: ClientOptions): Transport {
   const base = parseUrl(url)
   // Streams (events, logs) are silent for as long as nothing happens; uploads are answered when they were read.
-  const agent = new Agent({ connect: { timeout: 5000 }, bodyTimeout: 0, headersTimeout: 0 })
+  const agent = new Agent({ connect: connectorOf(tls), bodyTimeout: 0, headersTimeout: 0 })
 
   const open = async (call: Call): Promise<Dispatcher.ResponseData> => {
     const headers: Record<string, string> = { accept: 'application/json', ...call.headers }
@@ -84,6 +98,23 @@ export function createTransport({ url, token }: ClientOptions): Transport {
       return { body, headers }
     },
     close: async () => agent.destroy(),
+  }
+}
+
+function connectorOf({ only, ...options }: ClientTls): buildConnector.connector {
+  const timeout = 5000
+  if (only === undefined) return buildConnector({ timeout, ...options })
+  const expected = new X509Certificate(only).raw
+  // Whose it is is looked at below, before a byte of a request goes out.
+  const connect = buildConnector({ timeout, ...options, rejectUnauthorized: false })
+  return (target, done) => {
+    connect(target, (error, socket) => {
+      if (error !== null) done(error, null)
+      else if (socket instanceof TLSSocket && socket.getPeerX509Certificate()?.raw.equals(expected) !== true) {
+        socket.destroy()
+        done(new Error('it shows another certificate than it was started with'), null)
+      } else done(null, socket)
+    })
   }
 }
 

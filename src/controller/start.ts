@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Address } from '../core/address.ts'
 import { createSystemClock } from '../core/clock.ts'
 import { lockFile } from '../core/lock-file.ts'
 import { own } from '../core/own.ts'
@@ -16,6 +17,7 @@ import { logEvents } from './log-events.ts'
 import { readJournal } from './journal.ts'
 import { startLinkServer } from './links/link-server.ts'
 import { Peers } from './links/peers.ts'
+import { startMembers, type Members } from './members/members.ts'
 import { Reconciler } from './reconciler.ts'
 import { createPackageTrust, rejudged, signedPackage } from './package-trust.ts'
 import { createSecrets } from './secrets.ts'
@@ -30,11 +32,15 @@ export interface ControllerOptions {
   /** Holds `controller.sock`; mode 0700. */
   readonly runDirectory: string
   readonly config: FabricConfig
+  /** Where agents and proxies of other machines dial; default: there are none. */
+  readonly links?: Address | undefined
   readonly log: Logger
 }
 
 export interface RunningController {
   readonly api: ControllerApi
+  /** null: there are none of other machines. */
+  readonly members: Members | null
   /** Resolves with the reason when the journal can no longer be written. */
   readonly broken: Promise<Error>
   /** No proxy and no agent is connected. */
@@ -98,6 +104,17 @@ async function startAlone(options: ControllerOptions, release: () => void): Prom
       },
     }
     const links = await startLinkServer(join(runDirectory, 'controller.sock'), handlers, log)
+    const members =
+      options.links === undefined
+        ? null
+        : await startMembers({
+            address: options.links,
+            folder: join(dataDirectory, 'trust'),
+            handlers,
+            state: () => reconciler.state,
+            lifeMs: config.links.certificateLifeMs,
+            log,
+          })
     const { term, n } = reconciler.state.fabric.revision
     log.info({ term, revision: n, services: Object.keys(reconciler.state.services) }, 'controller started')
     const traffic = startTraffic(reconciler, clock)
@@ -109,12 +126,14 @@ async function startAlone(options: ControllerOptions, release: () => void): Prom
     const stopRetention = startRetention(reconciler, () => api.gc(), log)
     return {
       api,
+      members,
       broken,
       isAlone: () => peers.connected.proxies === 0 && peers.connected.agents === 0,
       close: async () => {
         const tasksOver = tasks.close()
         stopRetention()
         traffic.close()
+        await members?.close()
         await links.close()
         await tasksOver
         reconciler.close()

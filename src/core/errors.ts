@@ -26,6 +26,7 @@ export const ERRORS = {
   package_not_found: { status: 404 },
   node_not_found: { status: 404 },
   mark_not_found: { status: 404 },
+  member_not_found: { status: 404 },
   not_found: { status: 404 },
   // Something in the way now.
   slot_occupied: { status: 409 },
@@ -44,6 +45,7 @@ export const ERRORS = {
   address_conflict: { status: 409 },
   certificate_conflict: { status: 409 },
   no_nodes: { status: 409 },
+  no_links: { status: 409 },
   no_room: { status: 409 },
   quota_exceeded: { status: 409 },
   force_required: { status: 409 },
@@ -75,6 +77,7 @@ export const ERRORS = {
   already_running: { status: 409 },
   unauthorized: { status: 401 },
   forbidden: { status: 403 },
+  too_many_attempts: { status: 429 },
   internal: { status: 500 },
 } as const satisfies Record<string, { status: number }>
 

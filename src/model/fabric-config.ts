@@ -1,9 +1,22 @@
+import type { AccessRole } from '../core/access-role.ts'
 import type { Ejection, VipAddresses } from './definition.ts'
 import type { Hooks } from './hooks.ts'
 
 /** `vipswap.yaml` after defaults. Times are milliseconds, sizes bytes. */
 export interface FabricConfig {
-  readonly admin: { readonly host: string; readonly port: number; readonly tokenFile: string | null }
+  readonly admin: {
+    readonly host: string
+    readonly port: number
+    readonly tokenFile: string | null
+    /** null: plain HTTP. */
+    readonly tls: AdminTlsConfig | null
+    readonly audit: { readonly maxBytes: number; readonly keep: number }
+  }
+  readonly links: {
+    /** Where agents and proxies of other machines dial, as HOST:PORT; null: there are none. */
+    readonly listen: string | null
+    readonly certificateLifeMs: number
+  }
   readonly workers: number
   /** For services that have none of their own here; null leaves it to the package. */
   readonly vips: VipAddresses | null
@@ -35,6 +48,15 @@ export interface FabricConfig {
   readonly endpointDefaults: EndpointDefaults
   /** Of all services; one that a service has itself goes before. */
   readonly hooks: Hooks
+}
+
+export interface AdminTlsConfig {
+  readonly cert: string
+  readonly key: string
+  /** null: no client certificates. */
+  readonly clientCa: string | null
+  /** By common name; null: whoever has a certificate of `clientCa` is an admin. */
+  readonly roles: Readonly<Record<string, AccessRole>> | null
 }
 
 export interface EndpointDefaults {

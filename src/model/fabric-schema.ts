@@ -5,21 +5,58 @@ import { Duration, EjectionSource, HostNames, Named, Port, Size, UserName, Vips,
 const count = (minimum: number, maximum: number, fallback: number, description: string) =>
   Type.Optional(Type.Integer({ minimum, maximum, default: fallback, description }))
 
+const file = (description: string) => Type.String({ minLength: 1, description })
+
+const Role = Type.Union([Type.Literal('viewer'), Type.Literal('operator'), Type.Literal('admin')])
+
+const Tls = Type.Object(
+  {
+    cert: file('File with the certificate, PEM, and what is between it and its authority.'),
+    key: file('File with its private key, PEM, mode 0600.'),
+    clientCa: Type.Optional(
+      file('File with authorities, PEM: who shows a certificate of theirs needs no token. Default: no certificates.'),
+    ),
+    clients: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[\\w.@+ -]{1,64}$' }), Role, {
+        ...closed,
+        keyErrorMessage: 'a common name of up to 64 letters, digits, spaces and _ . @ + -',
+        description:
+          "Common name of a client's certificate → role: viewer, operator, admin; others are refused. Default: all are admins.",
+      }),
+    ),
+  },
+  {
+    ...closed,
+    description: 'HTTPS at the admin address. The files are read again when they change. Default: plain HTTP.',
+  },
+)
+
 const Admin = Type.Object(
   {
     host: Type.Optional(
       Type.String({
         minLength: 1,
         default: '127.0.0.1',
-        description: 'Address of the admin API. Any other than loopback needs `tokenFile`.',
+        description: 'Address of the admin API. Any other than loopback needs `tokenFile` or `tls.clientCa`.',
       }),
     ),
     port: Type.Optional(Type.Integer({ ...Port('Port of the admin API; 0 takes a free one.'), default: 9090 })),
     tokenFile: Type.Optional(
       Type.String({
         minLength: 1,
-        description: 'File with bearer tokens, a line each; every call must carry one. Default: none.',
+        description:
+          'File with bearer tokens, a line each (NAME:ROLE TOKEN), mode 0600; every call must carry one. Read again when it changes. Default: none.',
       }),
+    ),
+    tls: Type.Optional(Tls),
+    audit: Type.Optional(
+      Type.Object(
+        {
+          maxSize: Type.Optional(Size('The file is put aside once it has grown to this.', '16MiB')),
+          keep: count(1, 1000, 10, 'Files put aside that are kept.'),
+        },
+        { ...closed, description: 'The record of every change and refusal, `audit/audit.log` in the data folder.' },
+      ),
     ),
   },
   { ...closed, description: 'Where the admin API listens and who may call it.' },
@@ -134,6 +171,26 @@ export const FabricSchema = Type.Object(
   {
     $schema: Type.Optional(Type.String({ description: 'For editors.' })),
     admin: Type.Optional(Admin),
+    links: Type.Optional(
+      Type.Object(
+        {
+          listen: Type.Optional(
+            Type.String({
+              pattern: '^(\\[[0-9A-Fa-f:.]+\\]|[^\\s:\\[\\]]+):\\d{1,5}$',
+              patternErrorMessage: 'HOST:PORT, for example 10.0.0.1:9443',
+              description: 'Where agents and proxies of other machines dial. Default: none do.',
+            }),
+          ),
+          certificateLife: Type.Optional(
+            Duration('Life of their certificates; they are renewed when a third of it is left.', '30d'),
+          ),
+        },
+        {
+          ...closed,
+          description: 'Links to agents and proxies of other machines: TLS with certificates on both sides.',
+        },
+      ),
+    ),
     workers: count(1, 256, 1, 'Processes of the data plane that share the work of the VIPs.'),
     trustedProxies: Type.Optional(
       Type.Array(

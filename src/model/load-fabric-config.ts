@@ -4,7 +4,7 @@ import { readPublicKey } from '../core/minisign.ts'
 import { checkSchema } from './check-schema.ts'
 import { parseSize, resolveEjection } from './common.ts'
 import type { Ejection } from './definition.ts'
-import type { FabricConfig, FabricLimits, ServiceAddresses } from './fabric-config.ts'
+import type { AdminTlsConfig, FabricConfig, FabricLimits, ServiceAddresses } from './fabric-config.ts'
 import { FabricSchema, type FabricSource } from './fabric-schema.ts'
 import { compareFaults, type Fault } from './fault.ts'
 import { Findings, independentOf } from './findings.ts'
@@ -90,6 +90,10 @@ function checkConfig(source: FabricSource, findings: Findings): void {
       'write an address or a network such as 10.0.0.0/8',
     )
   }
+  if (source.admin?.tls?.clients !== undefined && source.admin.tls.clientCa === undefined) {
+    const expected = 'write clientCa, too: the authority that signs the certificates of those clients'
+    findings.fault(['admin', 'tls', 'clients'], 'found clients without clientCa', expected)
+  }
   const { from, to } = resolvePortRange(source)
   if (from > to) {
     findings.fault(
@@ -123,7 +127,17 @@ function resolvePortRange({ portRange }: FabricSource): { from: number; to: numb
 function resolveConfig(source: FabricSource, page: Page): FabricConfig {
   const { admin = {}, packages = {} } = source
   return {
-    admin: { host: admin.host ?? '127.0.0.1', port: admin.port ?? 9090, tokenFile: admin.tokenFile ?? null },
+    admin: {
+      host: admin.host ?? '127.0.0.1',
+      port: admin.port ?? 9090,
+      tokenFile: admin.tokenFile ?? null,
+      tls: resolveTls(admin.tls),
+      audit: { maxBytes: parseSize(admin.audit?.maxSize ?? '16MiB'), keep: admin.audit?.keep ?? 10 },
+    },
+    links: {
+      listen: source.links?.listen ?? null,
+      certificateLifeMs: parseDuration(source.links?.certificateLife ?? '30d'),
+    },
     workers: source.workers ?? 1,
     vips: source.vips === undefined ? null : resolveVips(source.vips),
     services: Object.fromEntries(
@@ -159,6 +173,11 @@ function resolveConfig(source: FabricSource, page: Page): FabricConfig {
       ejection: withDefaults(resolveEjection(source.ejection)),
     },
   }
+}
+
+function resolveTls(tls: NonNullable<FabricSource['admin']>['tls']): AdminTlsConfig | null {
+  if (tls === undefined) return null
+  return { cert: tls.cert, key: tls.key, clientCa: tls.clientCa ?? null, roles: tls.clients ?? null }
 }
 
 function withDefaults(written: Partial<Ejection> | null): Ejection | null {

@@ -35,10 +35,12 @@ function entryOf(method: string, path: string, operation: JsonObject): string {
     each =>
       `<tr><td><code>${escape(text(each, 'name'))}</code></td><td>${escape(text(each, 'in'))}${each['required'] === true ? ', required' : ''}</td><td>${prose(text(each, 'description'))}</td></tr>`,
   )
+  const role = text(operation, 'x-role')
   const body = isObject(operation['requestBody']) ? operation['requestBody'] : null
   return `<details id="${escape(id)}">
 <summary><b>${escape(method)}</b> <code>${escape(path)}</code><span>${prose(text(operation, 'summary'))}</span></summary>
 ${operation['description'] === undefined ? '' : `<p>${prose(text(operation, 'description'))}</p>`}
+<p>Role: ${escape(role)}.</p>
 <table><thead><tr><th>parameter</th><th>where</th><th>what</th></tr></thead><tbody>${parameters.join('')}</tbody></table>
 ${body === null ? '' : `<p>Body${body['required'] === true ? '' : ' (may be left out)'}</p>\n${contentOf(body)}`}
 ${answersOf(operation)}

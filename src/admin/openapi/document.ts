@@ -3,6 +3,7 @@ import { TAGS } from '../calls/call.ts'
 import { Problem } from '../../contracts/api/problem.ts'
 import { ERRORS, type ErrorCode } from '../../core/errors.ts'
 import { ownVersion } from '../../core/version.ts'
+import { roleOf } from '../access/permissions.ts'
 import { Components } from './components.ts'
 import { asJson, isObject, type Json, type JsonObject } from './json.ts'
 import {
@@ -27,7 +28,7 @@ export interface Route {
 /** What OpenAPI has a place for. */
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace']
 /** Every call may be answered with these. */
-const ANY = ['invalid_request', 'unauthorized', 'forbidden', 'internal', 'unreachable'] as const
+const ANY = ['invalid_request', 'unauthorized', 'forbidden', 'too_many_attempts', 'internal', 'unreachable'] as const
 const WITH_BODY = ['request_too_large', 'unsupported_media_type'] as const
 const PROBLEM = 'application/problem+json'
 
@@ -72,6 +73,7 @@ function operationOf({ call, schema }: Route, path: string, suffix: string, comp
   return {
     operationId: suffix === '' ? call.id : `${call.id}-${suffix}`,
     tags: [call.tag],
+    'x-role': roleOf(call.id),
     summary: call.summary,
     ...(call.description === undefined ? {} : { description: call.description }),
     parameters: [

@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto'
 import { PassThrough, Transform, pipeline, type Readable } from 'node:stream'
 import { VipswapError } from '../../core/errors.ts'
 import type { AdminApp, AdminContext } from '../context.ts'
@@ -20,13 +21,15 @@ export async function packageRoutes(app: AdminApp, { api, maxPackageBytes }: Adm
       reply.header('connection', 'close')
       throw tooLarge(maxPackageBytes)
     }
-    const limited = limit(request.raw, maxPackageBytes)
+    const hash = createHash('sha256')
+    const limited = limit(request.raw, maxPackageBytes, hash)
     try {
       const { created, ...answer } = await api.addPackage(
         limited,
         kind,
         signatureOf(request.headers['vipswap-signature']),
       )
+      request.audit.bodyDigest = hash.digest('hex')
       reply.code(created ? 201 : 200)
       return answer
     } catch (error) {
@@ -53,12 +56,13 @@ function mediaType(header: string | undefined): MediaType {
   throw new VipswapError('unsupported_media_type', 'send the package as application/gzip (.tar.gz) or application/zip')
 }
 
-/** The same bytes, failing with `package_too_large` past the limit. The request itself stays open for the answer. */
-function limit(source: Readable, maxBytes: number): Readable {
+/** The same bytes, hashed on the way, failing with `package_too_large` past the limit. The request itself stays open for the answer. */
+function limit(source: Readable, maxBytes: number, hash: Hash): Readable {
   let seen = 0
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       seen += chunk.length
+      hash.update(chunk)
       if (seen > maxBytes) done(tooLarge(maxBytes))
       else done(null, chunk)
     },

@@ -27,11 +27,6 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** Paths of the page itself: it holds nothing of the fabric, and asks for the token where one is needed. */
-export function isPortalPath(path: string): boolean {
-  return path === '/' || path.startsWith('/portal/')
-}
-
 /** Does the caller want a page rather than text? */
 export function wantsPage({ headers }: FastifyRequest): boolean {
   return headers.accept?.includes('text/html') === true

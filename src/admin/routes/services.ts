@@ -1,5 +1,6 @@
 import { ServiceParams, findService, type AdminApp, type AdminContext } from '../context.ts'
 import { WaitQuery, accept } from '../accept.ts'
+import { serviceFor } from '../access/permissions.ts'
 import { awaited } from '../long-poll.ts'
 import { tagged } from '../precondition.ts'
 import { SwapBody } from '../../contracts/api/bodies.ts'
@@ -7,12 +8,15 @@ import * as calls from '../calls/services.ts'
 
 export function serviceRoutes(app: AdminApp, context: AdminContext): void {
   const { api } = context
-  app.get('/v1/services', { config: { call: calls.LIST_SERVICES } }, () => ({ services: api.services() }))
+  app.get('/v1/services', { config: { call: calls.LIST_SERVICES } }, ({ caller }) => ({
+    services: api.services().map(service => serviceFor(caller, service)),
+  }))
   app.get(
     '/v1/services/:service',
     { schema: { params: ServiceParams, querystring: WaitQuery }, config: { call: calls.GET_SERVICE } },
     async (request, reply) => {
-      const find = () => ({ kind: 'service', view: findService(api, request.params.service) }) as const
+      const find = () =>
+        ({ kind: 'service', view: serviceFor(request.caller, findService(api, request.params.service)) }) as const
       return tagged(request, reply, await awaited(context, request, reply, find))
     },
   )

@@ -15,6 +15,7 @@ import type { Certificate } from '../../model/certificate.ts'
 import { NAME_PATTERN } from '../../model/common.ts'
 import type { Slot } from '../../model/slot.ts'
 import type { Configuration } from '../../model/definition.ts'
+import { deploymentFor } from '../access/permissions.ts'
 import { WaitQuery, accept } from '../accept.ts'
 import { readConfiguration } from '../configuration.ts'
 import { awaited } from '../long-poll.ts'
@@ -31,7 +32,8 @@ export function slotRoutes(app: AdminApp, context: AdminContext): void {
 
   app.get(PATH, { schema: waiting, config: { call: calls.GET_SLOT } }, async (request, reply) => {
     const { service, slot } = request.params
-    const find = () => ({ kind: 'deployment', view: findDeployment(api, service, slot) }) as const
+    const find = () =>
+      ({ kind: 'deployment', view: deploymentFor(request.caller, findDeployment(api, service, slot)) }) as const
     return tagged(request, reply, await awaited(context, request, reply, find))
   })
   app.post(

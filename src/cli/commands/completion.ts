@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander'
 import { parseArgs } from 'node:util'
 import { createClient } from '../../client/client.ts'
+import { clientTls } from '../client-tls.ts'
 import { askController, completions } from '../complete.ts'
 import { EXIT } from '../exit-codes.ts'
 import { DEFAULT_ADMIN } from '../session.ts'
@@ -69,9 +70,10 @@ export async function runCompletion(
 ): Promise<number | null> {
   if (argv[0] !== ASK) return null
   const words = argv.slice(argv[1] === '--' ? 2 : 1)
-  const { admin, token, service } = flagsIn(words)
+  const { admin, token, service, ...files } = flagsIn(words)
   const secret = token ?? terminal.env['VIPSWAP_TOKEN']
   const client = createClient({
+    tls: clientTls(files, terminal),
     url: admin ?? terminal.env['VIPSWAP_ADMIN'] ?? DEFAULT_ADMIN,
     ...(secret === undefined ? {} : { token: secret }),
   })
@@ -86,10 +88,21 @@ export async function runCompletion(
 }
 
 /** Of the words before the one that is being typed. */
-function flagsIn(words: readonly string[]): Readonly<Record<'admin' | 'token' | 'service', string | undefined>> {
-  const options = { admin: { type: 'string' }, token: { type: 'string' }, service: { type: 'string' } } as const
+function flagsIn(
+  words: readonly string[],
+): Readonly<Record<'admin' | 'token' | 'service' | 'ca' | 'cert' | 'key', string | undefined>> {
+  const flag = { type: 'string' } as const
+  const options = { admin: flag, token: flag, service: flag, ca: flag, cert: flag, key: flag }
   const { values } = parseArgs({ args: words.slice(0, -1), options, strict: false, allowPositionals: true })
   // Without its value an option reads as true.
   const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-  return { admin: text(values.admin), token: text(values.token), service: text(values.service) }
+  const { admin, token, service, ca, cert, key } = values
+  return {
+    admin: text(admin),
+    token: text(token),
+    service: text(service),
+    ca: text(ca),
+    cert: text(cert),
+    key: text(key),
+  }
 }

@@ -8,11 +8,11 @@ import type { Terminal } from '../terminal.ts'
 
 const VERBS = {
   controller:
-    'the controller by itself: [--data DIR] [--run DIR] [--admin HOST:PORT] [--config FILE] [--token-file FILE]',
+    'the controller by itself: [--data DIR] [--run DIR] [--admin HOST:PORT] [--config FILE] [--token-file FILE] [--tls-cert FILE --tls-key FILE [--client-ca FILE]] [--links HOST:PORT]',
   proxy:
-    'a proxy by itself: --data DIR --run DIR [--id NAME] [--workers N]; or --replace [--data DIR] [--id NAME] [--workers N] [--drain-timeout 5m]: the running one starts its successor, and nobody is refused',
+    'a proxy by itself: --data DIR --run DIR [--id NAME] [--workers N]; of a controller on another machine --data DIR --controller https://HOST:PORT [--join TOKEN] [--id NAME] [--workers N]; or --replace [--data DIR] [--id NAME] [--workers N] [--drain-timeout 5m]: the running one starts its successor, and nobody is refused',
   agent:
-    'a node agent by itself: --data DIR --run DIR --node NAME [--host ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--trusted-keys FILE] [--cgroup DIR] [--replace]',
+    'a node agent by itself: --data DIR --run DIR --node NAME [--host ADDRESS] [--advertise ADDRESS] [--cores N] [--fault-domain N] [--upgrade-domain N] [--trusted-keys FILE] [--cgroup DIR] [--replace]; of a controller on another machine --controller https://HOST:PORT [--join TOKEN] instead of --run DIR',
 } as const
 
 /** `controller`, `proxy`, `agent`, for the help text; `runProcess` runs them before commander looks. */

@@ -3,7 +3,10 @@ import { resolve } from 'node:path'
 import { formatAddress, parseAddress } from '../../core/address.ts'
 import { VipswapError, errorMessage } from '../../core/errors.ts'
 import { limitWarnings, readSystemLimits } from '../../core/system-limits.ts'
+import { tlsOf } from '../../model/admin-tls.ts'
+import type { AdminTlsConfig } from '../../model/fabric-config.ts'
 import type { Slot } from '../../model/slot.ts'
+import { clientTls } from '../client-tls.ts'
 import { digestOfFabricFile, readFabricFile } from '../written-files.ts'
 import { slotTable } from '../print/service.ts'
 import type { GlobalFlags } from '../session.ts'
@@ -19,6 +22,10 @@ interface Flags extends GlobalFlags {
   readonly config?: string
   readonly tokenFile?: string
   readonly replace?: boolean
+  readonly tlsCert?: string
+  readonly tlsKey?: string
+  readonly clientCa?: string
+  readonly links?: string
   readonly upstream?: readonly string[]
   readonly stagingUpstream?: readonly string[]
 }
@@ -33,12 +40,16 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     .option('--config <file>', "the fabric's own configuration (vipswap.yaml); flags go before it")
     .option(
       '--token-file <file>',
-      'bearer tokens of the admin API, a line each: TOKEN or NAME TOKEN; needed unless it listens on loopback only',
+      'bearer tokens of the admin API, a line each: NAME:ROLE TOKEN (viewer, operator, admin); needed unless it listens on loopback only',
     )
     .option(
       '--replace',
       'take the place of the up that runs on that folder: what it keeps goes on, renewed where outdated',
     )
+    .option('--tls-cert <file>', 'certificate of the admin address, PEM: it speaks HTTPS then')
+    .option('--tls-key <file>', 'its private key, PEM, mode 0600')
+    .option('--client-ca <file>', 'authorities, PEM: their certificates let callers in without a token')
+    .option('--links <host:port>', 'where agents and proxies of other machines dial, over mutual TLS')
     .option('--upstream <host:port>', 'front what already runs there, on port 8080; may be repeated', upstream)
     .option('--staging-upstream <host:port>', 'the same for the staging slot, on port 8081', upstream)
     .addHelpText(
@@ -64,6 +75,7 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
     if (admin.port === 0) throw new VipswapError('usage', 'the admin address must name a port from 1 to 65535 here')
     const file = flags.config === undefined ? undefined : resolve(flags.config)
     const tokenFile = flags.tokenFile ?? written.tokenFile
+    const found = tlsOf(written.tls, { cert: flags.tlsCert, key: flags.tlsKey, clientCa: flags.clientCa })
     const options = {
       data: flags.data,
       nodes: flags.nodes,
@@ -73,6 +85,8 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
       ...(tokenFile === null ? {} : { tokenFile: resolve(tokenFile) }),
       ...(flags.replace === undefined ? {} : { replace: flags.replace }),
       ...(config.processes.cgroup === null ? {} : { cgroup: config.processes.cgroup }),
+      ...(flags.links === undefined ? {} : { links: formatAddress(parseAddress(flags.links)) }),
+      ...(found === null ? {} : { tls: resolved(found), clientTls: clientTls(flags, terminal) }),
       ...(flags.quiet === undefined ? {} : { quiet: flags.quiet }),
     }
     const exitCode = await runUp(options, terminal, async context => {
@@ -94,6 +108,12 @@ export function upVerb(program: Command, { terminal, setExitCode, userCommand }:
 /** Does a command that no shell reads name its port as for one? */
 function namesPort([program = '', ...words]: readonly string[]): boolean {
   return !/(^|\/)\w*sh$/.test(program) && words.some(word => /\$\{?PORT\b/.test(word))
+}
+
+/** The controller may be started with another working folder. */
+function resolved(tls: AdminTlsConfig): AdminTlsConfig {
+  const { cert, key, clientCa } = tls
+  return { ...tls, cert: resolve(cert), key: resolve(key), clientCa: clientCa === null ? null : resolve(clientCa) }
 }
 
 /** What is to be served comes from one place. */

@@ -3,9 +3,9 @@ import { formatAddress, type Address } from '../../core/address.ts'
 import { VipswapError, systemCode } from '../../core/errors.ts'
 
 /** Where a client on this machine reaches it: a wildcard address is no place to call. */
-export function adminUrl({ host, port }: Address): string {
+export function adminUrl({ host, port }: Address, scheme: 'http' | 'https'): string {
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return `http://${formatAddress({ host: reachable, port })}`
+  return `${scheme}://${formatAddress({ host: reachable, port })}`
 }
 
 /** Rejects with `port_in_use` if somebody listens there. */

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { formatAddress, type Address } from '../../core/address.ts'
 import { writeFileAtomic } from '../../core/atomic-file.ts'
 import { systemCode } from '../../core/errors.ts'
+import type { AdminTlsConfig } from '../../model/fabric-config.ts'
 import type { Programs } from '../programs.ts'
 import { createLayout, type Layout } from './layout.ts'
 import { pidFileNames, readLive } from './pid-file.ts'
@@ -26,6 +27,8 @@ export interface FabricOptions {
   /** Take the place of the `up` that runs on the data folder, if there is one. */
   readonly replace?: boolean
   readonly cgroup?: string
+  readonly tls?: AdminTlsConfig
+  readonly links?: string
   readonly programs: Programs
   readonly onEvent: (event: PartEvent) => void
   /** Asked before a controller is started, not when a live one is adopted. Throws if it cannot be. */
@@ -152,12 +155,15 @@ async function replaceProxy({ pids, data }: Layout, part: Part, onEvent: (event:
 }
 
 function controllerPart(
-  { programs, admin, config, configuration, tokenFile }: FabricOptions,
+  { programs, admin, config, configuration, tokenFile, tls, links }: FabricOptions,
   { data, run }: Layout,
 ): Part {
   const args = ['--data', data, '--run', run, '--admin', formatAddress(admin)]
   if (config !== undefined) args.push('--config', config)
   if (tokenFile !== undefined) args.push('--token-file', tokenFile)
+  if (tls !== undefined) args.push('--tls-cert', tls.cert, '--tls-key', tls.key)
+  if (links !== undefined) args.push('--links', links)
+  if (tls?.clientCa != null) args.push('--client-ca', tls.clientCa)
   return { name: 'controller', script: programs.controller, args, ...(configuration && { configuration }) }
 }
 

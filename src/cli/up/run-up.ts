@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createClient, type Client } from '../../client/client.ts'
+import { createClient, type Client, type ClientTls } from '../../client/client.ts'
 import type { Address } from '../../core/address.ts'
-import { VipswapError, errorMessage, systemCode } from '../../core/errors.ts'
-import { readTokens } from '../../core/token-file.ts'
+import { VipswapError, errorMessage } from '../../core/errors.ts'
+import { readTokenFile } from '../../core/token-file.ts'
+import type { AdminTlsConfig } from '../../model/fabric-config.ts'
 import { EXIT } from '../exit-codes.ts'
 import { builtPrograms, type Programs } from '../programs.ts'
 import type { Terminal } from '../terminal.ts'
@@ -26,6 +27,12 @@ export interface UpOptions {
   readonly replace?: boolean
   /** A folder of cgroup v2 for the agents. */
   readonly cgroup?: string
+  /** Where members of other machines dial. */
+  readonly links?: string
+  /** Of the admin address. */
+  readonly tls?: AdminTlsConfig
+  /** What `up` shows its own controller; default: nothing. */
+  readonly clientTls?: ClientTls
   /** Default: those built beside this file. */
   readonly programs?: Programs
   readonly quiet?: boolean
@@ -58,8 +65,9 @@ export async function runUp(
   const programs = options.programs ?? builtPrograms()
   checkBuilt(programs)
   const token = options.tokenFile === undefined ? undefined : readToken(options.tokenFile)
-  const url = adminUrl(options.admin)
-  const client = createClient({ url, ...(token === undefined ? {} : { token }) })
+  const url = adminUrl(options.admin, options.tls === undefined ? 'http' : 'https')
+  const tls = options.tls === undefined ? {} : { only: readFileSync(options.tls.cert, 'utf8'), ...options.clientTls }
+  const client = createClient({ url, tls, ...(token === undefined ? {} : { token }) })
   const ending = new AbortController()
   const note = (line: string): void => {
     if (options.quiet !== true) terminal.err(`${line}\n`)
@@ -138,14 +146,10 @@ function checkBuilt(programs: Programs): void {
   }
 }
 
-/** The first token of a file: any of them lets its own calls in. */
+/** One that may do what `up` does: an admin's, else the first there is. */
 function readToken(file: string): string {
-  try {
-    return readTokens(readFileSync(file, 'utf8'))[0]?.token ?? ''
-  } catch (error) {
-    if (error instanceof VipswapError) throw error
-    throw new VipswapError('usage', `--token-file ${file} cannot be read (${systemCode(error) ?? 'unknown'})`)
-  }
+  const tokens = readTokenFile(file)
+  return (tokens.find(({ role }) => role === 'admin') ?? tokens[0])?.token ?? ''
 }
 
 function eventLine(event: PartEvent): string {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { logLine } from '../print/visible.ts'
 import type { Terminal } from '../terminal.ts'
 import type { UpContext } from './run-up.ts'
 
@@ -23,7 +24,10 @@ export function showLogs(
         for await (const piece of client.logs(service, 'production', instance, options)) {
           const lines = (rest + piece).split('\n')
           rest = lines.pop() ?? ''
-          for (const line of lines) terminal.out(instances.length === 1 ? line : `${instance} ${line}`)
+          for (const each of lines) {
+            const line = logLine(each, terminal)
+            terminal.out(instances.length === 1 ? line : `${instance} ${line}`)
+          }
         }
       } catch {
         // The controller or the agent is away: it comes back.

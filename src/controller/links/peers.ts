@@ -10,7 +10,7 @@ import { projectAssignments, projectRouting } from '../../fabric/project.ts'
 import { isHeld, mayAssign } from '../../fabric/recovery.ts'
 import type { FabricState } from '../../fabric/state.ts'
 import type { Reconciler } from '../reconciler.ts'
-import type { Connection, LinkHandlers } from './link-server.ts'
+import type { Connection, LinkHandlers } from './link.ts'
 import { LatestPush } from './push.ts'
 
 interface ProxyPeer {
@@ -191,15 +191,24 @@ export class Peers {
         this.#reconciler.enqueue({ kind: 'term-seen', term: message.applied.term })
         break
       case 'log':
-        this.#logs.get(message.request)?.sink.onText(message.text)
+        this.#logOf(node, message.request)?.onText(message.text)
         break
       case 'log-end':
-        this.#logs.get(message.request)?.sink.onEnd(message.error)
-        this.#logs.delete(message.request)
+        {
+          const sink = this.#logOf(node, message.request)
+          if (sink !== null) this.#logs.delete(message.request)
+          sink?.onEnd(message.error)
+        }
         break
       case 'hello':
         break
     }
+  }
+
+  /** A node answers what it was asked, and not what another was. */
+  #logOf(node: string, request: string): LogSink | null {
+    const asked = this.#logs.get(request)
+    return asked?.node === node ? asked.sink : null
   }
 
   #publish(state: FabricState): void {

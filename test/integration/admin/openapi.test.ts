@@ -9,6 +9,7 @@ import { silentLogger } from '../../../src/core/logger.ts'
 import { RUNNING, type Verb } from '../../../src/fabric/concurrency.ts'
 import { ApiDocument } from '../../support/api-document.ts'
 import { FakeController } from './fake-controller.ts'
+import { FakeMembers } from './fake-members.ts'
 
 const DIGEST = 'ab'.repeat(32)
 const S = '/v1/services/guestbook'
@@ -110,6 +111,13 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
   isAlive: [get('/healthz')],
   isReady: [get('/readyz')],
   readMetrics: [get('/metrics')],
+  listMembers: [get('/v1/members')],
+  makeJoinToken: [post('/v1/join-tokens', { kind: 'agent' }), post('/v1/join-tokens', { kind: 'agent', ttl: '31d' })],
+  removeMember: [
+    { method: 'DELETE', path: '/v1/members/agent/far' },
+    { method: 'DELETE', path: '/v1/members/agent/nobody' },
+  ],
+  whoAmI: [get('/v1/whoami')],
   getDocument: [get('/openapi.json')],
   getApiPage: [get('/api')],
   getErrorsPage: [get('/api/errors')],
@@ -135,7 +143,7 @@ async function serve(t: Test) {
   const { port } = instance.address() as AddressInfo
   api.addresses.set('guestbook/production/web_IN_0/http', { host: '127.0.0.1', port })
   await api.submit({ kind: 'swap', service: 'guestbook' }, {})
-  const admin = await startAdmin({ api, port: 0, log: silentLogger() })
+  const admin = await startAdmin({ api, members: new FakeMembers(), port: 0, log: silentLogger() })
   t.teardown(() => admin.close())
   const document = (await (await fetch(`${admin.url}/openapi.json`)).json()) as Record<string, unknown>
   return { api, admin, document, checked: new ApiDocument(document) }

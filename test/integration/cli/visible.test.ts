@@ -22,3 +22,45 @@ t.test('status shows what a probe was answered on one line, and moves no cursor'
   const json = await run('status', '--json')
   t.ok(json.stdout.includes(String.raw`\u001b]0;title\u0007`), 'a program gets it as it was')
 })
+
+t.test('a log is shown with its colours and nothing else on a terminal, and passed on whole into a pipe', async t => {
+  const { api, begin } = await fabric(t)
+  api.logPieces = [`${STEERING}\n`, 'progress\r\n']
+  const shown = async (redraws: boolean, ...more: string[]): Promise<string> => {
+    const { terminal, ended } = begin(['logs', 'web_IN_0', ...more], { redraws })
+    t.equal(await ended, 0, terminal.stderr)
+    return terminal.stdout
+  }
+  t.equal(await shown(true), `${visible(STEERING.replace('\r', ''))}\nprogress\n`)
+  t.equal(await shown(false), `${STEERING}\nprogress\r\n`)
+  const json = await shown(true, '--json')
+  // oxlint-disable-next-line no-control-regex -- they are what must not be there
+  t.notMatch(json, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
+  t.equal(
+    (JSON.parse(json.split('\n')[0] ?? '') as { line: string }).line,
+    STEERING.split('\n')[0],
+    'and means the same',
+  )
+})
+
+t.test('names and labels are markup nowhere', async t => {
+  const { api, url, run } = await fabric(t)
+  const evil = '<script>alert(1)</script>\u001b[2J'
+  api.change('guestbook', 'production', { label: evil, version: evil })
+  // oxlint-disable-next-line no-control-regex -- it is what must not be there
+  t.notMatch((await run('status')).stdout, /\u001b\[2J/)
+  for (const path of [
+    '/api',
+    '/api/errors',
+    '/',
+    `/portal/${encodeURIComponent(evil)}`,
+    `/${encodeURIComponent(evil)}`,
+  ]) {
+    const answer = await fetch(url + path, { headers: { accept: 'text/html', 'user-agent': evil.slice(0, 25) } })
+    const text = await answer.text()
+    const type = answer.headers.get('content-type') ?? ''
+    t.equal(answer.headers.get('x-content-type-options'), 'nosniff', path)
+    t.ok(!text.includes('<script>alert') || type.startsWith('application/problem+json'), `${path} (${type})`)
+    if (type.startsWith('text/html')) t.match(answer.headers.get('content-security-policy'), /default-src 'none'/, path)
+  }
+})

@@ -11,22 +11,25 @@ export class FakeProxy {
   readonly #incarnation = randomUUID()
 
   constructor(runDirectory: string, t: { teardown: (fn: () => void) => void }) {
-    this.#link = new ControllerLink(join(runDirectory, 'controller.sock'), {
-      hello: () => ({
-        type: 'hello',
-        peer: 'proxy',
-        id: 'proxy',
-        incarnation: this.#incarnation,
-        bootId: 'boot',
-        applied: this.table?.revision ?? null,
-        predecessors: [],
-      }),
-      onMessage: ({ table }) => {
-        this.table = table
-        if (this.#acknowledging) this.#acknowledge(table)
+    this.#link = new ControllerLink(
+      { kind: 'socket', path: join(runDirectory, 'controller.sock') },
+      {
+        hello: () => ({
+          type: 'hello',
+          peer: 'proxy',
+          id: 'proxy',
+          incarnation: this.#incarnation,
+          bootId: 'boot',
+          applied: this.table?.revision ?? null,
+          predecessors: [],
+        }),
+        onMessage: ({ table }) => {
+          this.table = table
+          if (this.#acknowledging) this.#acknowledge(table)
+        },
+        onUp: () => {},
       },
-      onUp: () => {},
-    })
+    )
     this.#link.start()
     t.teardown(() => this.#link.close())
   }

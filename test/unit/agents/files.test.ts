@@ -104,7 +104,7 @@ t.test('a package comes over the socket whole, or it is told whether to try agai
     server.closeAllConnections()
     server.close()
   })
-  const source = new ControllerPackageSource(path)
+  const source = new ControllerPackageSource({ kind: 'socket', path })
   const into = (name: string): string => join(directory, name)
   await source.fetch('good', into('good'))
   t.equal(readFileSync(join(into('good'), 'inward'), 'utf8').length, 100_000)
@@ -112,7 +112,7 @@ t.test('a package comes over the socket whole, or it is told whether to try agai
   await t.rejects(source.fetch('short', into('short')), { code: 'invalid_package' })
   await t.rejects(source.fetch('gone', into('gone')), { code: 'package_not_found' })
   for (const name of ['cut', 'trouble']) await t.rejects(source.fetch(name, into(name)), { code: 'unreachable' }, name)
-  const nobody = new ControllerPackageSource(join(directory, 'nobody'))
+  const nobody = new ControllerPackageSource({ kind: 'socket', path: join(directory, 'nobody') })
   await t.rejects(nobody.fetch('good', into('nobody')), { code: 'unreachable' })
 })
 

@@ -15,7 +15,8 @@ t.test('every field is optional', async t => {
   t.strictSame(load('{}'), { config: DEFAULT_FABRIC_CONFIG, warnings: [] })
   t.strictSame(DEFAULT_FABRIC_CONFIG.limits, DEFAULT_LIMITS, "the data plane's own defaults are the same")
   t.match(DEFAULT_FABRIC_CONFIG, {
-    admin: { host: '127.0.0.1', port: 9090, tokenFile: null },
+    admin: { host: '127.0.0.1', port: 9090, tokenFile: null, tls: null, audit: { maxBytes: 16 * 1024 ** 2, keep: 10 } },
+    links: { listen: null, certificateLifeMs: 30 * 86_400_000 },
     workers: 1,
     vips: null,
     services: {},
@@ -28,7 +29,7 @@ t.test('every field is optional', async t => {
 
 t.test('what is written is taken', async t => {
   const result = load(
-    `admin: { host: 0.0.0.0, port: 0, tokenFile: /etc/vipswap/token }
+    `admin: { host: 0.0.0.0, port: 0, tokenFile: /etc/vipswap/token, audit: { maxSize: 1MiB, keep: 3 }, tls: { cert: c.pem, key: k.pem, clientCa: ca.pem, clients: { Jo Do: viewer } } }
 vips: { production: 10.0.0.5, staging: 127.0.0.1:+1000 }
 services:
   shop: { vips: { production: "[::1]", staging: "[::1]:+7" }, hostNames: { production: Shop.example.org } }
@@ -46,7 +47,13 @@ accessLog: json
   )
   t.match(result, {
     config: {
-      admin: { host: '0.0.0.0', port: 0, tokenFile: '/etc/vipswap/token' },
+      admin: {
+        host: '0.0.0.0',
+        port: 0,
+        tokenFile: '/etc/vipswap/token',
+        tls: { cert: 'c.pem', key: 'k.pem', clientCa: 'ca.pem', roles: { 'Jo Do': 'viewer' } },
+        audit: { maxBytes: 1024 ** 2, keep: 3 },
+      },
       vips: { production: { host: '10.0.0.5', portOffset: 0 }, staging: { host: '127.0.0.1', portOffset: 1000 } },
       services: {
         shop: {

@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { lastWords } from '../core/last-words.ts'
+import { ANYBODY } from './access/caller.ts'
+import type { Guard } from './access/guard.ts'
+import { checkRole } from './access/permissions.ts'
+import type { AuditFile } from './audit/audit-file.ts'
+import { auditUpgrade } from './audit/audit.ts'
+import { rawProblem, type InstanceProxy } from './instance-proxy.ts'
+import { toVipswapError } from './problem.ts'
+
+interface Parts {
+  readonly guard: Guard
+  readonly proxy: InstanceProxy
+  readonly audit: AuditFile | null
+}
+
+/** A WebSocket to an instance, which goes past the router: let in and recorded here as the router's calls are there. */
+export function upgradeToInstance(
+  { guard, proxy, audit }: Parts,
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): void {
+  socket.on('error', () => socket.destroy())
+  let caller = ANYBODY
+  // What is forwarded has another one.
+  const { url = '' } = request
+  try {
+    caller = guard.admit({ request, open: false, acts: true })
+    checkRole(caller, 'askInstance')
+    proxy.upgrade(request, socket, head)
+    auditUpgrade(audit, request, { caller, url, status: 101, code: null })
+  } catch (thrown) {
+    const error = toVipswapError(thrown)
+    auditUpgrade(audit, request, { caller, url, status: error.status, code: error.code })
+    lastWords(socket, rawProblem(error))
+  }
+}
