@@ -123,8 +123,10 @@ export class TlsStream implements ByteStream, WriteListener {
       this.#queue = []
       this.#queued = 0
       this.#send(joined(queue))
-    } else if (this.#ended) this.#socket.end()
-    else this.handler.onDrain()
+      return
+    }
+    if (this.#ended) this.#socket.end()
+    this.handler.onDrain()
   }
 
   onWriteFailed(): void {

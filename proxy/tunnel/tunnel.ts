@@ -50,7 +50,8 @@ class Side implements ByteHandler {
       else stream.useSharedBuffer(to.pending > 0)
     }
     if (this.closeWanted && this.walker?.atBoundary === true) this.placeClose()
-    else if (to.pending > 0) stream.pause()
+    // Also when nothing more goes on: the next read could overwrite what is still pending.
+    if (to.pending > 0) stream.pause()
   }
 
   /** Puts the Close frame here, between two frames, and ends the stream after it. */
@@ -65,7 +66,14 @@ class Side implements ByteHandler {
   mute(): void {
     this.closeWanted = false
     this.muted = true
-    this.stream.resume()
+    this.readOn()
+  }
+
+  /** Reads, unless that could overwrite what the other side is still to send: then once it has. */
+  readOn(): void {
+    const peer = this.#tunnel.peerOf(this)
+    if (peer.closed || peer.stream.pending === 0) this.stream.resume()
+    else this.stream.pause()
   }
 
   onEnd(): void {
@@ -128,7 +136,7 @@ export class Tunnel {
       side.stream.handler = side
       side.stream.useSharedBuffer()
       side.stream.keepAliveProbes()
-      side.stream.resume()
+      side.readOn()
     }
     if (this.#client.stream.destroyed) this.#client.onClose()
   }
@@ -239,6 +247,7 @@ export class Tunnel {
     const peer = this.peerOf(side)
     if (this.#endingOrderly && this.#bothTold) {
       if (peer.closed) this.#finish('answered')
+      else peer.readOn()
       return
     }
     if (side.ended) {

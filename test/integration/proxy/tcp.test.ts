@@ -168,6 +168,42 @@ void t.test(
   },
 )
 
+void t.test('what an instance has not taken by then still reaches it as it was sent', async t => {
+  const up = randomBytes(32 * MIB)
+  const origin = await startKeeping(t)
+  const old = target(origin)
+  const { port, plane, drain } = await start(t, [old])
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.on('error', () => {})
+  t.teardown(() => socket.destroy())
+  await until('the instance has the connection', () => origin.sockets.length === 1)
+  const [instance] = origin.sockets
+  if (instance === undefined) throw new Error('no connection')
+  instance.removeAllListeners('data')
+  const got: Buffer[] = []
+  instance.on('data', chunk => got.push(chunk))
+  instance.pause()
+  socket.write(up)
+  let before = -1
+  await until(
+    'nothing moves any more',
+    () => {
+      const now = plane.tunnels.toInstance
+      const stands = now === before && now > 0
+      before = now
+      return stands
+    },
+    { intervalMs: 300 },
+  )
+  t.ok(before < up.length, 'the instance is behind')
+  drain(old)
+  instance.resume()
+  await until('the instance is told', () => instance.readableEnded)
+  const all = Buffer.concat(got)
+  t.equal(all.length, plane.tunnels.toInstance)
+  t.ok(all.equals(up.subarray(0, all.length)))
+})
+
 void t.test('what a client sends after that is not taken for received', async t => {
   const origin = await startKeeping(t)
   const old = target(origin)

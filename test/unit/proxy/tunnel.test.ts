@@ -1,0 +1,102 @@
+import t from 'tap'
+import type { ByteHandler, ByteStream } from '../../../proxy/connections/byte-stream.ts'
+import { TunnelCounts } from '../../../proxy/tunnel/tunnel-counts.ts'
+import { Tunnel } from '../../../proxy/tunnel/tunnel.ts'
+
+const NOBODY: ByteHandler = { onBytes: () => {}, onEnd: () => {}, onDrain: () => {}, onClose: () => {} }
+
+/** A stream whose writes leave when told to. */
+class SlowStream implements ByteStream {
+  handler = NOBODY
+  readsAfterCut = false
+  readonly destroyed = false
+  readonly volatile = false
+  readonly detachable = false
+  pending = 0
+  reads = true
+  ended = false
+  slow = false
+
+  usePrivateBuffer(): void {}
+  useSharedBuffer(): void {}
+  writeJoined(): void {}
+  destroy(): void {}
+  reset(): void {}
+  keepAliveProbes(): void {}
+
+  detach(): null {
+    return null
+  }
+
+  write(data: string | Uint8Array): void {
+    if (this.slow) this.pending += data.length
+  }
+
+  pause(): void {
+    this.reads = false
+  }
+
+  resume(): void {
+    this.reads = true
+  }
+
+  end(): void {
+    this.ended = true
+  }
+
+  drain(): void {
+    this.pending = 0
+    this.handler.onDrain()
+  }
+}
+
+function start(websocket: boolean) {
+  const client = new SlowStream()
+  const instance = new SlowStream()
+  const tunnel = new Tunnel(client, instance, websocket, new TunnelCounts(), () => {})
+  tunnel.start()
+  instance.slow = true
+  return { client, instance, tunnel }
+}
+
+/** A masked binary WebSocket frame of `length` octets. */
+function frame(length: number): Buffer {
+  const head = Buffer.from([0x82, 0x80 | 127, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4])
+  head.writeUInt32BE(length, 6)
+  return Buffer.concat([head, Buffer.alloc(length)])
+}
+
+void t.test('told to end, a side is not read while what it sent is still to be taken', async t => {
+  const { client, instance, tunnel } = start(false)
+  client.handler.onBytes(Buffer.alloc(100_000), 0, 100_000)
+  t.equal(client.reads, false)
+  tunnel.endOrderly()
+  t.equal(instance.ended, true)
+  t.equal(client.reads, false)
+  instance.drain()
+  t.equal(client.reads, true, 'for the end of its peer')
+})
+
+void t.test('nor behind the frame at whose end the Close was placed', async t => {
+  const { client, instance, tunnel } = start(true)
+  const bytes = frame(100_000)
+  client.handler.onBytes(bytes, 0, 50_000)
+  instance.drain()
+  t.equal(client.reads, true)
+  tunnel.endOrderly()
+  t.equal(instance.ended, false, 'in the middle of a frame')
+  client.handler.onBytes(Buffer.concat([bytes, frame(10)]), 50_000, bytes.length + 10)
+  t.equal(instance.ended, true)
+  t.equal(client.reads, false)
+  instance.drain()
+  t.equal(client.reads, true)
+})
+
+void t.test('an end of which nothing was taken does not keep the other side from being read', async t => {
+  const { client, instance, tunnel } = start(false)
+  client.handler.onBytes(Buffer.alloc(100_000), 0, 100_000)
+  tunnel.endOrderly()
+  instance.handler.onEnd()
+  instance.handler.onClose()
+  t.equal(client.reads, true)
+})
