@@ -168,9 +168,9 @@ export class Holder {
     this.#link.close()
   }
 
-  /** Serves a connection that the predecessor gave away. `sent`: its own copy of the handle is needed no more. */
-  take(address: string, handle: unknown, sent: () => void): void {
-    if (this.#giveAway === null) this.#workers.give(address, handle, sent)
+  /** Serves a connection that the predecessor gave away. */
+  take(address: string, handle: unknown): void {
+    if (this.#giveAway === null) this.#workers.give(address, handle)
     else this.#giveAway(address, handle)
   }
 

@@ -5,6 +5,7 @@ import { backoffDelay } from '../../src/core/backoff.ts'
 import { errorMessage } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
 import { sumRows } from '../../src/model/ledger-row.ts'
+import { closeHandle } from '../connections/sending.ts'
 import { KeptRows } from '../ledger/kept-rows.ts'
 import { NamedRows } from '../ledger/named-rows.ts'
 import { PlaneMetrics } from '../metrics/plane-metrics.ts'
@@ -138,7 +139,7 @@ export class WorkerPool implements WorkerEvents {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
     this.#ticketKeys.close()
-    if (this.#beat !== null) clearInterval(this.#beat)
+    this.#stopBeat()
     for (const worker of this.#workers.keys()) worker.send({ type: 'stop', deadlineMs })
     const deadline = performance.now() + deadlineMs + 500
     while (this.#workers.size > 0 && performance.now() < deadline) await pause(20)
@@ -148,17 +149,19 @@ export class WorkerPool implements WorkerEvents {
   /** A successor serves: resolves once every worker has ended, which takes about `deadlineMs` at most. */
   async leave(deadlineMs: number): Promise<void> {
     this.#stopping = true
+    // Nobody takes the place of one that is slow now, and what it still serves is not to be cut for that.
+    this.#stopBeat()
     const workers = [...this.#workers.keys()]
     for (const worker of workers) worker.send({ type: 'leave', deadlineMs })
     await Promise.all(workers.map(async worker => worker.silent))
   }
 
-  /** Gives a client's connection that another proxy process gave away to one of the workers. `sent`: it is on its way. */
-  give(address: string, handle: unknown, sent: () => void): void {
+  /** Gives a client's connection that another proxy process gave away to one of the workers. */
+  give(address: string, handle: unknown): void {
     const workers = this.#serving()
     const worker = workers[this.#given++ % workers.length]
-    if (worker === undefined) sent()
-    else worker.send({ type: 'connection', address }, handle, sent)
+    if (worker === undefined) closeHandle(handle)
+    else worker.give(address, handle)
   }
 
   // WorkerEvents
@@ -176,7 +179,7 @@ export class WorkerPool implements WorkerEvents {
   }
 
   onMessage(worker: WorkerProcess, message: FromWorker): void {
-    if (message.type === 'left') worker.send({ type: 'bye' })
+    if (message.type === 'left') void worker.bye()
     if (message.type === 'listen-again') {
       worker.listening.clear()
       void this.followHandles()
@@ -301,6 +304,10 @@ export class WorkerPool implements WorkerEvents {
       }
       await worker.sync()
     })
+  }
+
+  #stopBeat(): void {
+    if (this.#beat !== null) clearInterval(this.#beat)
   }
 
   #askForLife(): void {

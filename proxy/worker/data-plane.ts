@@ -48,6 +48,13 @@ export interface AccessLogPlace {
   readonly onTrouble: (problem: string) => void
 }
 
+/** Where connections go once another process serves. */
+export interface Mover {
+  give(address: string, handle: TcpHandle): void
+  /** Resolves when another one would go out at once; null: it would now. */
+  room(): Promise<void> | null
+}
+
 /** What a data plane reports. */
 export interface PlaneStatus {
   readonly revision: Revision
@@ -81,7 +88,7 @@ export class DataPlane implements Plane, Doors {
   readonly #accessLogTo: AccessLogPlace | null
   #linesDropped = 0
   #stopping = false
-  #give: ((address: string, handle: TcpHandle) => void) | null = null
+  #successor: Mover | null = null
   #lastSweep = performance.now()
   #stoodStillUntil = 0
   /** Asked to be told when no connection is left. */
@@ -221,10 +228,11 @@ export class DataPlane implements Plane, Doors {
    * Another process serves from now on: what stands between two requests is given to it, and what is left may take
    * `deadlineMs`. Resolves when nothing is, or after that.
    */
-  async leave(give: (address: string, handle: TcpHandle) => void, deadlineMs: number): Promise<void> {
-    this.#give = give
-    for (const connection of this.#connections) connection.leave()
-    await this.#none(deadlineMs)
+  async leave(successor: Mover, deadlineMs: number): Promise<void> {
+    this.#successor = successor
+    const none = this.#none(deadlineMs)
+    void this.#giveAll(successor)
+    await none
   }
 
   /** Ends what can be ended in good order: tunnels, streams of events. */
@@ -269,7 +277,7 @@ export class DataPlane implements Plane, Doors {
   }
 
   get isLeaving(): boolean {
-    return this.#give !== null
+    return this.#successor !== null
   }
 
   waitAtGate(waiting: GateWaiter): void {
@@ -304,7 +312,7 @@ export class DataPlane implements Plane, Doors {
 
   onConnectionMoved(connection: OpenConnection & { readonly address: string }, handle: TcpHandle): void {
     this.remove(connection)
-    this.#give?.(connection.address, handle)
+    this.#successor?.give(connection.address, handle)
   }
 
   // Http2Owner
@@ -322,6 +330,16 @@ export class DataPlane implements Plane, Doors {
       this.#whenNone.push(resolve)
       setTimeout(resolve, deadlineMs).unref()
     })
+  }
+
+  /** Each is served here until its turn has come. */
+  async #giveAll(successor: Mover): Promise<void> {
+    for (const connection of this.#connections) {
+      const room = successor.room()
+      if (room !== null) await room
+      if (this.#stopping) return
+      connection.leave()
+    }
   }
 
   *#targets(): Iterable<TargetState> {

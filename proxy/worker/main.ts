@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { Sending } from '../connections/sending.ts'
 import type { TcpHandle } from '../connections/tcp-handle.ts'
 import { reportProcess } from '../metrics/process-metrics.ts'
-import { DataPlane } from './data-plane.ts'
+import { DataPlane, type Mover } from './data-plane.ts'
 import { descriptorRoom } from './descriptors.ts'
 import { Listeners } from './listeners.ts'
 import type { FromWorker, ToWorker, WorkerStatus } from './protocol.ts'
@@ -22,7 +22,11 @@ const log = createLogger('proxy-worker')
 let stopping = false
 let staged: RoutingTable | null = null
 /** Connections on their way to another process. */
-const moving = new Sending()
+const moving = new Sending<FromWorker>(process)
+const successor: Mover = {
+  give: (address, handle) => moving.give({ type: 'moved', address }, handle),
+  room: () => moving.room(),
+}
 let onBye: () => void = () => {}
 let isOrphan = false
 /** A handle was given to listen on since the last `sync`. */
@@ -77,7 +81,9 @@ async function leave(deadlineMs: number): Promise<void> {
   listeners.closeAll()
   const until = performance.now() + deadlineMs
   do {
-    await plane.leave(give, until - performance.now())
+    await plane.leave(successor, until - performance.now())
+    // The holder takes it for the last word about connections.
+    await moving.none()
     // Connections of a predecessor may have been on their way here.
     send({ type: 'left' })
     await new Promise<void>(resolve => {
@@ -87,15 +93,6 @@ async function leave(deadlineMs: number): Promise<void> {
   plane.endInOrder()
   await plane.close(LAST_MS)
   await end()
-}
-
-/** The connection is in the message once that is written; before, it may wait for the one before it to arrive. */
-function give(address: string, handle: TcpHandle): void {
-  const done = moving.begin(() => handle.close(() => {}))
-  const message: FromWorker = { type: 'moved', address }
-  // A native TCP handle may be sent as a socket may; only the types do not know.
-  if (process.connected) process.send?.(message, handle as unknown as undefined, undefined, done)
-  else done()
 }
 
 function orphaned(): void {
