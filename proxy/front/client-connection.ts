@@ -145,8 +145,10 @@ export class ClientConnection implements ByteHandler, Caller {
 
   onEnd(): void {
     this.#halfClosed = true
-    if (this.#state === 'linger') this.stream.destroy()
-    else if (this.#exchange === null) {
+    if (this.#state === 'linger') {
+      // It still gets the rest of its last answer; the stream closes after that.
+      if (this.stream.pending === 0) this.stream.destroy()
+    } else if (this.#exchange === null) {
       // What it asked before is still answered.
       if (this.#pipelinedBytes > 0) return
       this.#leftInHead()
