@@ -383,8 +383,9 @@ export class Exchange extends Seeker implements AnswerSink {
     if (this.target?.backend === 'h2c') this.body.keepSent()
     const requestId = this.#origin?.requestId ?? ''
     this.#origin = { peer, trusted, forwarded, requestId }
-    upstream.begin(this, this.head, this.#origin, this.body.initial, this.body.takeLent())
-    this.body.flush(upstream)
+    const lent = this.body.takeLent()
+    if (upstream.begin(this, this.head, this.#origin, this.body.initial, lent)) this.body.flush(upstream)
+    else this.body.takeBack(lent)
   }
 
   /** May it go to another instance, or by a fresh connection? Once, if anything of it was sent. */

@@ -60,6 +60,14 @@ export class RequestBody {
     return lent
   }
 
+  /** `lent`, which `takeLent` gave in this step, was not sent after all. */
+  takeBack(lent: Buffer | null): void {
+    if (lent === null || this.#sent !== null) return
+    this.#consumed = false
+    this.#queue.unshift(Buffer.from(lent))
+    this.#queued += lent.length
+  }
+
   /** All of it is still here. */
   get replayable(): boolean {
     return this.complete && !this.#consumed

@@ -14,11 +14,15 @@ import {
   table,
   target,
 } from './support.ts'
+import { SlowStream } from '../../support/slow-stream.ts'
+import { Peer } from '../../../proxy/connections/peer.ts'
 import { until } from '../../support/until.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
 const POST = 'POST / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 2\r\n\r\nhi'
 const HEAD = 'HEAD / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
+
+const NOWHERE = { address: '127.0.0.1', port: 1, localAddress: '127.0.0.1', localPort: 1 }
 
 /** Without the date that the proxy adds. */
 function undated(text: string): string {
@@ -69,6 +73,48 @@ void t.test('a stale idle connection costs a GET one more try and a POST nothing
   t.equal(statusOf(await ask(t, port, POST)), 502)
   t.equal(origin.received.join('').split('POST').length - 1, 1)
   t.same(rows().broken, { 'upstream-closed': 1 })
+})
+
+void t.test('a POST of which nothing was sent, the idle connection being closed, goes to another one', async t => {
+  for (const body of ['hi', 'x'.repeat(5000)]) {
+    const origin = await startOrigin(t, (text, socket, clear) => {
+      const headEnd = text.indexOf('\r\n\r\n')
+      const length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? 0)
+      if (headEnd === -1 || text.length < headEnd + 4 + length) return
+      clear()
+      socket.write(ok('x'))
+    })
+    const { plane, port, rows } = await startPlane(t, table([pool([target(origin)])]))
+    await ask(t, port, GET)
+    const client = new SlowStream()
+    plane.serveHttp1('127.0.0.1:1', new Peer(NOWHERE, null), client)
+    // In one step, so that nobody has seen the reset when the request is sent.
+    origin.sockets[0]?.resetAndDestroy()
+    const post = Buffer.from(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    client.handler.onBytes(post, 0, post.length)
+    await until('it is answered', () => isWhole(client.text))
+    t.equal(statusOf(client.text), 200)
+    t.ok(origin.received[1]?.endsWith(`\r\n\r\n${body}`))
+    t.match(rows(), { answered: 2, replayed: 1, broken: {} })
+    client.destroy()
+  }
+})
+
+void t.test('a client that ends its side still gets the rest of its last answer', async t => {
+  const origin = await answering(t, ok('x'))
+  const { plane } = await startPlane(t, table([pool([target(origin)])]))
+  const client = new SlowStream()
+  client.slow = true
+  plane.serveHttp1('127.0.0.1:1', new Peer(NOWHERE, null), client)
+  const get = Buffer.from('GET / HTTP/1.0\r\nHost: a\r\n\r\n')
+  client.handler.onBytes(get, 0, get.length)
+  await until('it is answered', () => client.ended)
+  t.ok(client.pending > 0)
+  client.handler.onEnd()
+  t.equal(client.destroyed, false)
+  client.drain()
+  client.destroy()
+  t.equal(plane.connections, 0)
 })
 
 void t.test('octets on an idle connection are no answer', async t => {

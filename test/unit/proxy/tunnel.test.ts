@@ -1,54 +1,7 @@
 import t from 'tap'
-import type { ByteHandler, ByteStream } from '../../../proxy/connections/byte-stream.ts'
 import { TunnelCounts } from '../../../proxy/tunnel/tunnel-counts.ts'
 import { Tunnel } from '../../../proxy/tunnel/tunnel.ts'
-
-const NOBODY: ByteHandler = { onBytes: () => {}, onEnd: () => {}, onDrain: () => {}, onClose: () => {} }
-
-/** A stream whose writes leave when told to. */
-class SlowStream implements ByteStream {
-  handler = NOBODY
-  readsAfterCut = false
-  readonly destroyed = false
-  readonly volatile = false
-  readonly detachable = false
-  pending = 0
-  reads = true
-  ended = false
-  slow = false
-
-  usePrivateBuffer(): void {}
-  useSharedBuffer(): void {}
-  writeJoined(): void {}
-  destroy(): void {}
-  reset(): void {}
-  keepAliveProbes(): void {}
-
-  detach(): null {
-    return null
-  }
-
-  write(data: string | Uint8Array): void {
-    if (this.slow) this.pending += data.length
-  }
-
-  pause(): void {
-    this.reads = false
-  }
-
-  resume(): void {
-    this.reads = true
-  }
-
-  end(): void {
-    this.ended = true
-  }
-
-  drain(): void {
-    this.pending = 0
-    this.handler.onDrain()
-  }
-}
+import { SlowStream } from '../../support/slow-stream.ts'
 
 function start(websocket: boolean) {
   const client = new SlowStream()
