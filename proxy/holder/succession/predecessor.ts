@@ -25,16 +25,18 @@ export interface Place {
   onStop(): void
 }
 
+export interface Handover {
+  /** Of the successor. */
+  readonly pid: number
+  /** Resolves when nothing is served here any more, nor by this process's own predecessor. */
+  readonly left: Promise<void>
+}
+
 /**
  * Starts the successor as a child, hands it the listening sockets and waits until it serves: from then on it has taken
- * this process's place. Rejects if it does not come up; then nothing has changed. `left` resolves when nothing is served
- * here any more, nor by this process's own predecessor.
+ * this process's place. Rejects if it does not come up; then nothing has changed.
  */
-export async function handOver(
-  holder: Holder,
-  request: ReplaceRequest,
-  place: Place,
-): Promise<{ pid: number; left: Promise<void> }> {
+export async function handOver(holder: Holder, request: ReplaceRequest, place: Place): Promise<Handover> {
   const { log } = place
   place.ending.throwIfAborted()
   const { table, ticketKeys, listeners } = holder.beginHandover()
