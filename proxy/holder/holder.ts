@@ -105,6 +105,7 @@ export class Holder {
       hello: () => this.#hello(),
       onMessage: message => this.#onMessage(message),
       onUp: () => this.#log.info('linked to the controller'),
+      onCaughtUp: () => this.#sendStatus(),
     })
   }
 
@@ -122,7 +123,7 @@ export class Holder {
       setTimeout(() => this.#serveFromDisk(), WAIT_FOR_CONTROLLER_MS),
       setInterval(() => this.#tick(), TICK_MS),
       setInterval(() => this.#workers.tidyLedger(), TIDY_MS),
-      setInterval(() => this.#link.send({ type: 'metrics', readings: this.#workers.metrics() }), METRICS_MS),
+      setInterval(() => this.#link.sendNews({ type: 'metrics', readings: this.#workers.metrics() }), METRICS_MS),
       setInterval(() => this.#rotateAccessLog(), ROTATE_MS),
     )
   }
@@ -164,7 +165,7 @@ export class Holder {
     await this.#workers.leave(deadlineMs)
     await alone()
     for (const timer of this.#timers) clearTimeout(timer)
-    this.#sendStatus()
+    this.#sendStatus(true)
     this.#link.close()
   }
 
@@ -179,7 +180,7 @@ export class Holder {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#listeners.close()
     await this.#workers.stop(STOP_DEADLINE_MS)
-    this.#sendStatus()
+    this.#sendStatus(true)
     this.#link.close()
   }
 
@@ -295,12 +296,14 @@ export class Holder {
     }
   }
 
-  #sendStatus(): void {
+  #sendStatus(isLast = false): void {
     if (this.#statusTimer !== null) clearTimeout(this.#statusTimer)
     this.#statusTimer = null
     if (this.#applied === null) return
     this.#statusSentAt = performance.now()
-    this.#link.send({ type: 'status', status: this.#status(this.#applied.revision) })
+    const status = { type: 'status', status: this.#status(this.#applied.revision) } as const
+    if (isLast) this.#link.send(status)
+    else this.#link.sendNews(status)
   }
 
   #rotateAccessLog(): void {

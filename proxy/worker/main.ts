@@ -1,12 +1,12 @@
 import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { createLogger } from '../../src/core/logger.ts'
-import { setTimeout as pause } from 'node:timers/promises'
 import { Sending } from '../connections/sending.ts'
 import type { TcpHandle } from '../connections/tcp-handle.ts'
 import { reportProcess } from '../metrics/process-metrics.ts'
 import { DataPlane, type Mover } from './data-plane.ts'
 import { descriptorRoom } from './descriptors.ts'
 import { Listeners } from './listeners.ts'
+import { News } from './news.ts'
 import type { FromWorker, ToWorker, WorkerStatus } from './protocol.ts'
 
 const SPOOL_MS = 50
@@ -27,14 +27,19 @@ const successor: Mover = {
   give: (address, handle) => moving.give({ type: 'moved', address }, handle),
   room: () => moving.room(),
 }
+const statuses = new News<FromWorker>(send)
+const metrics = new News<FromWorker>(send)
+/** A status that could not be sent was urgent: the next one is. */
+let urgentLater = false
 let onBye: () => void = () => {}
 let isOrphan = false
 /** A handle was given to listen on since the last `sync`. */
 let listened = false
 
-function send(message: FromWorker): void {
+function send(message: FromWorker, sent: () => void = () => {}): void {
   // The channel may just have closed: 'disconnect' follows and ends this worker.
-  if (process.connected) process.send?.(message, undefined, undefined, () => {})
+  if (process.connected) process.send?.(message, undefined, undefined, sent)
+  else sent()
 }
 
 function status(): WorkerStatus {
@@ -43,7 +48,12 @@ function status(): WorkerStatus {
 }
 
 function sendStatus(urgent: boolean): void {
-  send({ type: 'status', status: status(), urgent })
+  const isUrgent = urgent || urgentLater
+  urgentLater = !statuses.tell(() => ({ type: 'status', status: status(), urgent: isUrgent })) && isUrgent
+}
+
+function sendMetrics(): void {
+  metrics.tell(() => ({ type: 'metrics', readings: plane.metrics.read() }))
 }
 
 function sendSynced(id: number): void {
@@ -106,9 +116,15 @@ function orphaned(): void {
 
 async function end(): Promise<void> {
   await moving.none()
-  sendStatus(false)
-  // Lets the last status leave.
-  await pause(10)
+  send({ type: 'metrics', readings: plane.metrics.read() })
+  const told = new Promise<void>(resolve => {
+    send({ type: 'status', status: status(), urgent: false }, resolve)
+  })
+  // Nobody is left to be told.
+  const alone = new Promise<void>(resolve => {
+    process.once('disconnect', resolve)
+  })
+  await Promise.race([told, alone])
   process.exit(0)
 }
 
@@ -176,7 +192,7 @@ process.on('uncaughtException', error => {
 setInterval(() => {
   // Node does not tell while handles wait to be sent.
   if (!process.connected) orphaned()
-  if (plane.ledger.changed || plane.inFlightChanged) sendStatus(false)
+  if (plane.ledger.changed || plane.inFlightChanged || urgentLater) sendStatus(false)
 }, SPOOL_MS).unref()
 
 setInterval(() => {
@@ -184,6 +200,6 @@ setInterval(() => {
   if (news !== null) log.warn(news, 'connections that came to nothing before a request')
 }, INTAKE_LOG_MS).unref()
 reportProcess(plane.metrics)
-setInterval(() => send({ type: 'metrics', readings: plane.metrics.read() }), METRICS_MS).unref()
+setInterval(sendMetrics, METRICS_MS).unref()
 
 send({ type: 'ready' })

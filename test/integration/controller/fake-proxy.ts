@@ -26,6 +26,7 @@ export class FakeProxy {
         if (this.#acknowledging) this.#acknowledge(table)
       },
       onUp: () => {},
+      onCaughtUp: () => {},
     })
     this.#link.start()
     t.teardown(() => this.#link.close())
