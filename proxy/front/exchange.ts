@@ -159,10 +159,9 @@ export class Exchange extends Seeker implements AnswerSink {
       this.body.write(bytes, start, end, this.#upstream)
     } else {
       this.body.queue(bytes, start, end)
-      if (this.place !== null) {
+      if (this.#state === 'waiting') {
         this.#heldBytes += end - start
-        const { holdBytes } = this.plane.snapshot.limits
-        if (!this.plane.hold.grow(this, end - start, this.plane.shareOf(holdBytes))) this.#caller.pause()
+        if (!this.growHeld(end - start)) this.body.pause()
       }
     }
   }

@@ -280,8 +280,12 @@ export class DataPlane implements Plane, Doors {
     return this.#successor !== null
   }
 
-  waitAtGate(waiting: GateWaiter): void {
-    this.#gate.wait(waiting)
+  waitAtGate(waiting: GateWaiter, maxCount: number, maxBytes: number): boolean {
+    return this.#gate.wait(waiting, maxCount, maxBytes)
+  }
+
+  growAtGate(waiting: GateWaiter, bytes: number, maxBytes: number): boolean {
+    return this.#gate.grow(waiting, bytes, maxBytes)
   }
 
   leaveGate(waiting: GateWaiter): void {

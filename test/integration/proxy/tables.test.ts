@@ -234,6 +234,21 @@ void t.test('while the gate is closed requests wait, and are served by the new t
   await until('nothing is open', () => open(plane) === 0)
 })
 
+void t.test('no more wait at the gate than may be held, and all have arrived', async t => {
+  const a = await answering(t, ok('A'))
+  const made = table([pool([target(a)])], { limits: { holdMax: 3 } })
+  const { plane, port, rows } = await startPlane(t, made)
+  plane.prepare(made)
+  const clients = await Promise.all(Array.from({ length: 3 }, async () => rawClient(t, port, GET)))
+  await until('they wait', () => rows().arrived === 3)
+  t.equal(open(plane), 3)
+  t.equal(statusOf(await ask(t, port, GET)), 503)
+  t.same(rows().broken, { 'hold-full': 1 })
+  plane.commit()
+  for (const client of clients) t.match(await client.until(isWhole), /A$/)
+  t.match(rows(), { arrived: 4, answered: 3 })
+})
+
 void t.test('if the change is called off, what waited at the gate is served by the old table', async t => {
   const a = await answering(t, ok('A'))
   const b = await answering(t, ok('B'))
