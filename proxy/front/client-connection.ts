@@ -291,8 +291,9 @@ export class ClientConnection implements ByteHandler, Caller {
 
   #keep(bytes: Buffer, start: number, end: number): void {
     if (start >= end) return
-    // Behind what is kept already.
-    this.#pipelined.push(Buffer.from(bytes.subarray(start, end)))
+    const part = bytes.subarray(start, end)
+    // Behind what is kept already. What is pumped was copied when it came in.
+    this.#pipelined.push(this.#pumping ? part : Buffer.from(part))
     this.#pipelinedBytes += end - start
     if (this.#pipelinedBytes >= MAX_PIPELINED) this.stream.pause()
   }

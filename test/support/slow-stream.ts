@@ -2,6 +2,9 @@ import type { ByteHandler, ByteStream } from '../../proxy/connections/byte-strea
 
 const NOBODY: ByteHandler = { onBytes: () => {}, onEnd: () => {}, onDrain: () => {}, onClose: () => {} }
 
+/** The two ends of a connection that no system knows of. */
+export const NOWHERE = { address: '127.0.0.1', port: 1, localAddress: '127.0.0.1', localPort: 1 }
+
 /** A connection without a system below it: while `slow`, what is written leaves when told to. */
 export class SlowStream implements ByteStream {
   handler = NOBODY

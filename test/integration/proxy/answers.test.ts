@@ -14,15 +14,13 @@ import {
   table,
   target,
 } from './support.ts'
-import { SlowStream } from '../../support/slow-stream.ts'
+import { NOWHERE, SlowStream } from '../../support/slow-stream.ts'
 import { Peer } from '../../../proxy/connections/peer.ts'
 import { until } from '../../support/until.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
 const POST = 'POST / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 2\r\n\r\nhi'
 const HEAD = 'HEAD / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
-
-const NOWHERE = { address: '127.0.0.1', port: 1, localAddress: '127.0.0.1', localPort: 1 }
 
 /** Without the date that the proxy adds. */
 function undated(text: string): string {
