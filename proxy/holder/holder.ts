@@ -66,6 +66,8 @@ export class Holder {
   #onDisk: RoutingTable | null = null
   /** Applied by every worker. */
   #applied: RoutingTable | null = null
+  /** It could not be applied when that was last tried. */
+  #failed: RoutingTable | null = null
   #applying = false
   #onServing: (() => void) | null = null
   #giveAway: ((address: string, handle: unknown) => void) | null = null
@@ -247,7 +249,9 @@ export class Holder {
         this.#log[operations.length === 0 ? 'debug' : 'info']({ revision, operations }, 'applied a table')
       }
     } catch (error) {
-      this.#log.error({ error: errorMessage(error) }, 'a table could not be applied')
+      // It is tried again with each tick; once is enough to say so.
+      if (this.#newest !== this.#failed) this.#log.error({ error: errorMessage(error) }, 'a table could not be applied')
+      this.#failed = this.#newest
     } finally {
       this.#applying = false
     }
@@ -317,6 +321,7 @@ export class Holder {
 
   #tick(): void {
     this.#writes.retry()
+    if (this.#newest !== this.#applied) void this.#applyNewest()
     if (this.#lives.allGone) return
     for (const incarnation of this.#lives.newlyGone()) {
       this.#link.send({ type: 'predecessor', incarnation, exited: true })
