@@ -13,6 +13,8 @@ export interface HandleRequest {
 
 /** A stream below net.Socket. Calls that may fail answer 0 or a negative error number. */
 export interface StreamHandle {
+  /** Bytes of writes under way that the system has not taken. */
+  readonly writeQueueSize: number
   onread: (this: unknown, ...rest: unknown[]) => Uint8Array | undefined
   useUserBuffer(buffer: Uint8Array): void
   readStart(): number
@@ -96,6 +98,13 @@ export function writeTo(handle: StreamHandle, data: string | Uint8Array, listene
     else listener.onWriteFailed()
   }
   return length
+}
+
+/** Bytes handed to `socket` that its handle has and the system has not taken; 0 where that is not known. */
+export function queuedBelow(socket: Socket): number {
+  // `_handle` is not in the types.
+  const handle = (socket as unknown as { _handle?: { writeQueueSize?: unknown } | null })._handle
+  return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : 0
 }
 
 /** Sends FIN after what was written; `done` is called then. False if that is not possible. */

@@ -58,6 +58,8 @@ export class ClientConnection implements ByteHandler, Caller {
   #isLast = false
   /** When the present wait began: for a request, for the rest of a head, for the client's end. */
   #since = performance.now()
+  /** Of the answer, at the last look. */
+  #untaken = 0
   #pumping = false
   /** No request has come yet. */
   #unused = true
@@ -108,9 +110,16 @@ export class ClientConnection implements ByteHandler, Caller {
 
   watch(now: number): void {
     const { limits } = this.#plane.snapshot
+    if (this.#exchange !== null) {
+      this.#exchange.watch(now)
+      return
+    }
+    const { untaken } = this.stream
+    // Slowly, but it takes its answer.
+    if (untaken < this.#untaken) this.#since = now
+    this.#untaken = untaken
     const waited = now - this.#since
-    if (this.#exchange !== null) this.#exchange.watch(now)
-    else if (this.#state === 'linger') {
+    if (this.#state === 'linger') {
       if (waited > LINGER_MS && (this.stream.pending === 0 || waited > limits.idleTimeoutMs)) this.stream.destroy()
     } else if (this.#state === 'behind') {
       if (waited > limits.idleTimeoutMs) this.stream.destroy()
@@ -178,6 +187,10 @@ export class ClientConnection implements ByteHandler, Caller {
 
   get pending(): number {
     return this.stream.pending
+  }
+
+  get untaken(): number {
+    return this.stream.untaken
   }
 
   get volatile(): boolean {

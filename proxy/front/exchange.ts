@@ -58,6 +58,8 @@ export class Exchange extends Seeker implements AnswerSink {
   #wanted: string | null = null
   /** When the present phase began, or its last byte moved. */
   #since = 0
+  /** What the client (or, before the answer, the instance) had not taken at the last look. */
+  #untaken = 0
 
   constructor(plane: Plane, caller: Caller, head: RequestHead) {
     super(plane)
@@ -176,6 +178,10 @@ export class Exchange extends Seeker implements AnswerSink {
   watch(now: number): void {
     const policy = this.route?.pool?.pool.policy
     if (policy === undefined) return
+    const untaken = this.#state === 'answering' ? this.#caller.untaken : (this.#upstream?.untaken ?? 0)
+    // Slowly, but it is taken.
+    if (untaken < this.#untaken) this.#since = now
+    this.#untaken = untaken
     const waited = now - this.#since
     switch (this.#state) {
       case 'dialling':

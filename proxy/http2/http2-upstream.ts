@@ -75,6 +75,10 @@ export class Http2Upstream implements Upstream, SessionWaiter {
     return this.#stream?.writableLength ?? 0
   }
 
+  get untaken(): number {
+    return this.pending
+  }
+
   begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): boolean {
     this.#sink = sink
     const chunked = head.body === 'chunked'

@@ -108,7 +108,7 @@ export class Tunnel {
   #endingOrderly = false
   /** It is ended because nothing was sent for too long. */
   #idle = false
-  /** What has moved and what waits to be taken, at the last look, and since when neither has changed. */
+  /** What has moved and what is not taken yet, at the last look, and since when neither has changed. */
   #moved = 0
   #pending = 0
   #quietSince = performance.now()
@@ -215,7 +215,7 @@ export class Tunnel {
     const client = this.#client
     const instance = this.#instance
     const moved = client.count + instance.count
-    const pending = client.stream.pending + instance.stream.pending
+    const pending = client.stream.untaken + instance.stream.untaken
     if (moved !== this.#moved || pending !== this.#pending) {
       this.#moved = moved
       this.#pending = pending

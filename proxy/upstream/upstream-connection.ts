@@ -74,6 +74,10 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     return this.#stream.pending
   }
 
+  get untaken(): number {
+    return this.#stream.untaken
+  }
+
   write(part: Buffer): void {
     this.#stream.write(part)
   }

@@ -13,11 +13,17 @@ export class SlowStream implements ByteStream {
   readonly volatile = false
   readonly detachable = false
   pending = 0
+  /** Of what is pending. */
+  taken = 0
   reads = true
   ended = false
   slow = false
   /** All that was written. */
   text = ''
+
+  get untaken(): number {
+    return this.pending - this.taken
+  }
 
   usePrivateBuffer(): void {}
   useSharedBuffer(): void {}
@@ -60,6 +66,7 @@ export class SlowStream implements ByteStream {
 
   drain(): void {
     this.pending = 0
+    this.taken = 0
     this.handler.onDrain()
   }
 }

@@ -13,9 +13,11 @@ import {
   statusOf,
   table,
   target,
+  type TestPlane,
 } from './support.ts'
 import { NOWHERE, SlowStream } from '../../support/slow-stream.ts'
 import { Peer } from '../../../proxy/connections/peer.ts'
+import { ClientConnection } from '../../../proxy/front/client-connection.ts'
 import { until } from '../../support/until.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
@@ -113,6 +115,45 @@ void t.test('a client that ends its side still gets the rest of its last answer'
   client.drain()
   client.destroy()
   t.equal(plane.connections, 0)
+})
+
+/** A connection that the data plane does not look after by itself, and the times at which it is to be. */
+function watched(plane: TestPlane['plane']) {
+  const client = new SlowStream()
+  const owner = { onConnectionClosed: () => {}, onConnectionMoved: () => {} }
+  const connection = new ClientConnection(plane, owner, '127.0.0.1:1', new Peer(NOWHERE, null), client)
+  let now = performance.now()
+  const watch = (ms: number): void => {
+    now += ms
+    connection.watch(now)
+  }
+  const send = (text: string): void => client.handler.onBytes(Buffer.from(text), 0, text.length)
+  return { client, watch, send }
+}
+
+void t.test('a client that takes its answer slowly gets it, one that takes nothing is cut', async t => {
+  const half = 'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n'
+  for (const [name, answer] of [
+    ['in the middle of it', half + 'x'.repeat(50_000)],
+    ['at its end', ok('x'.repeat(50_000))],
+    ['at the end of its last', ok('x'.repeat(50_000), 'Connection: close\r\n')],
+  ] as const) {
+    const origin = await answering(t, answer)
+    const { plane } = await startPlane(t, table([pool([target(origin)])], { limits: { idleTimeoutMs: 60_000 } }))
+    const { client, watch, send } = watched(plane)
+    client.slow = true
+    send(name === 'at the end of its last' ? GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n') : GET)
+    await until('it is answered', () => client.text.endsWith('x') && client.pending > 50_000)
+    for (let minute = 0; minute < 10; minute++) {
+      client.taken += 100
+      watch(50_000)
+    }
+    t.equal(client.destroyed, false, name)
+    watch(50_000)
+    t.equal(client.destroyed, false, name)
+    watch(50_000)
+    t.equal(client.destroyed, true, name)
+  }
 })
 
 void t.test('octets on an idle connection are no answer', async t => {

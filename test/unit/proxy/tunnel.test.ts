@@ -53,3 +53,18 @@ void t.test('an end of which nothing was taken does not keep the other side from
   instance.handler.onClose()
   t.equal(client.reads, true)
 })
+
+void t.test('who takes a little at a time is not given up, who takes nothing is', async t => {
+  const { client, instance, tunnel } = start(false)
+  client.handler.onBytes(Buffer.alloc(100_000), 0, 100_000)
+  client.handler.onEnd()
+  let now = performance.now()
+  for (let round = 0; round < 10; round++) {
+    now += 900
+    instance.taken += 1000
+    tunnel.watch(now, 1000, 60_000)
+  }
+  t.equal(instance.destroyed, false)
+  tunnel.watch(now + 1001, 1000, 60_000)
+  t.equal(instance.destroyed, true)
+})
