@@ -17,6 +17,7 @@ import {
 import { h2Pool } from './http2/support.ts'
 import type { Pool, RoutingTable } from '../../../src/contracts/routing.ts'
 import { countOf } from '../../../src/core/histogram.ts'
+import { randomFrom } from '../../support/random.ts'
 import { until } from '../../support/until.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
@@ -313,12 +314,13 @@ void t.test('connections of a closed address are told to close by their next ans
 })
 
 void t.test('the ledger adds up whatever happens', async t => {
+  const random = randomFrom(1)
   const origins = await Promise.all(
     Array.from({ length: 3 }, async (_, index) =>
       startOrigin(t, (text, socket, clear) => {
         if (!text.includes('\r\n\r\n')) return
         clear()
-        const dice = Math.random()
+        const dice = random()
         if (dice < 0.1) socket.resetAndDestroy()
         else if (dice < 0.15) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc')
         else if (dice < 0.2) socket.write('nonsense\r\n\r\n')
@@ -331,9 +333,9 @@ void t.test('the ledger adds up whatever happens', async t => {
   let asked = 0
   const run = async (): Promise<void> => {
     for (let index = 0; index < 60; index++) {
-      const client = await rawClient(t, port, Math.random() < 0.5 ? GET : Math.random() < 0.9 ? POST : 'bad\r\n\r\n')
+      const client = await rawClient(t, port, random() < 0.5 ? GET : random() < 0.9 ? POST : 'bad\r\n\r\n')
       asked++
-      if (Math.random() < 0.1) client.socket.resetAndDestroy()
+      if (random() < 0.1) client.socket.resetAndDestroy()
       else await client.until(isWhole).catch(() => {})
       client.socket.destroy()
       if (index % 20 === 0) plane.apply(table([pool(targets.slice(index % 3), { expecting: true })]))

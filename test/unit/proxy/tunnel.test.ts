@@ -68,3 +68,19 @@ void t.test('who takes a little at a time is not given up, who takes nothing is'
   tunnel.watch(now + 1001, 1000, 60_000)
   t.equal(instance.destroyed, true)
 })
+
+void t.test('a tunnel in which nothing moves is told to end, one that is used is not', async t => {
+  const { client, instance, tunnel } = start(false)
+  instance.slow = false
+  let now = performance.now()
+  for (let round = 0; round < 10; round++) {
+    now += 900
+    const from = round % 2 === 0 ? client : instance
+    from.handler.onBytes(Buffer.from('.'), 0, 1)
+    tunnel.watch(now, 60_000, 1000)
+  }
+  t.equal(instance.ended, false)
+  tunnel.watch(now + 1001, 60_000, 1000)
+  t.equal(instance.ended, true)
+  t.equal(client.ended, false, 'it gets what the instance still answers')
+})
