@@ -11,7 +11,7 @@ import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
 import { PauseLine } from '../hold/pause-line.ts'
-import { serveHttp2 } from '../http2/http2-connection.ts'
+import { Http2Connection } from '../http2/http2-connection.ts'
 import type { Doors, OpenConnection } from '../intake/doors.ts'
 import { Intake } from '../intake/intake.ts'
 import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
@@ -29,7 +29,8 @@ import { Gate } from './gate.ts'
 const SWEEP_MS = 100
 const SWEEPS_PER_ROUND = 10
 const WATCHED_AT_ONCE = 500
-const CLOSED_MS = 5
+/** For connections that were cut to be told closed. */
+const CLOSED_MS = 1000
 /** A sweep this late means that this process stood still: what waits is not to blame. */
 const STALL_MS = 1000
 
@@ -215,9 +216,7 @@ export class DataPlane implements Plane, Doors {
     if (this.#connections.size > 0) {
       for (const connection of this.#connections) connection.destroy()
       // Their ends are counted, and logged, once they are closed.
-      await new Promise(resolve => {
-        setTimeout(resolve, CLOSED_MS)
-      })
+      await this.#none(CLOSED_MS)
     }
     for (const target of this.#targets()) target.retireIdle()
     clearInterval(this.#sweep)
@@ -252,7 +251,7 @@ export class DataPlane implements Plane, Doors {
   }
 
   serveHttp2(address: string, peer: Peer, socket: Socket): void {
-    this.add(serveHttp2(this, this, address, socket, peer))
+    this.add(new Http2Connection(this, this, address, socket, peer))
   }
 
   serveTcp(address: string, peer: Peer, stream: ByteStream): void {
