@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-// With tcp-handle.ts the only file that reaches below net.Socket. A socket object costs two stream states and an event
+// With tcp-handle.ts (and holder/bind.ts, which binds without listening) the only file that reaches below net.Socket. A socket object costs two stream states and an event
 // emitter for each connection, a tick and a 'drain' event for each write, three calls for each read; its handle costs one
 // call each. Where this Node does not have the handles as known here, the socket's own ways serve.
 

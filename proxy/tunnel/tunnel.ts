@@ -131,7 +131,6 @@ export class Tunnel {
   /** Takes both streams over. */
   start(): void {
     this.#counts.open++
-    this.#counts.opened++
     for (const side of [this.#client, this.#instance]) {
       side.stream.handler = side
       side.stream.useSharedBuffer()
@@ -187,7 +186,6 @@ export class Tunnel {
   endOrderly(): void {
     if (this.#over || this.#endingOrderly) return
     this.#endingOrderly = true
-    this.#counts.endedByUs++
     this.#quietSince = performance.now()
     if (this.#client.walker === null) {
       this.#client.mute()

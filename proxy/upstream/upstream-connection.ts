@@ -116,10 +116,9 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     this.target.idle.push(this)
   }
 
-  /** Closes it in good order; only while idle. */
+  /** Closes it; only while idle, so with nothing to send that it could cut off. */
   retire(): void {
     this.#sink = null
-    this.#stream.end()
     this.#stream.destroy()
   }
 

@@ -9,6 +9,7 @@ import { Listeners } from './listeners.ts'
 import { News } from './news.ts'
 import type { FromWorker, ToWorker, WorkerStatus } from './protocol.ts'
 
+/** How often counts are told where something changed: the most that a worker loses which dies without a word. */
 const SPOOL_MS = 50
 /** A port that is scanned or spoken to in the wrong protocol gives one line in this time. */
 const INTAKE_LOG_MS = 10_000

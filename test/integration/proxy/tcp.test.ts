@@ -63,7 +63,6 @@ void t.test('either side may end first and still be sent the rest', async t => {
   t.equal(await second.end(), `${'x'.repeat(100_000)}y`)
   await until('both are over', () => counted().answered === 2 && open(plane) === 0)
   t.equal(plane.tunnels.open, 0)
-  t.equal(plane.tunnels.opened, 2)
   t.equal(plane.tunnels.toInstance, 'a'.length + 100_000 + 'c'.length + 'question'.length)
   t.equal(plane.tunnels.toClient, 'over'.length + 100_000 + 'y'.length)
 })
@@ -164,7 +163,6 @@ void t.test(
     client.socket.end()
     await until('it is over', () => open(plane) === 0)
     t.equal(counted().answered, 1)
-    t.equal(plane.tunnels.endedByUs, 1)
   },
 )
 
