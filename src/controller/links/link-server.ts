@@ -97,7 +97,7 @@ function serveLink(socket: Duplex, handlers: LinkHandlers, links: Set<JsonLines>
     onValue: value => {
       const message = value as FromProxy | FromAgent // peers are our own processes behind a 0700 folder
       if (message.type === 'hello') {
-        peer = handlers.onHello(message, { send: sent => void link.send(sent), close: () => link.destroy() })
+        peer = handlers.onHello(message, { send: sent => link.send(sent), close: () => link.destroy() })
       } else if (peer === null) {
         link.destroy()
       } else {
