@@ -12,8 +12,8 @@ import { Holder } from './holder/holder.ts'
 import { PidFile } from './holder/pid-file.ts'
 import { StopFile } from './holder/stop-file.ts'
 import { askForReplacement, runningProxy } from './holder/succession/ask.ts'
-import { handOver } from './holder/succession/predecessor.ts'
-import { takeRequest, writeAnswer } from './holder/succession/request.ts'
+import { handOver, type Handover } from './holder/succession/predecessor.ts'
+import { takeRequest, writeAnswer, type ReplaceAnswer } from './holder/succession/request.ts'
 import { Succession } from './holder/succession/successor.ts'
 
 const STOP_POLL_MS = 250
@@ -173,12 +173,13 @@ async function serve(run: string, succession: Succession | null): Promise<void> 
     const request = takeRequest(folder)
     if (request === null) return
     if (replaced) {
-      writeAnswer(folder, { id: request.id, pid: null, error: 'it is being replaced already' })
+      tell({ id: request.id, pid: null, error: 'it is being replaced already' })
       return
     }
     replaced = true
+    let over: Handover
     try {
-      const { pid, left } = await handOver(holder, request, {
+      over = await handOver(holder, request, {
         args: process.argv.slice(2),
         log,
         ending: ending.signal,
@@ -193,13 +194,23 @@ async function serve(run: string, succession: Succession | null): Promise<void> 
         },
         onStop: () => begin('the successor was told to stop'),
       })
-      writeAnswer(folder, { id: request.id, pid, error: null })
-      await left
-      process.exit(0)
     } catch (error) {
       replaced = false
       log.error({ error: errorMessage(error) }, 'not replaced')
-      writeAnswer(folder, { id: request.id, pid: null, error: errorMessage(error) })
+      tell({ id: request.id, pid: null, error: errorMessage(error) })
+      return
     }
+    tell({ id: request.id, pid: over.pid, error: null })
+    await over.left
+    process.exit(0)
+  }
+}
+
+/** Whoever asked may wait in vain where the disk is full; what was done is done. */
+function tell(answer: ReplaceAnswer): void {
+  try {
+    writeAnswer(folder, answer)
+  } catch (error) {
+    log.error({ error: errorMessage(error) }, 'who asked for the replacement cannot be told')
   }
 }

@@ -12,7 +12,7 @@ export interface ByteHandler {
   onClose(): void
 }
 
-/** Where the HTTP/1 engine reads and writes: TCP (SocketStream) or TLS (TlsStream). */
+/** Where the HTTP/1 engine reads and writes: TCP (HandleStream, or SocketStream where that does not serve) or TLS (TlsStream). */
 export interface ByteStream {
   handler: ByteHandler
   /** After a write that failed, what the peer had sent before it cut is still read; otherwise it is over at once. */
@@ -20,6 +20,11 @@ export interface ByteStream {
   readonly destroyed: boolean
   /** Bytes handed to `write` that have not left this process. */
   readonly pending: number
+  /**
+   * As `pending`, but it falls with everything that the system takes, also in the middle of a write. For looks now and then:
+   * whoever takes a little has taken something.
+   */
+  readonly untaken: number
   /**
    * Bytes given to `onBytes` are overwritten by the next read of *any* connection: what is written on or kept must be
    * copied. A pending write of shared memory would deliver another client's bytes.

@@ -77,6 +77,10 @@ export class HandleStream implements ByteStream, WriteListener {
     return this.#unsent
   }
 
+  get untaken(): number {
+    return this.#unsent === 0 || this.#closed ? this.#unsent : this.#handle.writeQueueSize
+  }
+
   get volatile(): boolean {
     return this.#current === sharedBuffer
   }

@@ -1,5 +1,6 @@
 import { createConnection, type Socket } from 'node:net'
 import type { ByteHandler, ByteStream } from './byte-stream.ts'
+import { queuedBelow } from './stream-handle.ts'
 
 /**
  * A socket as a ByteStream, by its `'data'` events: serves where a handle alone does not, that is before a TLS handshake,
@@ -61,6 +62,11 @@ export class SocketStream implements ByteStream {
 
   get pending(): number {
     return this.#socket.writableLength
+  }
+
+  get untaken(): number {
+    // The socket counts a write under way as a whole; what its handle has left of it tells of progress.
+    return this.#socket.writableLength + queuedBelow(this.#socket)
   }
 
   usePrivateBuffer(): void {}

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 
-// With tcp-handle.ts the only file that reaches below net.Socket. A socket object costs two stream states and an event
+// With tcp-handle.ts (and holder/bind.ts, which binds without listening) the only file that reaches below net.Socket. A socket object costs two stream states and an event
 // emitter for each connection, a tick and a 'drain' event for each write, three calls for each read; its handle costs one
 // call each. Where this Node does not have the handles as known here, the socket's own ways serve.
 
@@ -13,6 +13,8 @@ export interface HandleRequest {
 
 /** A stream below net.Socket. Calls that may fail answer 0 or a negative error number. */
 export interface StreamHandle {
+  /** Bytes of writes under way that the system has not taken. */
+  readonly writeQueueSize: number
   onread: (this: unknown, ...rest: unknown[]) => Uint8Array | undefined
   useUserBuffer(buffer: Uint8Array): void
   readStart(): number
@@ -96,6 +98,13 @@ export function writeTo(handle: StreamHandle, data: string | Uint8Array, listene
     else listener.onWriteFailed()
   }
   return length
+}
+
+/** Bytes handed to `socket` that its handle has and the system has not taken; 0 where that is not known. */
+export function queuedBelow(socket: Socket): number {
+  // `_handle` is not in the types.
+  const handle = (socket as unknown as { _handle?: { writeQueueSize?: unknown } | null })._handle
+  return typeof handle?.writeQueueSize === 'number' ? handle.writeQueueSize : 0
 }
 
 /** Sends FIN after what was written; `done` is called then. False if that is not possible. */

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { ByteHandler, ByteStream } from './byte-stream.ts'
 import { sharedBuffer } from './read-buffers.ts'
-import { handleOf, readBelow, writeTo, type StreamHandle, type WriteListener } from './stream-handle.ts'
+import { handleOf, queuedBelow, readBelow, writeTo, type StreamHandle, type WriteListener } from './stream-handle.ts'
 
 /**
  * A TLS connection after its handshake as a ByteStream. Reads into the shared buffer only: what was decrypted together is
@@ -47,6 +47,11 @@ export class TlsStream implements ByteStream, WriteListener {
 
   get pending(): number {
     return this.#handle !== null ? this.#unsent + this.#queued : this.#socket.writableLength
+  }
+
+  get untaken(): number {
+    // A write is over when all of it, encrypted, has left; what the TCP socket has left of it tells of progress.
+    return this.pending + queuedBelow(this.#under)
   }
 
   get volatile(): boolean {
@@ -123,8 +128,10 @@ export class TlsStream implements ByteStream, WriteListener {
       this.#queue = []
       this.#queued = 0
       this.#send(joined(queue))
-    } else if (this.#ended) this.#socket.end()
-    else this.handler.onDrain()
+      return
+    }
+    if (this.#ended) this.#socket.end()
+    this.handler.onDrain()
   }
 
   onWriteFailed(): void {

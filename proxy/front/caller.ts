@@ -20,6 +20,8 @@ export interface Caller {
   readonly address: string
   /** Bytes of answers handed over that have not left this process. */
   readonly pending: number
+  /** As `untaken` of a ByteStream. */
+  readonly untaken: number
   /** Bytes given to `Exchange.onRequestBytes` are volatile (see ByteStream). */
   readonly volatile: boolean
   /** The payload of answers is wanted without chunk framing. */

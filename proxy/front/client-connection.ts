@@ -64,6 +64,8 @@ export class ClientConnection implements ByteHandler, Caller {
   #isLast = false
   /** When the present wait began: for a request, for the rest of a head, for the client's end. */
   #since = performance.now()
+  /** Of the answer, at the last look. */
+  #untaken = 0
   #pumping = false
   /** No request has come yet. */
   #unused = true
@@ -114,11 +116,17 @@ export class ClientConnection implements ByteHandler, Caller {
 
   watch(now: number): void {
     const { limits } = this.#plane.snapshot
-    const waited = now - this.#since
     if (this.#exchange !== null) {
       if (this.#halfClosed && now - this.#halfClosedAt > SOUND_AFTER_MS) this.#sound(this.#exchange)
       this.#exchange.watch(now)
-    } else if (this.#state === 'linger') {
+      return
+    }
+    const { untaken } = this.stream
+    // Slowly, but it takes its answer.
+    if (untaken < this.#untaken) this.#since = now
+    this.#untaken = untaken
+    const waited = now - this.#since
+    if (this.#state === 'linger') {
       if (waited > LINGER_MS && (this.stream.pending === 0 || waited > limits.idleTimeoutMs)) this.stream.destroy()
     } else if (this.#state === 'behind') {
       if (waited > limits.idleTimeoutMs) this.stream.destroy()
@@ -154,8 +162,10 @@ export class ClientConnection implements ByteHandler, Caller {
   onEnd(): void {
     this.#halfClosed = true
     this.#halfClosedAt = performance.now()
-    if (this.#state === 'linger') this.stream.destroy()
-    else if (this.#exchange === null) {
+    if (this.#state === 'linger') {
+      // It still gets the rest of its last answer; the stream closes after that.
+      if (this.stream.pending === 0) this.stream.destroy()
+    } else if (this.#exchange === null) {
       // What it asked before is still answered.
       if (this.#pipelinedBytes > 0) return
       this.#leftInHead()
@@ -185,6 +195,10 @@ export class ClientConnection implements ByteHandler, Caller {
 
   get pending(): number {
     return this.stream.pending
+  }
+
+  get untaken(): number {
+    return this.stream.untaken
   }
 
   get volatile(): boolean {
@@ -309,8 +323,9 @@ export class ClientConnection implements ByteHandler, Caller {
 
   #keep(bytes: Buffer, start: number, end: number): void {
     if (start >= end) return
-    // Behind what is kept already.
-    this.#pipelined.push(Buffer.from(bytes.subarray(start, end)))
+    const part = bytes.subarray(start, end)
+    // Behind what is kept already. What is pumped was copied when it came in.
+    this.#pipelined.push(this.#pumping ? part : Buffer.from(part))
     this.#pipelinedBytes += end - start
     if (this.#pipelinedBytes >= MAX_PIPELINED) this.stream.pause()
   }

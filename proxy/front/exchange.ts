@@ -58,6 +58,8 @@ export class Exchange extends Seeker implements AnswerSink {
   #wanted: string | null = null
   /** When the present phase began, or its last byte moved. */
   #since = 0
+  /** What the client (or, before the answer, the instance) had not taken at the last look. */
+  #untaken = 0
 
   constructor(plane: Plane, caller: Caller, head: RequestHead) {
     super(plane)
@@ -159,10 +161,9 @@ export class Exchange extends Seeker implements AnswerSink {
       this.body.write(bytes, start, end, this.#upstream)
     } else {
       this.body.queue(bytes, start, end)
-      if (this.place !== null) {
+      if (this.#state === 'waiting') {
         this.#heldBytes += end - start
-        const { holdBytes } = this.plane.snapshot.limits
-        if (!this.plane.hold.grow(this, end - start, this.plane.shareOf(holdBytes))) this.#caller.pause()
+        if (!this.growHeld(end - start)) this.body.pause()
       }
     }
   }
@@ -182,6 +183,10 @@ export class Exchange extends Seeker implements AnswerSink {
   watch(now: number): void {
     const policy = this.route?.pool?.pool.policy
     if (policy === undefined) return
+    const untaken = this.#state === 'answering' ? this.#caller.untaken : (this.#upstream?.untaken ?? 0)
+    // Slowly, but it is taken.
+    if (untaken < this.#untaken) this.#since = now
+    this.#untaken = untaken
     const waited = now - this.#since
     switch (this.#state) {
       case 'dialling':
@@ -388,8 +393,9 @@ export class Exchange extends Seeker implements AnswerSink {
     if (this.target?.backend === 'h2c') this.body.keepSent()
     const requestId = this.#origin?.requestId ?? ''
     this.#origin = { peer, trusted, forwarded, requestId }
-    upstream.begin(this, this.head, this.#origin, this.body.initial, this.body.takeLent())
-    this.body.flush(upstream)
+    const lent = this.body.takeLent()
+    if (upstream.begin(this, this.head, this.#origin, this.body.initial, lent)) this.body.flush(upstream)
+    else this.body.takeBack(lent)
   }
 
   /** May it go to another instance, or by a fresh connection? Once, if anything of it was sent. */

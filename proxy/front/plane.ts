@@ -18,8 +18,10 @@ export interface Plane {
   readonly tunnels: TunnelCounts
   /** Between the two levels of a commit over several workers: arriving requests wait. */
   readonly gateClosed: boolean
-  /** Calls back once the gate is open. */
-  waitAtGate(waiting: GateWaiter): void
+  /** Calls back once the gate is open. False: too many wait, or too many bytes are kept for them. */
+  waitAtGate(waiting: GateWaiter, maxCount: number, maxBytes: number): boolean
+  /** More is kept for one that may wait there. False: there is no room for further bytes. */
+  growAtGate(waiting: GateWaiter, bytes: number, maxBytes: number): boolean
   leaveGate(waiting: GateWaiter): void
   /** The worker is stopping, or the address is closed: answers say `Connection: close`. */
   isClosing(address: string): boolean
@@ -36,6 +38,8 @@ export interface Plane {
 }
 
 export interface GateWaiter {
+  /** Bytes kept for it. */
+  readonly heldBytes: number
   onGateOpen(): void
   /** The gate stays closed: no more waiting. */
   expire(): void

@@ -22,6 +22,8 @@ export class RequestBody {
   #lent: Buffer | null = null
   #queue: Buffer[] = []
   #queued = 0
+  /** Reading the client is stopped for this body's sake. */
+  #paused = false
   /** Something beyond `initial` was sent and is not here any more. */
   #consumed = false
   /** What was sent beyond `initial` and is kept; null: nothing is kept. */
@@ -58,6 +60,14 @@ export class RequestBody {
     if (this.#sent === null) this.#consumed = true
     else this.#keep(Buffer.from(lent))
     return lent
+  }
+
+  /** `lent`, which `takeLent` gave in this step, was not sent after all. */
+  takeBack(lent: Buffer | null): void {
+    if (lent === null || this.#sent !== null) return
+    this.#consumed = false
+    this.#queue.unshift(Buffer.from(lent))
+    this.#queued += lent.length
   }
 
   /** All of it is still here. */
@@ -105,7 +115,13 @@ export class RequestBody {
     this.#later += end - start
     this.#queue.push(Buffer.from(bytes.subarray(start, end)))
     this.#queued += end - start
-    if (this.#queued >= KEPT && !this.complete) this.#caller.pause()
+    if (this.#queued >= KEPT && !this.complete) this.pause()
+  }
+
+  /** Stops reading it until what is kept was sent. */
+  pause(): void {
+    this.#paused = true
+    this.#caller.pause()
   }
 
   /** The head is sent: sends what was kept after it. */
@@ -120,7 +136,8 @@ export class RequestBody {
       this.#queued = 0
     }
     this.#afterWrite(upstream)
-    if (!this.blocked) this.#caller.resume()
+    // Only what was paused for this body: the connection may not be read for what is pipelined behind it.
+    if (!this.blocked && this.#paused) this.#resume()
   }
 
   /** Writes bytes on as they come. */
@@ -140,6 +157,11 @@ export class RequestBody {
   onDrain(): void {
     if (!this.blocked) return
     this.blocked = false
+    this.#resume()
+  }
+
+  #resume(): void {
+    this.#paused = false
     this.#caller.resume()
   }
 
@@ -159,6 +181,6 @@ export class RequestBody {
     this.unsent = upstream.pending > 0
     if (!this.unsent || this.complete) return
     this.blocked = true
-    this.#caller.pause()
+    this.pause()
   }
 }

@@ -63,9 +63,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   choose(): void {
     const { plane } = this
     if (plane.gateClosed) {
-      // Also a replayed one: bytes of its body are kept, and no clock of the last try runs on.
-      this.onWaiting()
-      plane.waitAtGate(this)
+      this.#waitAtGate()
       return
     }
     const site = plane.snapshot.sites.get(this.address)
@@ -249,6 +247,29 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     this.plane.leaveGate(this)
     this.account.ended(outcome)
     this.release()
+  }
+
+  /** More is kept for it while it waits. False: there is no room for further bytes. */
+  protected growHeld(bytes: number): boolean {
+    const { plane } = this
+    const max = plane.shareOf(plane.snapshot.limits.holdBytes)
+    return this.place === null ? plane.growAtGate(this, bytes, max) : plane.hold.grow(this, bytes, max)
+  }
+
+  /** Also a replayed one: bytes of its body are kept, and no clock of the last try runs on. */
+  #waitAtGate(): void {
+    const { plane } = this
+    const { limits, sites } = plane.snapshot
+    const site = sites.get(this.address)
+    const route = site === undefined ? null : routeFor(site, this.hostName)
+    // By the present table: most changes lead the same address elsewhere.
+    if (route === null) this.nameVip()
+    else this.account.vip = route.listener.key
+    this.account.chosen(null, 0)
+    this.onWaiting()
+    if (plane.waitAtGate(this, plane.shareOf(limits.holdMax), plane.shareOf(limits.holdBytes))) return
+    const detail = 'too many requests wait for a change to be done'
+    this.onRefused('hold-full', { status: 503, error: 'destination_unavailable', detail })
   }
 
   /** Its address is paused: it waits, or gets an answer that needs no instance. False: that is over. */

@@ -87,7 +87,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
   onBytes(bytes: Buffer, start: number, end: number): void {
     this.#early.push(Buffer.from(bytes.subarray(start, end)))
     this.#earlyBytes += end - start
-    const hasRoom = this.place === null || this.#grow(end - start)
+    const hasRoom = this.growHeld(end - start)
     if (this.#earlyBytes >= KEPT || !hasRoom) this.stream.pause()
   }
 
@@ -122,12 +122,6 @@ export class TcpConnection extends Seeker implements ByteHandler {
 
   protected onRefused(outcome: Outcome): void {
     this.#end(outcome)
-  }
-
-  /** More is kept while it waits. False: there is no room for further bytes. */
-  #grow(bytes: number): boolean {
-    const { hold, snapshot } = this.plane
-    return hold.grow(this, bytes, this.plane.shareOf(snapshot.limits.holdBytes))
   }
 
   /** Its instance goes before it was connected: nothing was sent, so any other will do. */

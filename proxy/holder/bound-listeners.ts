@@ -86,6 +86,8 @@ export class BoundListeners {
       }
       this.#places.set(address, place)
       if (known === undefined) await this.#bind(address, place)
+      // Meanwhile, where a name had to be looked up.
+      if (this.#closed) return
     }
     // Of addresses that went before they were known here.
     for (const bound of this.#inherited.values()) bound.close()
@@ -131,6 +133,8 @@ export class BoundListeners {
     clearInterval(this.#retry)
     for (const place of this.#places.values()) place.bound?.close()
     this.#places.clear()
+    for (const bound of this.#inherited.values()) bound.close()
+    this.#inherited.clear()
   }
 
   async #bind(address: string, place: Place): Promise<boolean> {

@@ -13,21 +13,30 @@ export class ControllerLink {
   readonly #hello: () => ProxyHello
   readonly #onMessage: (message: ToProxy) => void
   readonly #onUp: () => void
+  readonly #onCaughtUp: () => void
   #lines: JsonLines | null = null
   #request: ClientRequest | null = null
   #timer: NodeJS.Timeout | null = null
   #attempt = 0
   #closed = false
+  /** News was left out. */
+  #isSkipped = false
 
-  /** `hello` is asked at each connection; `onUp` is called after it was sent. */
+  /** `hello` is asked at each connection; `onUp` is called after it was sent; `onCaughtUp` when news left out may follow. */
   constructor(
     road: ControllerRoad,
-    handlers: { hello: () => ProxyHello; onMessage: (message: ToProxy) => void; onUp: () => void },
+    handlers: {
+      hello: () => ProxyHello
+      onMessage: (message: ToProxy) => void
+      onUp: () => void
+      onCaughtUp: () => void
+    },
   ) {
     this.#road = road
     this.#hello = handlers.hello
     this.#onMessage = handlers.onMessage
     this.#onUp = handlers.onUp
+    this.#onCaughtUp = handlers.onCaughtUp
   }
 
   start(): void {
@@ -37,6 +46,12 @@ export class ControllerLink {
   /** Says something if the controller is there; it is level-triggered, so nothing is kept for later. */
   send(message: FromProxy): void {
     this.#lines?.send(message)
+  }
+
+  /** As `send`, but nothing while the controller is behind: what is said later is as good. */
+  sendNews(message: FromProxy): void {
+    if (this.#lines?.isBehind === true) this.#isSkipped = true
+    else this.send(message)
   }
 
   close(): void {
@@ -71,8 +86,14 @@ export class ControllerLink {
     const lines = jsonLines(socket, {
       // The controller is trusted; its messages have the contract's shapes.
       onValue: value => this.#onMessage(value as ToProxy),
+      onDrain: () => {
+        if (!this.#isSkipped) return
+        this.#isSkipped = false
+        this.#onCaughtUp()
+      },
       onClose: () => {
         this.#lines = null
+        this.#isSkipped = false
         this.#again()
       },
     })

@@ -66,6 +66,8 @@ export class Holder {
   #onDisk: RoutingTable | null = null
   /** Applied by every worker. */
   #applied: RoutingTable | null = null
+  /** It could not be applied when that was last tried. */
+  #failed: RoutingTable | null = null
   #applying = false
   #onServing: (() => void) | null = null
   #giveAway: ((address: string, handle: unknown) => void) | null = null
@@ -105,6 +107,7 @@ export class Holder {
       hello: () => this.#hello(),
       onMessage: message => this.#onMessage(message),
       onUp: () => this.#log.info('linked to the controller'),
+      onCaughtUp: () => this.#sendStatus(),
     })
   }
 
@@ -122,7 +125,7 @@ export class Holder {
       setTimeout(() => this.#serveFromDisk(), WAIT_FOR_CONTROLLER_MS),
       setInterval(() => this.#tick(), TICK_MS),
       setInterval(() => this.#workers.tidyLedger(), TIDY_MS),
-      setInterval(() => this.#link.send({ type: 'metrics', readings: this.#workers.metrics() }), METRICS_MS),
+      setInterval(() => this.#link.sendNews({ type: 'metrics', readings: this.#workers.metrics() }), METRICS_MS),
       setInterval(() => this.#rotateAccessLog(), ROTATE_MS),
     )
   }
@@ -164,13 +167,13 @@ export class Holder {
     await this.#workers.leave(deadlineMs)
     await alone()
     for (const timer of this.#timers) clearTimeout(timer)
-    this.#sendStatus()
+    this.#sendStatus(true)
     this.#link.close()
   }
 
-  /** Serves a connection that the predecessor gave away. `sent`: its own copy of the handle is needed no more. */
-  take(address: string, handle: unknown, sent: () => void): void {
-    if (this.#giveAway === null) this.#workers.give(address, handle, sent)
+  /** Serves a connection that the predecessor gave away. */
+  take(address: string, handle: unknown): void {
+    if (this.#giveAway === null) this.#workers.give(address, handle)
     else this.#giveAway(address, handle)
   }
 
@@ -179,7 +182,7 @@ export class Holder {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#listeners.close()
     await this.#workers.stop(STOP_DEADLINE_MS)
-    this.#sendStatus()
+    this.#sendStatus(true)
     this.#link.close()
   }
 
@@ -246,7 +249,9 @@ export class Holder {
         this.#log[operations.length === 0 ? 'debug' : 'info']({ revision, operations }, 'applied a table')
       }
     } catch (error) {
-      this.#log.error({ error: errorMessage(error) }, 'a table could not be applied')
+      // It is tried again with each tick; once is enough to say so.
+      if (this.#newest !== this.#failed) this.#log.error({ error: errorMessage(error) }, 'a table could not be applied')
+      this.#failed = this.#newest
     } finally {
       this.#applying = false
     }
@@ -295,12 +300,14 @@ export class Holder {
     }
   }
 
-  #sendStatus(): void {
+  #sendStatus(isLast = false): void {
     if (this.#statusTimer !== null) clearTimeout(this.#statusTimer)
     this.#statusTimer = null
     if (this.#applied === null) return
     this.#statusSentAt = performance.now()
-    this.#link.send({ type: 'status', status: this.#status(this.#applied.revision) })
+    const status = { type: 'status', status: this.#status(this.#applied.revision) } as const
+    if (isLast) this.#link.send(status)
+    else this.#link.sendNews(status)
   }
 
   #rotateAccessLog(): void {
@@ -314,6 +321,7 @@ export class Holder {
 
   #tick(): void {
     this.#writes.retry()
+    if (this.#newest !== this.#applied) void this.#applyNewest()
     if (this.#lives.allGone) return
     for (const incarnation of this.#lives.newlyGone()) {
       this.#link.send({ type: 'predecessor', incarnation, exited: true })

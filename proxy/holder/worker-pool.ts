@@ -4,16 +4,15 @@ import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { backoffDelay } from '../../src/core/backoff.ts'
 import { errorMessage } from '../../src/core/errors.ts'
 import type { Logger } from '../../src/core/logger.ts'
-import { sumRows } from '../../src/model/ledger-row.ts'
-import { KeptRows } from '../ledger/kept-rows.ts'
+import { closeHandle } from '../connections/sending.ts'
 import { NamedRows } from '../ledger/named-rows.ts'
 import { PlaneMetrics } from '../metrics/plane-metrics.ts'
-import { ProxyMetrics } from '../metrics/proxy-metrics.ts'
 import { addressOf } from '../routing/snapshot.ts'
 import type { FromWorker } from '../worker/protocol.ts'
 import { patience } from './patience.ts'
 import { TicketKeys } from './ticket-keys.ts'
 import { leadsElsewhere, switchTogether } from './two-levels.ts'
+import { WorkerCounts } from './worker-counts.ts'
 import { WorkerProcess, type WorkerEvents } from './worker-process.ts'
 
 /** A worker that lived shorter than this died quickly: the next one waits. */
@@ -43,14 +42,14 @@ export class WorkerPool implements WorkerEvents {
   readonly #events: PoolEvents
   readonly #log: Logger
   readonly #accessLog: string
-  /** With the number that metrics tell it by: the lowest that is free. */
-  readonly #workers = new Map<WorkerProcess, number>()
+  readonly #workers = new Set<WorkerProcess>()
+  /** How many have ended that may not have been heard out. */
+  #ending = 0
+  readonly #counts = new WorkerCounts()
   readonly #own = new PlaneMetrics()
-  readonly #metrics = new ProxyMetrics()
   readonly #ticketKeys: TicketKeys
   /** Current in all that serve. */
   #table: RoutingTable | null = null
-  readonly #kept = new KeptRows()
   #named = new NamedRows({ listeners: [], pools: {} })
   #attempt = 0
   #prepareMs = PREPARE_MS
@@ -75,7 +74,7 @@ export class WorkerPool implements WorkerEvents {
     this.#accessLog = accessLog
     this.#log = log
     this.#ticketKeys = new TicketKeys(() => {
-      for (const worker of this.#workers.keys()) this.#sendTicketKeys(worker)
+      for (const worker of this.#workers) this.#sendTicketKeys(worker)
     }, ticketKeys)
   }
 
@@ -116,49 +115,46 @@ export class WorkerPool implements WorkerEvents {
 
   /** In flight and counts, over all workers there are and were. */
   totals(): { inFlight: Record<string, number>; rows: LedgerRow[] } {
-    const inFlight: Record<string, number> = {}
-    for (const worker of this.#workers.keys()) {
-      for (const [key, count] of Object.entries(worker.inFlight)) inFlight[key] = (inFlight[key] ?? 0) + count
-    }
-    return { inFlight, rows: sumRows([this.#kept.rows, ...this.#liveRows()]) }
+    return this.#counts.totals()
   }
 
   /** Counters over all workers there are and were, gauges over those there are. */
   metrics(): PlaneReadings {
-    const workers = Array.from(this.#workers, ([{ readings }, worker]) => ({ worker, readings }))
-    return this.#metrics.total(workers, this.#own.read())
+    return this.#counts.metrics(this.#own.read())
   }
 
   /** Keeps the counts of what is long gone from growing without end. */
   tidyLedger(): void {
-    if (this.#table !== null) this.#kept.tidy(this.#named, this.#liveRows().flat(), performance.now())
+    if (this.#table !== null) this.#counts.tidy(this.#named, performance.now())
   }
 
   /** Lets workers finish what they have, at most `deadlineMs`, then ends them. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true
     this.#ticketKeys.close()
-    if (this.#beat !== null) clearInterval(this.#beat)
-    for (const worker of this.#workers.keys()) worker.send({ type: 'stop', deadlineMs })
+    this.#stopBeat()
+    for (const worker of this.#workers) worker.send({ type: 'stop', deadlineMs })
     const deadline = performance.now() + deadlineMs + 500
-    while (this.#workers.size > 0 && performance.now() < deadline) await pause(20)
-    for (const worker of this.#workers.keys()) worker.kill()
+    while (this.#workers.size + this.#ending > 0 && performance.now() < deadline) await pause(20)
+    for (const worker of this.#workers) worker.kill()
   }
 
   /** A successor serves: resolves once every worker has ended, which takes about `deadlineMs` at most. */
   async leave(deadlineMs: number): Promise<void> {
     this.#stopping = true
-    const workers = [...this.#workers.keys()]
+    // Nobody takes the place of one that is slow now, and what it still serves is not to be cut for that.
+    this.#stopBeat()
+    const workers = [...this.#workers]
     for (const worker of workers) worker.send({ type: 'leave', deadlineMs })
     await Promise.all(workers.map(async worker => worker.silent))
   }
 
-  /** Gives a client's connection that another proxy process gave away to one of the workers. `sent`: it is on its way. */
-  give(address: string, handle: unknown, sent: () => void): void {
+  /** Gives a client's connection that another proxy process gave away to one of the workers. */
+  give(address: string, handle: unknown): void {
     const workers = this.#serving()
     const worker = workers[this.#given++ % workers.length]
-    if (worker === undefined) sent()
-    else worker.send({ type: 'connection', address }, handle, sent)
+    if (worker === undefined) closeHandle(handle)
+    else worker.give(address, handle)
   }
 
   // WorkerEvents
@@ -176,7 +172,7 @@ export class WorkerPool implements WorkerEvents {
   }
 
   onMessage(worker: WorkerProcess, message: FromWorker): void {
-    if (message.type === 'left') worker.send({ type: 'bye' })
+    if (message.type === 'left') void worker.bye()
     if (message.type === 'listen-again') {
       worker.listening.clear()
       void this.followHandles()
@@ -186,16 +182,20 @@ export class WorkerPool implements WorkerEvents {
   }
 
   onForgotten(rows: readonly LedgerRow[]): void {
-    this.#kept.add(rows)
+    this.#counts.keep(rows)
   }
 
   onExit(worker: WorkerProcess, code: number | null, signal: NodeJS.Signals | null): void {
     this.#workers.delete(worker)
     this.#ready = this.#ready.filter(other => other !== worker)
-    this.#kept.add(worker.ledger.close())
-    this.#metrics.keep(worker.readings)
+    this.#counts.ended(worker)
+    this.#ending++
+    void worker.silent.then(() => {
+      this.#ending--
+      this.#counts.heardOut(worker)
+      this.#events.onStatus(true)
+    })
     this.#events.onProcesses(this.#pids())
-    this.#events.onStatus(true)
     if (this.#stopping) return
     this.#own.add('workerRestarts')
     this.#log.warn({ worker: worker.pid, code, signal }, 'a worker died')
@@ -219,10 +219,9 @@ export class WorkerPool implements WorkerEvents {
   #spawn(): void {
     if (this.#stopping) return
     try {
-      const taken = new Set(this.#workers.values())
-      let number = 0
-      while (taken.has(number)) number++
-      this.#workers.set(new WorkerProcess(this, this.#count, this.#accessLog), number)
+      const worker = new WorkerProcess(this, this.#count, this.#accessLog)
+      this.#workers.add(worker)
+      this.#counts.started(worker)
     } catch (error) {
       // Node tells most of what the system refuses by an event, but not a want of memory.
       this.#log.error({ error: errorMessage(error) }, 'a worker cannot be started')
@@ -232,16 +231,12 @@ export class WorkerPool implements WorkerEvents {
     this.#events.onProcesses(this.#pids())
   }
 
-  #liveRows(): LedgerRow[][] {
-    return Array.from(this.#workers.keys(), worker => worker.ledger.rows)
-  }
-
   #pids(): number[] {
-    return [...this.#workers.keys()].flatMap(worker => worker.pid ?? [])
+    return [...this.#workers].flatMap(worker => worker.pid ?? [])
   }
 
   #serving(): WorkerProcess[] {
-    return [...this.#workers.keys()].filter(worker => worker.serving)
+    return [...this.#workers].filter(worker => worker.serving)
   }
 
   async #change(table: RoutingTable): Promise<boolean> {
@@ -301,6 +296,10 @@ export class WorkerPool implements WorkerEvents {
       }
       await worker.sync()
     })
+  }
+
+  #stopBeat(): void {
+    if (this.#beat !== null) clearInterval(this.#beat)
   }
 
   #askForLife(): void {

@@ -38,7 +38,7 @@ export class WorkerProcess {
   readonly #events: WorkerEvents
   readonly #child: ChildProcess
   readonly #waiting = new Map<string, () => void>()
-  readonly #sending = new Sending()
+  readonly #sending: Sending<ToWorker>
   #syncs = 0
 
   /** `workers`: how many there are to be; `accessLog`: the file its lines go to when a table wants them. */
@@ -52,6 +52,7 @@ export class WorkerProcess {
       env,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
+    this.#sending = new Sending(this.#child)
     this.#child.on('message', (message: FromWorker, handle: unknown) => {
       if (message.type === 'synced') this.#settle(`sync ${message.id}`, message.status)
       else if (message.type === 'status') this.#settle(null, message.status)
@@ -89,11 +90,21 @@ export class WorkerProcess {
     return this.#child.pid ?? null
   }
 
-  /** `sent` is called once the message is on its way, or never will be. */
-  send(message: ToWorker, handle?: unknown, sent: () => void = () => {}): void {
-    if (this.gone || !this.#child.connected) sent()
+  /** Nothing of it reaches a worker that is gone. */
+  send(message: ToWorker, handle?: unknown): void {
     // A native TCP handle may be sent as a socket may; only the types do not know.
-    else this.#child.send(message, handle as undefined, {}, handle === undefined ? sent : this.#sending.begin(sent))
+    if (!this.gone && this.#child.connected) this.#child.send(message, handle as undefined, {}, () => {})
+  }
+
+  /** A client's connection; it is this process's own no more. */
+  give(address: string, handle: unknown): void {
+    this.#sending.give({ type: 'connection', address }, handle)
+  }
+
+  /** No connection comes after those that were given. */
+  async bye(): Promise<void> {
+    await this.#sending.none()
+    this.send({ type: 'bye' })
   }
 
   /** Resolves when everything sent so far is done there, or the worker is gone. */

@@ -2,7 +2,6 @@
 declare global {
   interface Buffer {
     latin1Slice(start: number, end: number): string
-    latin1Write(text: string, offset: number): number
     hexSlice(start: number, end: number): string
     latin1Write(text: string, at: number): number
   }

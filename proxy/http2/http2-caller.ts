@@ -113,6 +113,10 @@ export class Http2Caller implements Caller {
     return this.#stream.writableLength
   }
 
+  get untaken(): number {
+    return this.pending
+  }
+
   pause(): void {
     this.#paused = true
     this.#stream.pause()

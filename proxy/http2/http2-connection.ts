@@ -93,7 +93,7 @@ export class Http2Connection implements CallerOwner {
     this.#socket.destroy()
   }
 
-  /** Takes no new requests after those the client may have sent already; closes after the last answer. */
+  /** Idle or not: takes no new requests after those the client may have sent already; closes after the last answer. */
   closeIfIdle(): void {
     // Destroyed, but not told to be closed yet: a ping would throw.
     if (this.#state !== 'open' || this.#session.destroyed) return
@@ -182,20 +182,6 @@ export class Http2Connection implements CallerOwner {
     this.#state = 'closed'
     this.#owner.onConnectionClosed(this)
   }
-}
-
-/**
- * Serves HTTP/2 on a connected socket of the listener at `address`: accepted and perhaps paused, or past a TLS handshake
- * that agreed on `h2`. `peer`: who is there, if something before HTTP told it.
- */
-export function serveHttp2(
-  plane: Plane,
-  owner: Http2Owner,
-  address: string,
-  socket: Socket,
-  peer: Peer,
-): Http2Connection {
-  return new Http2Connection(plane, owner, address, socket, peer)
 }
 
 function ignore(): void {

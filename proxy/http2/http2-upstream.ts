@@ -75,7 +75,11 @@ export class Http2Upstream implements Upstream, SessionWaiter {
     return this.#stream?.writableLength ?? 0
   }
 
-  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): void {
+  get untaken(): number {
+    return this.pending
+  }
+
+  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): boolean {
     this.#sink = sink
     const chunked = head.body === 'chunked'
     let stream: ClientHttp2Stream
@@ -84,9 +88,11 @@ export class Http2Upstream implements Upstream, SessionWaiter {
       if (this.#session === null) throw new Error('no session')
       stream = this.#session.request(requestFields(head, origin), head.body === 'none', chunked)
     } catch {
-      // Out of stream ids. Not from within the call that chose.
-      queueMicrotask(() => this.#fail('upstream-closed', 'connection_terminated', 'the session takes no requests'))
-      return
+      // Out of stream ids, or closed by a GOAWAY of this moment: nothing was sent. Not from within the call that chose.
+      queueMicrotask(() =>
+        this.#fail('upstream-closed', 'connection_terminated', 'the session takes no requests', true),
+      )
+      return false
     }
     this.#stream = stream
     this.#noteEnd(stream)
@@ -101,6 +107,7 @@ export class Http2Upstream implements Upstream, SessionWaiter {
     stream.on('close', () => this.#onClose())
     if (initial !== '') this.write(Buffer.from(initial, 'latin1'))
     if (lent !== null) this.write(Buffer.from(lent))
+    return true
   }
 
   write(part: Buffer): void {

@@ -25,7 +25,12 @@ const TOLD: readonly (readonly [PlaneMetricName, Count])[] = [
 
 /** Has `metrics` tell how every pool does, by its key. */
 export function reportPools(metrics: PlaneMetrics, pools: () => readonly PoolReport[]): void {
-  for (const [name, count] of TOLD) {
-    metrics.report(name, () => Object.fromEntries(pools().map(pool => [pool.key, pool[count]])))
+  let last: readonly PoolReport[] = []
+  for (const [index, [name, count]] of TOLD.entries()) {
+    metrics.report(name, () => {
+      // Asked for in the order in which they are reported: the first of them reads for all.
+      if (index === 0) last = pools()
+      return Object.fromEntries(last.map(pool => [pool.key, pool[count]]))
+    })
   }
 }

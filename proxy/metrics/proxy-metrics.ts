@@ -13,22 +13,34 @@ export class ProxyMetrics {
 
   /** A worker is gone, and these were its last readings. */
   keep(readings: PlaneReadings): void {
-    const counted: PlaneReadings = {}
-    for (const name of NAMES) {
-      const { type, label } = PLANE_METRICS[name]
-      const values = readings[name]
-      // What belongs to one process ends with it.
-      if (type === 'counter' && label !== 'worker' && values !== undefined) counted[name] = values
-    }
-    this.#gone = addReadings(this.#gone, counted)
+    this.#gone = addReadings(this.#gone, lasting(readings))
   }
 
-  /** All workers that are and were, with what the holder itself counted. `worker` tells processes apart. */
-  total(workers: Iterable<{ worker: number; readings: PlaneReadings }>, own: PlaneReadings): PlaneReadings {
+  /**
+   * All workers that are and were, with what the holder itself counted. `worker` tells processes apart; `ended`: of those
+   * that are gone and not kept yet.
+   */
+  total(
+    workers: Iterable<{ worker: number; readings: PlaneReadings }>,
+    ended: Iterable<PlaneReadings>,
+    own: PlaneReadings,
+  ): PlaneReadings {
     let sum = addReadings(this.#gone, own)
+    for (const readings of ended) sum = addReadings(sum, lasting(readings))
     for (const { worker, readings } of workers) sum = addReadings(sum, ofWorker(readings, worker))
     return sum
   }
+}
+
+/** What belongs to one process ends with it; the rest stays counted. */
+function lasting(readings: PlaneReadings): PlaneReadings {
+  const counted: PlaneReadings = {}
+  for (const name of NAMES) {
+    const { type, label } = PLANE_METRICS[name]
+    const values = readings[name]
+    if (type === 'counter' && label !== 'worker' && values !== undefined) counted[name] = values
+  }
+  return counted
 }
 
 function ofWorker(readings: PlaneReadings, worker: number): PlaneReadings {

@@ -2,10 +2,7 @@
 export class TunnelCounts {
   /** Open now. */
   open = 0
-  opened = 0
   /** Payload towards instances, and towards clients. */
   toInstance = 0
   toClient = 0
-  /** Ended by us in good order: a drain, or nothing sent for too long. */
-  endedByUs = 0
 }

@@ -50,7 +50,8 @@ class Side implements ByteHandler {
       else stream.useSharedBuffer(to.pending > 0)
     }
     if (this.closeWanted && this.walker?.atBoundary === true) this.placeClose()
-    else if (to.pending > 0) stream.pause()
+    // Also when nothing more goes on: the next read could overwrite what is still pending.
+    if (to.pending > 0) stream.pause()
   }
 
   /** Puts the Close frame here, between two frames, and ends the stream after it. */
@@ -65,7 +66,14 @@ class Side implements ByteHandler {
   mute(): void {
     this.closeWanted = false
     this.muted = true
-    this.stream.resume()
+    this.readOn()
+  }
+
+  /** Reads, unless that could overwrite what the other side is still to send: then once it has. */
+  readOn(): void {
+    const peer = this.#tunnel.peerOf(this)
+    if (peer.closed || peer.stream.pending === 0) this.stream.resume()
+    else this.stream.pause()
   }
 
   onEnd(): void {
@@ -100,7 +108,7 @@ export class Tunnel {
   #endingOrderly = false
   /** It is ended because nothing was sent for too long. */
   #idle = false
-  /** What has moved and what waits to be taken, at the last look, and since when neither has changed. */
+  /** What has moved and what is not taken yet, at the last look, and since when neither has changed. */
   #moved = 0
   #pending = 0
   #quietSince = performance.now()
@@ -123,12 +131,11 @@ export class Tunnel {
   /** Takes both streams over. */
   start(): void {
     this.#counts.open++
-    this.#counts.opened++
     for (const side of [this.#client, this.#instance]) {
       side.stream.handler = side
       side.stream.useSharedBuffer()
       side.stream.keepAliveProbes()
-      side.stream.resume()
+      side.readOn()
     }
     if (this.#client.stream.destroyed) this.#client.onClose()
   }
@@ -179,7 +186,6 @@ export class Tunnel {
   endOrderly(): void {
     if (this.#over || this.#endingOrderly) return
     this.#endingOrderly = true
-    this.#counts.endedByUs++
     this.#quietSince = performance.now()
     if (this.#client.walker === null) {
       this.#client.mute()
@@ -207,7 +213,7 @@ export class Tunnel {
     const client = this.#client
     const instance = this.#instance
     const moved = client.count + instance.count
-    const pending = client.stream.pending + instance.stream.pending
+    const pending = client.stream.untaken + instance.stream.untaken
     if (moved !== this.#moved || pending !== this.#pending) {
       this.#moved = moved
       this.#pending = pending
@@ -239,6 +245,7 @@ export class Tunnel {
     const peer = this.peerOf(side)
     if (this.#endingOrderly && this.#bothTold) {
       if (peer.closed) this.#finish('answered')
+      else peer.readOn()
       return
     }
     if (side.ended) {

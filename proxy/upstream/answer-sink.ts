@@ -7,7 +7,7 @@ export interface UpstreamFailure {
   readonly cause: BrokenCause
   readonly error: ProxyError
   readonly detail: string
-  /** The instance said that it did nothing for the request (HTTP/2: GOAWAY, REFUSED_STREAM). */
+  /** Nothing of the request was sent, or the instance said that it did nothing for it (HTTP/2: GOAWAY, REFUSED_STREAM). */
   readonly untouched?: boolean
 }
 

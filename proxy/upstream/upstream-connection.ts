@@ -53,7 +53,7 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     })
   }
 
-  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): void {
+  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): boolean {
     this.#sink = sink
     this.#state = 'head'
     this.#text = ''
@@ -64,10 +64,18 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     if (lent === null) this.#stream.write(text + initial)
     else this.#stream.writeJoined(text, lent)
     this.#stream.readsAfterCut = true
+    if (!this.#stream.destroyed) return true
+    // A write that fails at once has sent nothing: the instance had closed an idle connection.
+    queueMicrotask(() => this.#fail('upstream-closed', 'connection_terminated', 'the connection was closed', true))
+    return false
   }
 
   get pending(): number {
     return this.#stream.pending
+  }
+
+  get untaken(): number {
+    return this.#stream.untaken
   }
 
   write(part: Buffer): void {
@@ -108,10 +116,9 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     this.target.idle.push(this)
   }
 
-  /** Closes it in good order; only while idle. */
+  /** Closes it; only while idle, so with nothing to send that it could cut off. */
   retire(): void {
     this.#sink = null
-    this.#stream.end()
     this.#stream.destroy()
   }
 
@@ -161,10 +168,10 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     this.#stream.destroy()
   }
 
-  #fail(cause: UpstreamFailure['cause'], error: UpstreamFailure['error'], detail: string): void {
+  #fail(cause: UpstreamFailure['cause'], error: UpstreamFailure['error'], detail: string, untouched = false): void {
     const sink = this.#sink
     this.#drop()
-    sink?.onUpstreamFailure({ cause, error, detail })
+    sink?.onUpstreamFailure({ cause, error, detail, untouched })
   }
 
   #onHeadBytes(sink: AnswerSink, bytes: Buffer, start: number, end: number): void {

@@ -10,11 +10,13 @@ import type { AnswerSink } from './answer-sink.ts'
 export interface Upstream {
   /** Bytes handed over that have not left this process. */
   readonly pending: number
+  /** As `untaken` of a ByteStream. */
+  readonly untaken: number
   /**
    * Sends the head, perhaps with the first of the body (`initial`, latin1, or `lent`, which may be used in this call only),
-   * and expects the answer for `sink`.
+   * and expects the answer for `sink`. False: nothing of it was sent, as `sink` is told after this step.
    */
-  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): void
+  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): boolean
   /** More of the body. */
   write(part: Buffer): void
   /** Stops and goes on reading the answer. */

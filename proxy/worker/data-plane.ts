@@ -11,7 +11,7 @@ import type { GateWaiter, Plane } from '../front/plane.ts'
 import { TcpConnection } from '../front/tcp-connection.ts'
 import { HoldQueue } from '../hold/hold-queue.ts'
 import { PauseLine } from '../hold/pause-line.ts'
-import { serveHttp2 } from '../http2/http2-connection.ts'
+import { Http2Connection } from '../http2/http2-connection.ts'
 import type { Doors, OpenConnection } from '../intake/doors.ts'
 import { Intake } from '../intake/intake.ts'
 import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
@@ -29,7 +29,8 @@ import { Gate } from './gate.ts'
 const SWEEP_MS = 100
 const SWEEPS_PER_ROUND = 10
 const WATCHED_AT_ONCE = 500
-const CLOSED_MS = 5
+/** For connections that were cut to be told closed. */
+const CLOSED_MS = 1000
 /** A sweep this late means that this process stood still: what waits is not to blame. */
 const STALL_MS = 1000
 
@@ -46,6 +47,13 @@ export interface AccessLogPlace {
   readonly path: string
   /** Told in words what is wrong with the file; traffic goes on. */
   readonly onTrouble: (problem: string) => void
+}
+
+/** Where connections go once another process serves. */
+export interface Mover {
+  give(address: string, handle: TcpHandle): void
+  /** Resolves when another one would go out at once; null: it would now. */
+  room(): Promise<void> | null
 }
 
 /** What a data plane reports. */
@@ -81,7 +89,7 @@ export class DataPlane implements Plane, Doors {
   readonly #accessLogTo: AccessLogPlace | null
   #linesDropped = 0
   #stopping = false
-  #give: ((address: string, handle: TcpHandle) => void) | null = null
+  #successor: Mover | null = null
   #lastSweep = performance.now()
   #stoodStillUntil = 0
   /** Asked to be told when no connection is left. */
@@ -208,9 +216,7 @@ export class DataPlane implements Plane, Doors {
     if (this.#connections.size > 0) {
       for (const connection of this.#connections) connection.destroy()
       // Their ends are counted, and logged, once they are closed.
-      await new Promise(resolve => {
-        setTimeout(resolve, CLOSED_MS)
-      })
+      await this.#none(CLOSED_MS)
     }
     for (const target of this.#targets()) target.retireIdle()
     clearInterval(this.#sweep)
@@ -221,10 +227,11 @@ export class DataPlane implements Plane, Doors {
    * Another process serves from now on: what stands between two requests is given to it, and what is left may take
    * `deadlineMs`. Resolves when nothing is, or after that.
    */
-  async leave(give: (address: string, handle: TcpHandle) => void, deadlineMs: number): Promise<void> {
-    this.#give = give
-    for (const connection of this.#connections) connection.leave()
-    await this.#none(deadlineMs)
+  async leave(successor: Mover, deadlineMs: number): Promise<void> {
+    this.#successor = successor
+    const none = this.#none(deadlineMs)
+    void this.#giveAll(successor)
+    await none
   }
 
   /** Ends what can be ended in good order: tunnels, streams of events. */
@@ -244,7 +251,7 @@ export class DataPlane implements Plane, Doors {
   }
 
   serveHttp2(address: string, peer: Peer, socket: Socket): void {
-    this.add(serveHttp2(this, this, address, socket, peer))
+    this.add(new Http2Connection(this, this, address, socket, peer))
   }
 
   serveTcp(address: string, peer: Peer, stream: ByteStream): void {
@@ -269,11 +276,15 @@ export class DataPlane implements Plane, Doors {
   }
 
   get isLeaving(): boolean {
-    return this.#give !== null
+    return this.#successor !== null
   }
 
-  waitAtGate(waiting: GateWaiter): void {
-    this.#gate.wait(waiting)
+  waitAtGate(waiting: GateWaiter, maxCount: number, maxBytes: number): boolean {
+    return this.#gate.wait(waiting, maxCount, maxBytes)
+  }
+
+  growAtGate(waiting: GateWaiter, bytes: number, maxBytes: number): boolean {
+    return this.#gate.grow(waiting, bytes, maxBytes)
   }
 
   leaveGate(waiting: GateWaiter): void {
@@ -304,7 +315,7 @@ export class DataPlane implements Plane, Doors {
 
   onConnectionMoved(connection: OpenConnection & { readonly address: string }, handle: TcpHandle): void {
     this.remove(connection)
-    this.#give?.(connection.address, handle)
+    this.#successor?.give(connection.address, handle)
   }
 
   // Http2Owner
@@ -322,6 +333,16 @@ export class DataPlane implements Plane, Doors {
       this.#whenNone.push(resolve)
       setTimeout(resolve, deadlineMs).unref()
     })
+  }
+
+  /** Each is served here until its turn has come. */
+  async #giveAll(successor: Mover): Promise<void> {
+    for (const connection of this.#connections) {
+      const room = successor.room()
+      if (room !== null) await room
+      if (this.#stopping) return
+      connection.leave()
+    }
   }
 
   *#targets(): Iterable<TargetState> {

@@ -3,7 +3,9 @@ import type { GateWaiter } from '../front/plane.ts'
 
 /** Between the two levels of a change over several workers: closed, and whatever wants an instance waits. */
 export class Gate {
-  readonly #waiting = new Set<GateWaiter>()
+  /** With the bytes kept for each. */
+  readonly #waiting = new Map<GateWaiter, number>()
+  #bytes = 0
   #table: RoutingTable | null = null
   #closedAt = 0
 
@@ -22,12 +24,29 @@ export class Gate {
     this.#table = table
   }
 
-  wait(waiting: GateWaiter): void {
-    this.#waiting.add(waiting)
+  /** False: too many wait, or too many bytes are kept for them. */
+  wait(waiting: GateWaiter, maxCount: number, maxBytes: number): boolean {
+    if (this.#waiting.has(waiting)) return true
+    const bytes = waiting.heldBytes
+    if (this.#waiting.size >= maxCount || this.#bytes + bytes > maxBytes) return false
+    this.#waiting.set(waiting, bytes)
+    this.#bytes += bytes
+    return true
   }
 
-  leave(waiting: GateWaiter): void {
-    this.#waiting.delete(waiting)
+  /** More is kept for one that may wait here. False: there is no room for further bytes. */
+  grow(waiting: GateWaiter, bytes: number, maxBytes: number): boolean {
+    const before = this.#waiting.get(waiting)
+    if (before === undefined) return true
+    this.#waiting.set(waiting, before + bytes)
+    this.#bytes += bytes
+    return this.#bytes <= maxBytes
+  }
+
+  /** True if it was waiting. */
+  leave(waiting: GateWaiter): boolean {
+    this.#bytes -= this.#waiting.get(waiting) ?? 0
+    return this.#waiting.delete(waiting)
   }
 
   /** Opens it; answers the table that it was closed for. What waits stays until `release`. */
@@ -40,13 +59,13 @@ export class Gate {
   /** Everybody chooses again, in order of arrival. */
   release(): void {
     // One that goes on may end another, which then must not go on; one may come to wait again.
-    const waiting = Array.from(this.#waiting)
-    for (const waiter of waiting) if (this.#waiting.delete(waiter)) waiter.onGateOpen()
+    const waiting = Array.from(this.#waiting.keys())
+    for (const waiter of waiting) if (this.leave(waiter)) waiter.onGateOpen()
   }
 
   /** It stays closed, but nobody waits any longer. */
   expire(): void {
-    const waiting = Array.from(this.#waiting)
-    for (const waiter of waiting) if (this.#waiting.delete(waiter)) waiter.expire()
+    const waiting = Array.from(this.#waiting.keys())
+    for (const waiter of waiting) if (this.leave(waiter)) waiter.expire()
   }
 }

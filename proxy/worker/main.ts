@@ -1,14 +1,15 @@
 import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { createLogger } from '../../src/core/logger.ts'
-import { setTimeout as pause } from 'node:timers/promises'
 import { Sending } from '../connections/sending.ts'
 import type { TcpHandle } from '../connections/tcp-handle.ts'
 import { reportProcess } from '../metrics/process-metrics.ts'
-import { DataPlane } from './data-plane.ts'
+import { DataPlane, type Mover } from './data-plane.ts'
 import { descriptorRoom } from './descriptors.ts'
 import { Listeners } from './listeners.ts'
+import { News } from './news.ts'
 import type { FromWorker, ToWorker, WorkerStatus } from './protocol.ts'
 
+/** How often counts are told where something changed: the most that a worker loses which dies without a word. */
 const SPOOL_MS = 50
 /** A port that is scanned or spoken to in the wrong protocol gives one line in this time. */
 const INTAKE_LOG_MS = 10_000
@@ -22,15 +23,24 @@ const log = createLogger('proxy-worker')
 let stopping = false
 let staged: RoutingTable | null = null
 /** Connections on their way to another process. */
-const moving = new Sending()
+const moving = new Sending<FromWorker>(process)
+const successor: Mover = {
+  give: (address, handle) => moving.give({ type: 'moved', address }, handle),
+  room: () => moving.room(),
+}
+const statuses = new News<FromWorker>(send)
+const metrics = new News<FromWorker>(send)
+/** A status that could not be sent was urgent: the next one is. */
+let urgentLater = false
 let onBye: () => void = () => {}
 let isOrphan = false
 /** A handle was given to listen on since the last `sync`. */
 let listened = false
 
-function send(message: FromWorker): void {
+function send(message: FromWorker, sent: () => void = () => {}): void {
   // The channel may just have closed: 'disconnect' follows and ends this worker.
-  if (process.connected) process.send?.(message, undefined, undefined, () => {})
+  if (process.connected) process.send?.(message, undefined, undefined, sent)
+  else sent()
 }
 
 function status(): WorkerStatus {
@@ -39,7 +49,12 @@ function status(): WorkerStatus {
 }
 
 function sendStatus(urgent: boolean): void {
-  send({ type: 'status', status: status(), urgent })
+  const isUrgent = urgent || urgentLater
+  urgentLater = !statuses.tell(() => ({ type: 'status', status: status(), urgent: isUrgent })) && isUrgent
+}
+
+function sendMetrics(): void {
+  metrics.tell(() => ({ type: 'metrics', readings: plane.metrics.read() }))
 }
 
 function sendSynced(id: number): void {
@@ -77,7 +92,9 @@ async function leave(deadlineMs: number): Promise<void> {
   listeners.closeAll()
   const until = performance.now() + deadlineMs
   do {
-    await plane.leave(give, until - performance.now())
+    await plane.leave(successor, until - performance.now())
+    // The holder takes it for the last word about connections.
+    await moving.none()
     // Connections of a predecessor may have been on their way here.
     send({ type: 'left' })
     await new Promise<void>(resolve => {
@@ -87,15 +104,6 @@ async function leave(deadlineMs: number): Promise<void> {
   plane.endInOrder()
   await plane.close(LAST_MS)
   await end()
-}
-
-/** The connection is in the message once that is written; before, it may wait for the one before it to arrive. */
-function give(address: string, handle: TcpHandle): void {
-  const done = moving.begin(() => handle.close(() => {}))
-  const message: FromWorker = { type: 'moved', address }
-  // A native TCP handle may be sent as a socket may; only the types do not know.
-  if (process.connected) process.send?.(message, handle as unknown as undefined, undefined, done)
-  else done()
 }
 
 function orphaned(): void {
@@ -109,9 +117,15 @@ function orphaned(): void {
 
 async function end(): Promise<void> {
   await moving.none()
-  sendStatus(false)
-  // Lets the last status leave.
-  await pause(10)
+  send({ type: 'metrics', readings: plane.metrics.read() })
+  const told = new Promise<void>(resolve => {
+    send({ type: 'status', status: status(), urgent: false }, resolve)
+  })
+  // Nobody is left to be told.
+  const alone = new Promise<void>(resolve => {
+    process.once('disconnect', resolve)
+  })
+  await Promise.race([told, alone])
   process.exit(0)
 }
 
@@ -179,7 +193,7 @@ process.on('uncaughtException', error => {
 setInterval(() => {
   // Node does not tell while handles wait to be sent.
   if (!process.connected) orphaned()
-  if (plane.ledger.changed || plane.inFlightChanged) sendStatus(false)
+  if (plane.ledger.changed || plane.inFlightChanged || urgentLater) sendStatus(false)
 }, SPOOL_MS).unref()
 
 setInterval(() => {
@@ -187,6 +201,6 @@ setInterval(() => {
   if (news !== null) log.warn(news, 'connections that came to nothing before a request')
 }, INTAKE_LOG_MS).unref()
 reportProcess(plane.metrics)
-setInterval(() => send({ type: 'metrics', readings: plane.metrics.read() }), METRICS_MS).unref()
+setInterval(sendMetrics, METRICS_MS).unref()
 
 send({ type: 'ready' })

@@ -7,20 +7,23 @@ const MAX_LINE = 64 * 1024 * 1024
 
 /** One ordered stream of JSON values, a line each, over any duplex stream. */
 export interface JsonLines {
-  /** Queues one value; false when the peer is slow and a later `drained` should be awaited. */
-  send(value: unknown): boolean
+  /** Queues one value, however much waits already; nothing once the stream is over. */
+  send(value: unknown): void
+  /** The peer is slow: what it need not be told is better left out until `onDrain`. */
+  readonly isBehind: boolean
   /** Ends after what was sent has left. */
   end(): void
   destroy(): void
 }
 
 /**
- * Speaks JSON lines on `stream`. `onValue` gets each value in order; `onClose` once, with the reason if it was an error.
+ * Speaks JSON lines on `stream`. `onValue` gets each value in order; `onClose` once, with the reason if it was an error;
+ * `onDrain` when the peer is not behind any more.
  * A line that is not JSON, or longer than 64 MiB, closes the stream.
  */
 export function jsonLines(
   stream: Duplex,
-  handlers: { onValue: (value: unknown) => void; onClose: (reason?: Error) => void },
+  handlers: { onValue: (value: unknown) => void; onClose: (reason?: Error) => void; onDrain?: () => void },
 ): JsonLines {
   const decoder = new StringDecoder('utf8')
   let pending = ''
@@ -47,6 +50,7 @@ export function jsonLines(
       handlers.onValue(value)
     }
   })
+  stream.on('drain', () => handlers.onDrain?.())
   stream.on('error', error => {
     failure = error
   })
@@ -58,7 +62,12 @@ export function jsonLines(
   })
 
   return {
-    send: value => !stream.destroyed && stream.writable && stream.write(`${JSON.stringify(value)}\n`),
+    send: value => {
+      if (!stream.destroyed && stream.writable) stream.write(`${JSON.stringify(value)}\n`)
+    },
+    get isBehind() {
+      return stream.writableNeedDrain
+    },
     end: () => stream.end(),
     destroy: () => stream.destroy(),
   }

@@ -41,6 +41,8 @@ export interface GrpcInstance {
   readonly port: number
   /** Calls that were cancelled by the caller's side. */
   cancelled: number
+  /** Calls that came to it and get no answer. */
+  unanswered: number
   close(): Promise<void>
 }
 
@@ -50,7 +52,7 @@ export interface GrpcInstance {
  */
 export async function startGrpc(version: string, port = 0): Promise<GrpcInstance> {
   const server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 })
-  const instance = { port: 0, cancelled: 0, close: async () => Promise.resolve() }
+  const instance = { port: 0, cancelled: 0, unanswered: 0, close: async () => Promise.resolve() }
   const counting = (call: { on(event: 'cancelled', listener: () => void): unknown }): void => {
     call.on('cancelled', () => instance.cancelled++)
   }
@@ -65,7 +67,10 @@ export async function startGrpc(version: string, port = 0): Promise<GrpcInstance
       say(call: ServerUnaryCall<Message, Message>, done: sendUnaryData<Message>) {
         counting(call)
         const { text } = call.request
-        if (text === 'never') return
+        if (text === 'never') {
+          instance.unanswered++
+          return
+        }
         const trailer = new Metadata()
         trailer.set('x-trailer', 'yes')
         if (text === 'fail') done({ code: status.FAILED_PRECONDITION, details: 'as asked', metadata: trailer })

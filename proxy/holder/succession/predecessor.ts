@@ -25,16 +25,18 @@ export interface Place {
   onStop(): void
 }
 
+export interface Handover {
+  /** Of the successor. */
+  readonly pid: number
+  /** Resolves when nothing is served here any more, nor by this process's own predecessor. */
+  readonly left: Promise<void>
+}
+
 /**
  * Starts the successor as a child, hands it the listening sockets and waits until it serves: from then on it has taken
- * this process's place. Rejects if it does not come up; then nothing has changed. `left` resolves when nothing is served
- * here any more, nor by this process's own predecessor.
+ * this process's place. Rejects if it does not come up; then nothing has changed.
  */
-export async function handOver(
-  holder: Holder,
-  request: ReplaceRequest,
-  place: Place,
-): Promise<{ pid: number; left: Promise<void> }> {
+export async function handOver(holder: Holder, request: ReplaceRequest, place: Place): Promise<Handover> {
   const { log } = place
   place.ending.throwIfAborted()
   const { table, ticketKeys, listeners } = holder.beginHandover()
@@ -45,10 +47,9 @@ export async function handOver(
     detached: true,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
-  const send = (message: ToSuccessor, handle?: unknown, sent: () => void = () => {}): void => {
+  const send = (message: ToSuccessor, handle?: unknown): void => {
     // A native TCP handle may be sent as a socket may; only the types do not know.
-    if (child.connected) child.send(message, handle as undefined, {}, sent)
-    else sent()
+    if (child.connected) child.send(message, handle as undefined, {}, () => {})
   }
   const { pid = 0 } = child
   const said = heardFrom(child, place.ending)
@@ -75,12 +76,11 @@ export async function handOver(
   })
   log.info({ successor: pid }, 'the successor serves; leaving')
   // Those on their way to it: this process may not end before they are there.
-  const moving = new Sending()
+  const moving = new Sending<ToSuccessor>(child)
   // 'disconnect' does not come while handles wait to be sent.
   child.on('close', () => moving.lost())
   const giveAway = (address: string, handle: unknown): void => {
-    const sent = moving.begin(() => closeHandle(handle))
-    send({ type: 'connection', address }, handle, sent)
+    moving.give({ type: 'connection', address }, handle)
   }
   const left = holder.leave(giveAway, request.drainMs, place.alone).then(async () => moving.none())
   return { pid, left }
@@ -93,12 +93,6 @@ function argsFor({ workers }: ReplaceRequest, own: readonly string[]): string[] 
   // In the place of the number before: the next `up` compares the arguments with those it would give.
   const others = args.filter((arg, index) => arg !== '--workers' && args[index - 1] !== '--workers')
   return [...others, '--workers', String(workers)]
-}
-
-/** Closes this process's copy of a handle that was sent. */
-export function closeHandle(handle: unknown): void {
-  // Whatever is sent here is a TCP handle.
-  ;(handle as { close(done: () => void): void }).close(() => {})
 }
 
 type Said = (type: FromSuccessor['type'], withinMs: number) => Promise<void>

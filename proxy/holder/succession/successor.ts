@@ -1,8 +1,8 @@
 import type { RoutingTable } from '../../../src/contracts/routing.ts'
+import { closeHandle } from '../../connections/sending.ts'
 import { inheritedHandle, type BoundHandle } from '../bind.ts'
 import type { Holder, Inheritance } from '../holder.ts'
 import type { FromSuccessor, ToSuccessor } from './messages.ts'
-import { closeHandle } from './predecessor.ts'
 
 /** This process's side of a replacement: it was started by the proxy whose place it takes. */
 export class Succession {
@@ -76,7 +76,7 @@ export class Succession {
         break
       case 'connection':
         if (this.#holder === null) closeHandle(handle)
-        else this.#holder.take(message.address, handle, () => closeHandle(handle))
+        else this.#holder.take(message.address, handle)
         break
     }
     if (this.#listeners.size >= this.#expected) this.#onInherited?.()

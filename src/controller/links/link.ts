@@ -87,7 +87,7 @@ function serveLink(socket: Duplex, { handlers, links, log, identity }: LinkParts
           )
           link.destroy()
         } else {
-          peer = handlers.onHello(message, { send: sent => void link.send(sent), close: () => link.destroy() })
+          peer = handlers.onHello(message, { send: sent => link.send(sent), close: () => link.destroy() })
         }
       } catch (error) {
         // What is no message must not end the controller.

@@ -28,6 +28,7 @@ export class FakeProxy {
           if (this.#acknowledging) this.#acknowledge(table)
         },
         onUp: () => {},
+        onCaughtUp: () => {},
       },
     )
     this.#link.start()

@@ -13,7 +13,11 @@ import {
   statusOf,
   table,
   target,
+  type TestPlane,
 } from './support.ts'
+import { NOWHERE, SlowStream } from '../../support/slow-stream.ts'
+import { Peer } from '../../../proxy/connections/peer.ts'
+import { ClientConnection } from '../../../proxy/front/client-connection.ts'
 import { until } from '../../support/until.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
@@ -69,6 +73,87 @@ void t.test('a stale idle connection costs a GET one more try and a POST nothing
   t.equal(statusOf(await ask(t, port, POST)), 502)
   t.equal(origin.received.join('').split('POST').length - 1, 1)
   t.same(rows().broken, { 'upstream-closed': 1 })
+})
+
+void t.test('a POST of which nothing was sent, the idle connection being closed, goes to another one', async t => {
+  for (const body of ['hi', 'x'.repeat(5000)]) {
+    const origin = await startOrigin(t, (text, socket, clear) => {
+      const headEnd = text.indexOf('\r\n\r\n')
+      const length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? 0)
+      if (headEnd === -1 || text.length < headEnd + 4 + length) return
+      clear()
+      socket.write(ok('x'))
+    })
+    const { plane, port, rows } = await startPlane(t, table([pool([target(origin)])]))
+    await ask(t, port, GET)
+    const client = new SlowStream()
+    plane.serveHttp1('127.0.0.1:1', new Peer(NOWHERE, null), client)
+    // In one step, so that nobody has seen the reset when the request is sent.
+    origin.sockets[0]?.resetAndDestroy()
+    const post = Buffer.from(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    client.handler.onBytes(post, 0, post.length)
+    await until('it is answered', () => isWhole(client.text))
+    t.equal(statusOf(client.text), 200)
+    t.ok(origin.received[1]?.endsWith(`\r\n\r\n${body}`))
+    t.match(rows(), { answered: 2, replayed: 1, broken: {} })
+    client.destroy()
+  }
+})
+
+void t.test('a client that ends its side still gets the rest of its last answer', async t => {
+  const origin = await answering(t, ok('x'))
+  const { plane } = await startPlane(t, table([pool([target(origin)])]))
+  const client = new SlowStream()
+  client.slow = true
+  plane.serveHttp1('127.0.0.1:1', new Peer(NOWHERE, null), client)
+  const get = Buffer.from('GET / HTTP/1.0\r\nHost: a\r\n\r\n')
+  client.handler.onBytes(get, 0, get.length)
+  await until('it is answered', () => client.ended)
+  t.ok(client.pending > 0)
+  client.handler.onEnd()
+  t.equal(client.destroyed, false)
+  client.drain()
+  client.destroy()
+  t.equal(plane.connections, 0)
+})
+
+/** A connection that the data plane does not look after by itself, and the times at which it is to be. */
+function watched(plane: TestPlane['plane']) {
+  const client = new SlowStream()
+  const owner = { onConnectionClosed: () => {}, onConnectionMoved: () => {} }
+  const connection = new ClientConnection(plane, owner, '127.0.0.1:1', new Peer(NOWHERE, null), client)
+  let now = performance.now()
+  const watch = (ms: number): void => {
+    now += ms
+    connection.watch(now)
+  }
+  const send = (text: string): void => client.handler.onBytes(Buffer.from(text), 0, text.length)
+  return { client, watch, send }
+}
+
+void t.test('a client that takes its answer slowly gets it, one that takes nothing is cut', async t => {
+  const half = 'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n'
+  for (const [name, answer] of [
+    ['in the middle of it', half + 'x'.repeat(50_000)],
+    ['at its end', ok('x'.repeat(50_000))],
+    ['at the end of its last', ok('x'.repeat(50_000), 'Connection: close\r\n')],
+  ] as const) {
+    const origin = await answering(t, answer)
+    const { plane } = await startPlane(t, table([pool([target(origin)])], { limits: { idleTimeoutMs: 60_000 } }))
+    const { client, watch, send } = watched(plane)
+    client.slow = true
+    send(name === 'at the end of its last' ? GET.replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n') : GET)
+    await until('it is answered', () => client.text.endsWith('x') && client.pending > 50_000)
+    for (let minute = 0; minute < 10; minute++) {
+      client.taken += 100
+      watch(50_000)
+    }
+    t.equal(client.destroyed, false, name)
+    watch(50_000)
+    t.equal(client.destroyed, false, name)
+    watch(50_000)
+    t.equal(client.destroyed, true, name)
+  }
 })
 
 void t.test('octets on an idle connection are no answer', async t => {

@@ -14,7 +14,7 @@ interface Read {
 }
 
 /** An accepted connection with what was read of it, and the client's side. */
-async function accepted(t: Test): Promise<{ stream: HandleStream; reads: Read[]; send: (text: string) => void }> {
+async function accepted(t: Test) {
   const reads: Read[] = []
   let stream: HandleStream | null = null
   const handler: ByteHandler = {
@@ -41,7 +41,7 @@ async function accepted(t: Test): Promise<{ stream: HandleStream; reads: Read[];
   })
   await until('it is accepted', () => stream !== null)
   if (stream === null) throw new Error('not accepted')
-  return { stream, reads, send: text => void client.write(text) }
+  return { stream: stream as HandleStream, reads, client, send: (text: string) => void client.write(text) }
 }
 
 test('memory that is shared is called so, also in the first read after a private buffer was asked for', async t => {
@@ -68,4 +68,23 @@ test('a private buffer serves nobody else while it is still read into', async t 
   await until('it is read', () => reads.length === 2)
   t.not(reads[1]?.buffer, other)
   t.equal(takeBuffer(), reads[1]?.buffer, 'and is used again after that')
+})
+
+test('what a reader takes of a long write is seen before that is done', async t => {
+  const { stream, client } = await accepted(t)
+  client.pause()
+  const size = 64 * 1024 * 1024
+  stream.write(Buffer.alloc(size))
+  t.equal(stream.pending, size)
+  let before = stream.untaken
+  t.ok(before < size, 'the system took some')
+  for (let round = 0; round < 3; round++) {
+    client.resume()
+    await until('more is taken', () => stream.untaken < before)
+    client.pause()
+    before = stream.untaken
+    t.equal(stream.pending, size)
+  }
+  stream.destroy()
+  t.equal(stream.untaken, stream.pending)
 })

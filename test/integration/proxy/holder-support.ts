@@ -33,7 +33,7 @@ export interface Controller {
 export async function startController(t: Test, run: string, current: RoutingTable | null = null): Promise<Controller> {
   const server = createServer()
   const links = new Set<JsonLines>()
-  const say = (link: JsonLines, table: RoutingTable): boolean => link.send({ type: 'table', table } satisfies ToProxy)
+  const say = (link: JsonLines, table: RoutingTable): void => link.send({ type: 'table', table } satisfies ToProxy)
   const controller: Controller = {
     hellos: [],
     messages: [],

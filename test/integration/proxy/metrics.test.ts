@@ -44,7 +44,7 @@ function stateOf(...rows: LedgerRow[]): FabricState {
 }
 
 async function scrape({ plane }: TestPlane): Promise<Map<string, Family>> {
-  const readings = new ProxyMetrics().total([{ worker: 0, readings: plane.metrics.read() }], {})
+  const readings = new ProxyMetrics().total([{ worker: 0, readings: plane.metrics.read() }], [], {})
   const { registry } = metricsOver(() => stateOf(...plane.ledger.snapshot()), {
     planes: [{ proxy: 'proxy-0', readings }],
   })
@@ -132,7 +132,7 @@ void t.test('workers add up: counters of dead ones stay, what belongs to a proce
   two.report('connections', () => 1)
   const sums = new ProxyMetrics()
   const both = [one, two].map((metrics, worker) => ({ worker, readings: metrics.read() }))
-  t.same(sums.total(both, { workerRestarts: { '': 1 } }), {
+  t.same(sums.total(both, [], { workerRestarts: { '': 1 } }), {
     connectFailures: { '': 4 },
     tunnels: { '': 1 },
     workerCpu: { 0: 1.5, 1: 2 },
@@ -140,7 +140,7 @@ void t.test('workers add up: counters of dead ones stay, what belongs to a proce
     workerRestarts: { '': 1 },
   })
   sums.keep(one.read())
-  t.same(sums.total(both.slice(1), {}), { connectFailures: { '': 4 }, workerCpu: { 1: 2 }, connections: { '': 1 } })
+  t.same(sums.total(both.slice(1), [], {}), { connectFailures: { '': 4 }, workerCpu: { 1: 2 }, connections: { '': 1 } })
 })
 
 void t.test('a tap on a listener that is not there makes no series', async t => {
@@ -206,5 +206,5 @@ void t.test('every count of a pool is scraped', async t => {
 void t.test('workers know of the same instances: those do not add up, what waits in each does', async t => {
   const readings = { poolReady: { p: 3 }, poolEjected: { p: 0 }, poolWaiting: { p: 2 } }
   const both = [readings, { ...readings, poolEjected: { p: 1 } }].map((each, worker) => ({ worker, readings: each }))
-  t.same(new ProxyMetrics().total(both, {}), { poolReady: { p: 3 }, poolEjected: { p: 1 }, poolWaiting: { p: 4 } })
+  t.same(new ProxyMetrics().total(both, [], {}), { poolReady: { p: 3 }, poolEjected: { p: 1 }, poolWaiting: { p: 4 } })
 })

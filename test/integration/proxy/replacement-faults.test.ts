@@ -1,7 +1,8 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { askForReplacement, runningProxy } from '../../../proxy/holder/succession/ask.ts'
+import { writeRequest } from '../../../proxy/holder/succession/request.ts'
 import { identify, isAlive, listProcesses, type ProcessIdentity } from '../../../src/core/process-identity.ts'
 import { until } from '../../support/until.ts'
 import { free, GET, startProxy } from './holder-support.ts'
@@ -50,6 +51,24 @@ async function gone(...processes: readonly (ProcessIdentity | null)[]): Promise<
 function childrenOf(pid: number): (ProcessIdentity | null)[] {
   return listProcesses().flatMap(row => (row.parent === pid ? identify(row.pid) : []))
 }
+
+void t.test('a replacement whose answer cannot be written has happened all the same', async t => {
+  const origin = await answering(t, ok('x'))
+  const { dirs, port, proxy, controller } = await startReplaceable(
+    t,
+    table([pool([target(origin)])], { listeners: [free()] }),
+  )
+  const folder = join(dirs.data, 'proxy', 'proxy-0')
+  const running = runningProxy(folder)
+  if (running === null) throw new Error('it does not run')
+  // A file is not renamed to a folder.
+  mkdirSync(join(folder, 'replaced.json'))
+  writeRequest(folder, { execPath: process.execPath, script: MAIN, workers: null, drainMs: 5000 })
+  process.kill(running.pid, 'SIGUSR2')
+  t.equal(await proxy.exited, 0, 'the old process ends by itself')
+  t.match(await ask(t, port, GET), /x$/)
+  t.equal(controller.hellos.length, 2)
+})
 
 void t.test('a proxy that is told to end takes the successor that does not serve yet with it', async t => {
   const { running, answer, controller } = await startWithSuccessor(t, 'serving', '')

@@ -3,6 +3,7 @@ import {
   answering,
   ask,
   isWhole,
+  listener,
   ok,
   open,
   pool,
@@ -13,6 +14,8 @@ import {
   table,
   target,
 } from './support.ts'
+import { NOWHERE, SlowStream } from '../../support/slow-stream.ts'
+import { Peer } from '../../../proxy/connections/peer.ts'
 import { until } from '../../support/until.ts'
 
 const HOST = 'Host: app.localhost\r\n'
@@ -105,6 +108,41 @@ void t.test('a flood of pipelined bytes is not read beyond a bound', async t => 
     return quiet >= 10
   })
   t.ok(last > 32 * 1024 * 1024, `${last} bytes are left with the client`)
+})
+
+void t.test('nor when the request before them goes out', async t => {
+  const origin = await startOrigin(t, () => {})
+  const { plane } = await startPlane(t, table([pool([target(origin)])]))
+  const client = new SlowStream()
+  plane.serveHttp1('127.0.0.1:1', new Peer(NOWHERE, null), client)
+  const bytes = Buffer.from(`GET / HTTP/1.1\r\n${HOST}\r\n${'x'.repeat(70_000)}`)
+  client.handler.onBytes(bytes, 0, bytes.length)
+  t.equal(client.reads, false)
+  await until('the instance has the request', () => origin.received[0]?.endsWith('\r\n\r\n'))
+  t.equal(client.reads, false)
+  client.destroy()
+})
+
+void t.test('many requests in one read are copied once', async t => {
+  const { plane } = await startPlane(t, table([], { listeners: [listener({ pool: null })] }))
+  const client = new SlowStream()
+  plane.serveHttp1('127.0.0.1:1', new Peer(NOWHERE, null), client)
+  const bytes = Buffer.from(`GET / HTTP/1.1\r\n${HOST}\r\n`.repeat(1000))
+  // A function that does not ask for `this`.
+  const from = Reflect.get(Buffer, 'from') as typeof Buffer.from
+  let copied = 0
+  Buffer.from = (...args: unknown[]) => {
+    if (args[0] instanceof Uint8Array) copied += args[0].length
+    return Reflect.apply(from, Buffer, args) as Buffer<ArrayBuffer>
+  }
+  t.teardown(() => {
+    Buffer.from = from
+  })
+  client.handler.onBytes(bytes, 0, bytes.length)
+  Buffer.from = from
+  t.equal(client.text.split('HTTP/1.1 503 ').length - 1, 1000)
+  t.ok(copied <= bytes.length, `${copied} bytes`)
+  client.destroy()
 })
 
 void t.test('Expect: 100-continue goes through, interim answers come back', async t => {

@@ -280,10 +280,7 @@ export function clientOn<S extends Socket>(t: Test, socket: S): RawClient<S> {
 /** One request on a connection of its own, with what came back until the proxy closed or the answer was whole. */
 export async function ask(t: Test, port: number, text: string): Promise<string> {
   const client = await rawClient(t, port, text)
-  const answer = await client.until(isWhole).catch((error: unknown) => {
-    if (client.closed || client.ended) return client.text
-    throw error
-  })
+  const answer = await client.answer()
   client.socket.destroy()
   return answer
 }

@@ -17,6 +17,7 @@ import {
 import { h2Pool } from './http2/support.ts'
 import type { Pool, RoutingTable } from '../../../src/contracts/routing.ts'
 import { countOf } from '../../../src/core/histogram.ts'
+import { randomFrom } from '../../support/random.ts'
 import { until } from '../../support/until.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
@@ -234,6 +235,21 @@ void t.test('while the gate is closed requests wait, and are served by the new t
   await until('nothing is open', () => open(plane) === 0)
 })
 
+void t.test('no more wait at the gate than may be held, and all have arrived', async t => {
+  const a = await answering(t, ok('A'))
+  const made = table([pool([target(a)])], { limits: { holdMax: 3 } })
+  const { plane, port, rows } = await startPlane(t, made)
+  plane.prepare(made)
+  const clients = await Promise.all(Array.from({ length: 3 }, async () => rawClient(t, port, GET)))
+  await until('they wait', () => rows().arrived === 3)
+  t.equal(open(plane), 3)
+  t.equal(statusOf(await ask(t, port, GET)), 503)
+  t.same(rows().broken, { 'hold-full': 1 })
+  plane.commit()
+  for (const client of clients) t.match(await client.until(isWhole), /A$/)
+  t.match(rows(), { arrived: 4, answered: 3 })
+})
+
 void t.test('if the change is called off, what waited at the gate is served by the old table', async t => {
   const a = await answering(t, ok('A'))
   const b = await answering(t, ok('B'))
@@ -298,12 +314,13 @@ void t.test('connections of a closed address are told to close by their next ans
 })
 
 void t.test('the ledger adds up whatever happens', async t => {
+  const random = randomFrom(1)
   const origins = await Promise.all(
     Array.from({ length: 3 }, async (_, index) =>
       startOrigin(t, (text, socket, clear) => {
         if (!text.includes('\r\n\r\n')) return
         clear()
-        const dice = Math.random()
+        const dice = random()
         if (dice < 0.1) socket.resetAndDestroy()
         else if (dice < 0.15) socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc')
         else if (dice < 0.2) socket.write('nonsense\r\n\r\n')
@@ -316,9 +333,9 @@ void t.test('the ledger adds up whatever happens', async t => {
   let asked = 0
   const run = async (): Promise<void> => {
     for (let index = 0; index < 60; index++) {
-      const client = await rawClient(t, port, Math.random() < 0.5 ? GET : Math.random() < 0.9 ? POST : 'bad\r\n\r\n')
+      const client = await rawClient(t, port, random() < 0.5 ? GET : random() < 0.9 ? POST : 'bad\r\n\r\n')
       asked++
-      if (Math.random() < 0.1) client.socket.resetAndDestroy()
+      if (random() < 0.1) client.socket.resetAndDestroy()
       else await client.until(isWhole).catch(() => {})
       client.socket.destroy()
       if (index % 20 === 0) plane.apply(table([pool(targets.slice(index % 3), { expecting: true })]))

@@ -84,7 +84,7 @@ void t.test('a worker that hangs at rest delays a swap and holds nobody, and is 
   t.same(wentBack(history), [])
   // The 5 s of patience with the one are not seen by clients of the others.
   const waits = [...rig.clients.b.seen, ...rig.clients.c.seen].map(({ sent, received }) => received - sent)
-  t.ok(Math.max(...waits) < 3000, `the longest wait was ${Math.max(...waits).toFixed(0)} ms`)
+  t.ok(Math.max(...waits) < 4500, `the longest wait was ${Math.max(...waits).toFixed(0)} ms`)
   t.equal(rig.clients.b.cuts + rig.clients.c.cuts, 0)
 })
 

@@ -6,6 +6,7 @@ import { hashText } from '../../../proxy/balancing/hashing.ts'
 import { isUsable } from '../../../proxy/balancing/usable.ts'
 import type { TargetState } from '../../../proxy/routing/target.ts'
 import { asker, poolUnderTest } from '../../support/pools.ts'
+import { randomFrom } from '../../support/random.ts'
 
 const NOW = 1000
 const weights = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 2, maxLength: 8 })
@@ -17,24 +18,13 @@ const method = fc.constantFrom(
   { balancing: 'round-robin' as const, affinity: 'cookie' as const },
 )
 
-/** Numbers in [0, 1) that look random (xorshift32). */
-function randomFrom(start: number): () => number {
-  let state = start
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
-  }
-}
-
 function weighted(shares: readonly number[]): Record<string, Partial<Target>> {
   return Object.fromEntries(shares.map((weight, index) => [`web_IN_${index}`, { weight }]))
 }
 
-/** How far from `share` of `total` chance alone may lead: five standard deviations. */
+/** How far from `share` of `total` chance alone may lead: six standard deviations, of some thousand looks in a run. */
 function chance(total: number, share: number): number {
-  return 5 * Math.sqrt(total * share * (1 - share)) + 1
+  return 6 * Math.sqrt(total * share * (1 - share)) + 1
 }
 
 void t.test('idle instances are chosen as often as their weights say, by every method', t => {

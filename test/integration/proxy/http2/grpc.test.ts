@@ -49,8 +49,11 @@ for (const secure of [false, true]) {
 
     await t.test('deadlines and cancellation reach the instance', async t => {
       const before = instance.cancelled
-      const late = await client.say('never', { deadline: Date.now() + 200 })
-      t.equal(late.code, status.DEADLINE_EXCEEDED)
+      // On a busy machine a deadline may be over before the call has come to the instance.
+      for (let ms = 200; instance.unanswered === 0; ms *= 2) {
+        const late = await client.say('never', { deadline: Date.now() + ms })
+        t.equal(late.code, status.DEADLINE_EXCEEDED)
+      }
       await until('the instance knows', () => instance.cancelled > before)
       const chat = client.chat()
       chat.on('error', () => {})

@@ -2,7 +2,7 @@ import type { ServerHttp2Stream } from 'node:http2'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
 import { Peer } from '../../../../proxy/connections/peer.ts'
-import { serveHttp2 } from '../../../../proxy/http2/http2-connection.ts'
+import { Http2Connection } from '../../../../proxy/http2/http2-connection.ts'
 import { frameClient, get, TYPE } from '../../../support/http2-frames.ts'
 import { until } from '../../../support/until.ts'
 import { DEFAULT_LIMITS, type RoutingTable } from '../../../../src/contracts/routing.ts'
@@ -142,7 +142,7 @@ void t.test('a connection that is destroyed can still be told to close', async t
   let isClosed = false
   const owner = { onStreams: () => {}, onConnectionClosed: () => void (isClosed = true) }
   const peer = new Peer({ address: '127.0.0.1', port: 1, localAddress: '127.0.0.1', localPort: port }, null, '2.0')
-  const connection = serveHttp2(plane, owner, '127.0.0.1:1', await accepted, peer)
+  const connection = new Http2Connection(plane, owner, '127.0.0.1:1', await accepted, peer)
   connection.destroy()
   // Node tells of the end a moment later; the sweep may come in between.
   t.notOk(isClosed)

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:tls'
 import { Peer } from '../../../../proxy/connections/peer.ts'
 import type { Plane } from '../../../../proxy/front/plane.ts'
-import { serveHttp2, type Http2Connection } from '../../../../proxy/http2/http2-connection.ts'
+import { Http2Connection } from '../../../../proxy/http2/http2-connection.ts'
 import { makeCertificate } from '../../../support/certificates.ts'
 import type { Test } from '../support.ts'
 
@@ -28,7 +28,7 @@ export async function tlsFront(t: Test, plane: Plane): Promise<TlsFront> {
   const server = createServer({ cert: chain, key, ALPNProtocols: ['h2'] }, socket => {
     const ends = { address: '127.0.0.1', port: socket.remotePort ?? 0, localAddress: '127.0.0.1', localPort: 1 }
     const peer = new Peer(ends, { serverName: null, authScope: '', clientCertificate: null }, '2.0')
-    connections.add(serveHttp2(plane, owner, '127.0.0.1:1', socket, peer))
+    connections.add(new Http2Connection(plane, owner, '127.0.0.1:1', socket, peer))
   })
   server.on('tlsClientError', () => {})
   await new Promise<void>(resolve => {

@@ -12,6 +12,7 @@ import {
   uint32,
   type Frame,
 } from '../../../support/http2-frames.ts'
+import { UpstreamSession } from '../../../../proxy/http2/upstream-session.ts'
 import { until } from '../../../support/until.ts'
 import {
   answering,
@@ -112,6 +113,30 @@ void t.test('what an instance provably did not touch is asked again, with its bo
     const reply = await fetchOn(h2Client(t, port), { ':method': 'POST' }, stream => stream.end('body'))
     t.same([reply.status, reply.body], [200, 'done'], `${name}, to a client of HTTP/2`)
   }
+})
+
+void t.test('nor is a request lost that its session does not take any more', async t => {
+  const origin = await startHttp2Origin(t, server => {
+    server.on('stream', stream => {
+      stream.respond({ ':status': 200 })
+      stream.end('done')
+    })
+  })
+  const { plane, port, rows } = await startPlane(t, table([h2Pool([target(origin)])]))
+  t.match(await ask(t, port, POST), /done/)
+  const [compiled] = plane.snapshot.pools.values()
+  const session = compiled?.ready[0]?.sessions[0]
+  if (!(session instanceof UpstreamSession)) throw new Error('no session')
+  // As Node's does once a GOAWAY has closed it, of which nobody was told yet.
+  session.request = () => {
+    Reflect.deleteProperty(session, 'request')
+    throw new Error('closed')
+  }
+  for (const body of ['body', 'x'.repeat(5000)]) {
+    const post = `POST / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+    t.match(await ask(t, port, post), /^HTTP\/1\.1 200 /)
+  }
+  t.match(rows(), { answered: 3, replayed: 1, broken: {} })
 })
 
 void t.test('what an instance may have touched is not', async t => {
