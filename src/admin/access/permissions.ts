@@ -22,6 +22,7 @@ export const ROLE_OF_CALL: Readonly<Record<string, AccessRole>> = {
   getReceipt: 'viewer',
   followEvents: 'viewer',
   getTraffic: 'viewer',
+  getRecovery: 'viewer',
   getTrafficSeries: 'viewer',
   listMarks: 'viewer',
   listNodes: 'viewer',
@@ -63,6 +64,8 @@ export const ROLE_OF_CALL: Readonly<Record<string, AccessRole>> = {
   drainNode: 'admin',
   undrainNode: 'admin',
   collectPackages: 'admin',
+  // What was lost stays lost: not an operator's to decide.
+  acceptRecovery: 'admin',
   makeJoinToken: 'admin',
   removeMember: 'admin',
 }

@@ -26,22 +26,25 @@ void t.test('news does not pile up behind a controller that stands still, and it
   })
   let newest = 0
   let isUp = false
-  const link = new ControllerLink(path, {
-    hello: () => ({
-      type: 'hello',
-      peer: 'proxy',
-      id: 'proxy-0',
-      incarnation: 'i',
-      bootId: 'b',
-      applied: null,
-      predecessors: [],
-    }),
-    onMessage: () => {},
-    onUp: () => {
-      isUp = true
+  const link = new ControllerLink(
+    { kind: 'socket', path },
+    {
+      hello: () => ({
+        type: 'hello',
+        peer: 'proxy',
+        id: 'proxy-0',
+        incarnation: 'i',
+        bootId: 'b',
+        applied: null,
+        predecessors: [],
+      }),
+      onMessage: () => {},
+      onUp: () => {
+        isUp = true
+      },
+      onCaughtUp: () => link.sendNews(status(newest)),
     },
-    onCaughtUp: () => link.sendNews(status(newest)),
-  })
+  )
   t.teardown(() => {
     link.close()
     for (const socket of sockets) socket.destroy()

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import t from 'tap'
 import { Holder } from '../../../proxy/holder/holder.ts'
 import { createLogger } from '../../../src/core/logger.ts'
@@ -19,7 +20,15 @@ void t.test('a table that could not be applied is tried again', async t => {
     },
   }
   const inherited = { table: unlucky, ticketKeys: randomBytes(48).toString('base64'), listeners: new Map() }
-  const holder = new Holder({ ...dirs, id: 'proxy-0', workers: 1, log: createLogger('test'), inherited })
+  const road = { kind: 'socket', path: join(dirs.run, 'controller.sock') } as const
+  const holder = new Holder({
+    ...dirs,
+    controller: road,
+    id: 'proxy-0',
+    workers: 1,
+    log: createLogger('test'),
+    inherited,
+  })
   t.teardown(async () => holder.stop())
   holder.start()
   t.match(await ask(t, portIn(await controller.acked(first)), GET), /x$/)
