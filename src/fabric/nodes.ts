@@ -1,6 +1,6 @@
 import { elapsedMs, startAnchor } from './anchor.ts'
 import type { Draft } from './draft.ts'
-import { descend, homeOf, isReady, settleOn, takeDown } from './instances.ts'
+import { descend, hasCome, homeOf, isReady, settleOn, takeDown } from './instances.ts'
 import { mayGo } from './capacity.ts'
 import { UNSEEN_NODE } from './observe.ts'
 import { processesOn } from './placement.ts'
@@ -157,10 +157,10 @@ function leaveOneDomain(draft: Draft, deployment: Readonly<DeploymentRecord>, na
   })
 }
 
-/** Nothing is under way with it; one that cannot start holds up nobody. */
+/** Nothing is under way with it; one that cannot start, or is sick, holds up nobody. */
 function isSettledHere(instance: Readonly<InstanceRecord>): boolean {
   if (instance.beside !== undefined || instance.next !== null) return false
-  return isReady(instance) || instance.hopeless || instance.stage === 'stopped'
+  return hasCome(instance) || instance.stage === 'stopped'
 }
 
 /** Milliseconds until a silent node's time-out, or null. */

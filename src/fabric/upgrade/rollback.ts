@@ -1,6 +1,6 @@
 import type { RollbackCommand, WalkCommand } from '../../contracts/command.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, keepUp, takeDown } from '../instances.ts'
+import { failedToCome, isReady, keepUp, takeDown } from '../instances.ts'
 import { requireDeployment } from '../lookup.ts'
 import { beginOperation, endOperation } from '../operations.ts'
 import { refuse } from '../refusal.ts'
@@ -89,7 +89,7 @@ export function beginRollback(
       if (instance.spec !== from) {
         moved.add(instance.upgradeDomain)
         if (!isReady(instance)) broken.add(instance.upgradeDomain)
-      } else if (again.includes(instance.upgradeDomain) && instance.stage === 'starting' && instance.hopeless) {
+      } else if (again.includes(instance.upgradeDomain) && failedToCome(instance)) {
         takeDown(draft, instance, { kind: 'restart', spec: from })
         moved.add(instance.upgradeDomain)
         broken.add(instance.upgradeDomain)

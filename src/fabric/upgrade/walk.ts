@@ -3,7 +3,7 @@ import { allAcknowledged, waivedFor } from '../acknowledgements.ts'
 import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, isTold, pruneSpecs, specOf } from '../instances.ts'
+import { failedToCome, isHeardOf, isReady, isSeenReady, isTold, pruneSpecs, specOf } from '../instances.ts'
 import { endOperation, enterStep } from '../operations.ts'
 import { adoptDomains } from '../placement.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord } from '../state.ts'
@@ -264,7 +264,7 @@ function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
     role.instances.every(instance => {
       if (instance.next === 'remove' || leaves(upgrade, role.name, instance)) return true
       if (domains.includes(instance.upgradeDomain))
-        return isTold(draft, role, instance) && hasArrived(upgrade, instance, spec)
+        return isTold(draft, role, instance) && hasArrived(draft, upgrade, role, instance, spec)
       // What went along with the first domain is waited for with it.
       return !takesStragglers(upgrade) || instance.nextSpec !== spec
     }),
@@ -277,15 +277,25 @@ function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
 }
 
 /**
- * On its destination and either ready or known to be unable: the gate decides what the latter means. On the way back,
- * where there is no gate, what had not moved and ails by itself is not waited for.
+ * On its destination and ready, known to be unable, or ready once and sick now: the gate decides what the latter two mean,
+ * also for one that comes and goes. What it took the place of must be gone, or stays because nothing else serves.
  */
-function hasArrived({ direction }: UpgradeRecord, instance: Readonly<InstanceRecord>, spec: string): boolean {
+function hasArrived(
+  draft: Draft,
+  { direction }: UpgradeRecord,
+  { deployment }: Readonly<RoleRecord>,
+  instance: Readonly<InstanceRecord>,
+  spec: string,
+): boolean {
   if (instance.spec !== spec || instance.nextSpec !== null) return false
-  // One that cannot start leaves what it took the place of standing.
-  if (instance.stage === 'starting' && instance.hopeless) return true
-  // Else that must be gone as well.
-  return instance.beside === undefined && (isReady(instance) || (direction === 'back' && instance.stage === 'serving'))
+  if (instance.stage === 'starting') return instance.hopeless
+  if (instance.stage !== 'serving') return false
+  if (isReady(instance)) return instance.beside === undefined
+  // On the way back, where there is no gate, what ails by itself is not waited for.
+  if (direction === 'back') return instance.beside === undefined || failedToCome(instance)
+  // About to be in the table again, or not asked yet by this controller.
+  if (isSeenReady(draft, deployment, instance) || !isHeardOf(draft, deployment, instance)) return false
+  return instance.beside === undefined || instance.beside.next === null
 }
 
 /**
@@ -296,9 +306,7 @@ function halts(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecor
   if (upgrade.direction === 'forward') return false
   const domains = domainsAt(upgrade)
   const failed = affected(draft, deployment.id, upgrade).flatMap(({ role }) =>
-    role.instances.filter(
-      ({ upgradeDomain, stage, hopeless }) => domains.includes(upgradeDomain) && stage === 'starting' && hopeless,
-    ),
+    role.instances.filter(instance => domains.includes(instance.upgradeDomain) && failedToCome(instance)),
   )
   if (failed.length === 0) return false
   const ids = failed.map(({ id }) => id).join(', ')
