@@ -85,8 +85,9 @@ function leaveLost(draft: Draft, name: string): void {
     } else if (instance.stage === 'planned' || instance.stage === 'stopped') {
       rehome(draft, role, instance)
     } else {
-      // Not with what it stands beside: that may serve elsewhere.
-      descend(draft, instance, { kind: 'restart', spec: instance.spec, clean: 'all' })
+      // Not with what it stands beside: that may serve elsewhere. Where it starts is known when it is down: on another node
+      // it finds nothing of what it had stored, back on its own all of it.
+      descend(draft, instance, { kind: 'restart', spec: instance.spec })
     }
   }
 }
@@ -149,7 +150,7 @@ function leaveOneDomain(draft: Draft, deployment: Readonly<DeploymentRecord>, na
       if (!ids.has(instance.id)) continue
       if (isReady(instance) && comesBeside(role, instance, instance.spec))
         standBeside(draft, role, instance, instance.spec)
-      else takeDown(draft, instance, { kind: 'restart', spec: instance.spec, clean: 'all' })
+      else takeDown(draft, instance, { kind: 'restart', spec: instance.spec })
     }
   }
   draft.event('node-leaving', `${[...ids].join(', ')} of ${deployment.id} leave node ${name}`, {

@@ -335,6 +335,27 @@ t.test('the one instance of a role leaves a drained node without a gap', async t
   t.equal(places(lab), 'web0:n2')
 })
 
+t.test('what stays on its node after all keeps what it had stored there', async t => {
+  const cleans = (lab: Lab): string[] =>
+    (projectAssignments(lab.state)['n1']?.instances ?? []).map(({ instance, clean }) => `${instance} ${clean}`)
+
+  const back = deployed()
+  cutOff(back, 'n1')
+  back.pass(TIMEOUT)
+  t.match(back.stages(), 'web0:draining')
+  back.connectAgent('n1')
+  back.settle()
+  t.strictSame(cleans(back), ['web_IN_0 none', 'web_IN_2 none'], 'its node returned while it drained')
+  t.match(back.stages(), 'web0:serving')
+
+  const undrained = deployed()
+  undrained.accept({ kind: 'drainNode', node: 'n1' })
+  t.match(undrained.stages(), 'web0:draining')
+  undrained.accept({ kind: 'undrainNode', node: 'n1' })
+  undrained.settle()
+  t.strictSame(cleans(undrained), ['web_IN_0 none', 'web_IN_2 none'])
+})
+
 t.test('what speaks against draining and undraining a node', async t => {
   const lab = deployed(['n1'])
   t.strictSame(lab.refused({ kind: 'drainNode', node: 'n1' }), ['no_nodes'])
