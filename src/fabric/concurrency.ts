@@ -175,7 +175,7 @@ export const RUNNING = {
   creating: {
     what: '`deploy`, before its instances start',
     locks: true,
-    asked: { ...HELD, certificates: 'accepted', start: 'nothing_to_do', swap: 'not_running' },
+    asked: { ...HELD, certificates: 'accepted', start: 'nothing_to_do', delete: 'supersedes', swap: 'not_running' },
   },
   starting: {
     what: '`deploy`, while its instances start',
