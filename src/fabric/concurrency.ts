@@ -197,6 +197,11 @@ export const RUNNING = {
     locks: false,
     asked: { ...BESIDE, upgrade: 'supersedes', configure: 'supersedes', swap: 'not_running' },
   },
+  resumingWalk: {
+    what: '`start` of a deployment whose walk was paused',
+    locks: false,
+    asked: { ...WALK, suspend: 'supersedes', swap: 'not_running' },
+  },
   deleting: {
     what: '`delete`, or the removal of what `deploy --replace` replaces',
     locks: true,
