@@ -220,6 +220,22 @@ t.test('force gives a silent node up at once, and the receipt says that the guar
   )
 })
 
+t.test('force gives up no node that a new controller has not heard of yet, save where it stays silent', async t => {
+  const lab = deployed()
+  const operation = lab.accept({ kind: 'upgrade', ...SHOP, package: packageOf(lab, '2.0.0'), mode: 'auto', ...FLAGS })
+  lab.report()
+  lab.restart()
+  lab.connectAgent('n2')
+  lab.pass(1000)
+  lab.accept({ kind: 'force', operation })
+  t.equal(lab.state.nodes['n1']?.lost, undefined)
+  t.match(lab.events.findLast(({ kind }) => kind === 'warning')?.message, /n1 may still dial in/)
+  lab.pass(30_000)
+  lab.accept({ kind: 'force', operation })
+  t.equal(lab.state.nodes['n1']?.lost, true)
+  t.match(lab.operation(operation).waived, ['proxy p1', 'node n1'])
+})
+
 t.test('force goes on without the word of a silent proxy; one that is connected is still waited for', async t => {
   const lab = deployed()
   lab.proxies = ['p1', 'p2']
