@@ -210,6 +210,7 @@ function abandon(
   removeLeavers(draft, deployment.id, back)
   forgetRoles(draft, deployment, back)
   deployment.upgrade = null
+  adoptDomains(draft, deployment)
   for (const name of Object.keys(upgrade.roles)) pruneSpecs(draft, deployment.id, name)
   if (!fits) fitAddresses(draft, deployment)
   endOperation(draft, upgrade.operation, 'Failed', error)
