@@ -15,6 +15,7 @@ import { facesOf } from './faces.ts'
 import { addressesOf, bindingError, endpointsOfDeployment, internalListeners, listenersFor } from './listeners.ts'
 import { quotaBlockers, coresInUse, sizeBlockers } from '../quota.ts'
 import { createRole } from '../upgrade/roles.ts'
+import { writeDomains } from '../upgrade/walked.ts'
 import type { Slot } from '../../model/slot.ts'
 import type { Release } from '../../model/release.ts'
 import { DEFAULT_UPGRADE_POLICY } from '../../model/upgrade-policy.ts'
@@ -142,13 +143,13 @@ function createDeployment(
 export function removeInstances(draft: Draft, id: string): void {
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) return
-  if (deployment.upgrade !== null) {
-    for (const operation of [deployment.upgrade.walk, deployment.upgrade.operation]) {
-      if (operation !== null)
-        endOperation(draft, operation, 'Cancelled', { code: 'superseded', message: 'the deployment is being deleted' })
-    }
-    deployment.upgrade = null
+  const { upgrade } = deployment
+  for (const operation of [upgrade?.walk ?? null, upgrade?.operation ?? null]) {
+    if (upgrade === null || operation === null) continue
+    writeDomains(draft, operation, upgrade)
+    endOperation(draft, operation, 'Cancelled', { code: 'superseded', message: 'the deployment is being deleted' })
   }
+  deployment.upgrade = null
   deployment.state = 'deleting'
   for (const { name } of draft.rolesOf(id)) {
     const role = draft.roles.edit(roleKey(id, name))
