@@ -71,7 +71,7 @@ export function addInstance(
     hopeless: false,
   }
   role.instances.push(instance)
-  crowd?.add(instance)
+  crowd?.add(role, instance)
 }
 
 export function specOf(role: Readonly<RoleRecord>, id: string): RoleSpec {

@@ -3,7 +3,8 @@ import type { Draft } from './draft.ts'
 import { descend, hasCome, homeOf, isReady, settleOn, takeDown } from './instances.ts'
 import { mayGo } from './capacity.ts'
 import { UNSEEN_NODE } from './observe.ts'
-import { processesOn } from './placement.ts'
+import { hasPlaceElsewhere, mustLeave, processesOn } from './placement.ts'
+import { needsOf, type Needs } from './room.ts'
 import { comesBeside } from './beside.ts'
 import { standBeside } from './start-first.ts'
 import {
@@ -74,9 +75,10 @@ function readmit(draft: Draft, { name }: Readonly<NodeRecord>): void {
 
 /** All that is left on a lost node goes at once, as far as there is another node for it. */
 function leaveLost(draft: Draft, name: string): void {
+  const needs = needsOnce(draft)
   for (const { role: seen, instance: at, process } of processesOn(draft, name)) {
     // What is under way starts elsewhere by itself.
-    if (process.next !== null || !hasElsewhere(draft, seen, at)) continue
+    if (process.next !== null || !hasElsewhere(draft, seen, at, needs)) continue
     const role = draft.roles.edit(roleKey(seen.deployment, seen.name))
     const instance = role?.instances.find(({ id }) => id === at.id)
     if (role === undefined || instance === undefined) continue
@@ -92,9 +94,19 @@ function leaveLost(draft: Draft, name: string): void {
   }
 }
 
-function hasElsewhere(draft: Draft, role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>): boolean {
-  const home = homeOf(draft, role, instance)
-  return home !== null && home.name !== instance.node
+/** What nodes must have, counted for the first who asks. */
+function needsOnce(draft: Draft): () => Needs {
+  let needs: Needs | null = null
+  return () => (needs ??= needsOf(draft))
+}
+
+function hasElsewhere(
+  draft: Draft,
+  role: Readonly<RoleRecord>,
+  { node }: Readonly<InstanceRecord>,
+  needs: () => Needs,
+): boolean {
+  return mustLeave(draft, node) && hasPlaceElsewhere(draft, role, node, needs)
 }
 
 function rehome(draft: Draft, role: Readonly<RoleRecord>, instance: InstanceRecord): void {
@@ -109,6 +121,7 @@ function rehome(draft: Draft, role: Readonly<RoleRecord>, instance: InstanceReco
  */
 function leaveDrained(draft: Draft, name: string): void {
   const here = processesOn(draft, name)
+  const needs = needsOnce(draft)
   for (const id of new Set(here.map(({ role }) => role.deployment))) {
     const deployment = draft.deployments.get(id)
     if (deployment === undefined || deployment.state === 'deleting') continue
@@ -116,25 +129,28 @@ function leaveDrained(draft: Draft, name: string): void {
       ({ role, instance }) =>
         role.deployment === id &&
         (instance.stage === 'planned' || instance.stage === 'stopped') &&
-        hasElsewhere(draft, role, instance),
+        hasElsewhere(draft, role, instance, needs),
     )
     for (const { role: seen, instance: at } of resting) {
       const role = draft.roles.edit(roleKey(id, seen.name))
       const instance = role?.instances.find(each => each.id === at.id)
       if (role !== undefined && instance !== undefined) rehome(draft, role, instance)
     }
-    if (deployment.upgrade === null) leaveOneDomain(draft, deployment, name)
+    if (deployment.upgrade === null) leaveOneDomain(draft, deployment, name, needs)
   }
 }
 
-function leaveOneDomain(draft: Draft, deployment: Readonly<DeploymentRecord>, name: string): void {
+function leaveOneDomain(draft: Draft, deployment: Readonly<DeploymentRecord>, name: string, needs: () => Needs): void {
   const roles = draft.rolesOf(deployment.id)
   const instances = roles.flatMap(role => role.instances)
   // The domain before this one is not through yet.
   if (!instances.every(instance => isSettledHere(instance))) return
   const leaving = roles.flatMap(role =>
     role.instances
-      .filter(instance => instance.node === name && instance.stage !== 'stopped' && hasElsewhere(draft, role, instance))
+      .filter(
+        instance =>
+          instance.node === name && instance.stage !== 'stopped' && hasElsewhere(draft, role, instance, needs),
+      )
       .map(instance => ({ role: role.name, instance })),
   )
   const first = Math.min(...leaving.map(({ instance }) => instance.upgradeDomain))

@@ -8,7 +8,7 @@ import { endOperation, enterStep } from '../operations.ts'
 import { configurationFor } from '../slot-settings/values.ts'
 import { targetKey, type ServiceRecord } from '../state.ts'
 import type { OperationRecord, SwapProgress } from '../operation-record.ts'
-import { beginTask, taskOf } from '../tasks.ts'
+import { beginTask, tasksOf } from '../tasks.ts'
 import { definitionsOf, targetsOf } from '../verify/targets.ts'
 import { noteTraffic, trafficOf, type Traffic } from '../verify/traffic.ts'
 import { giveBack, restoreCandidate } from './restore-candidate.ts'
@@ -117,6 +117,7 @@ function warmed(draft: Draft, operation: Swap, service: Readonly<ServiceRecord>)
   const candidate = service.slots.staging
   if (candidate === null) return { kind: 'go' }
   let waiting = false
+  const tasks = tasksOf(draft, operation.id)
   for (const role of draft.rolesOf(candidate)) {
     for (const instance of role.instances) {
       if (instance.next === 'remove') continue
@@ -133,7 +134,7 @@ function warmed(draft: Draft, operation: Swap, service: Readonly<ServiceRecord>)
       if (warmUp.length === 0 || instance.published === null) continue
       const { host, ports } = instance.published
       const name = `warm/${targetKey(candidate, instance)}`
-      const task = taskOf(draft, operation.id, name)
+      const task = tasks.get(name)
       if (task?.outcome?.ok === false) {
         const message = `${instance.id} of ${candidate}: ${task.outcome.detail}`
         return { kind: 'fail', fault: { code: 'warm_up_failed', message } }
