@@ -7,6 +7,7 @@ import { endpointsOfRole } from '../deployment/listeners.ts'
 import { Crowd } from '../crowd.ts'
 import type { Draft } from '../draft.ts'
 import { addInstance, hasCome, keepUp, specOf, takeDown } from '../instances.ts'
+import { missingIndices } from '../lookup.ts'
 import { instanceCount, makeSpec } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord } from '../state.ts'
 import type { UpgradeRecord } from '../upgrade-record.ts'
@@ -164,9 +165,9 @@ export function revive(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
       if (instance.next !== 'remove' || keepUp(draft, instance)) continue
       takeDown(draft, instance, { kind: 'restart', spec })
     }
-    for (let index = 0; index < count.from; index++) {
-      if (role.instances.some(instance => instance.index === index)) continue
-      addInstance(draft, role, index, deployment.upgradeDomainCount, 'returning')
+    const crowd = new Crowd(draft, role.instances)
+    for (const index of missingIndices(role, count.from)) {
+      addInstance(draft, role, index, deployment.upgradeDomainCount, 'returning', crowd)
       revived.push(instanceName(name, index))
     }
     role.instances.sort((a, b) => a.index - b.index)

@@ -4,6 +4,7 @@ import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
 import { failedToCome, isHeardOf, isReady, isSeenReady, isTold, pruneSpecs, specOf } from '../instances.ts'
+import { stayingCount } from '../lookup.ts'
 import { endOperation, enterStep } from '../operations.ts'
 import { adoptDomains } from '../placement.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord } from '../state.ts'
@@ -180,7 +181,7 @@ function mixed(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolea
   const back: UpgradeRecord = { ...upgrade, direction: 'back' }
   return draft.rolesOf(deployment).some(({ name, instances }) => {
     const [from, count] = [own(upgrade.roles, name)?.from, own(upgrade.counts, name)]
-    if (instances.filter(({ next }) => next !== 'remove').length < (count?.from ?? 0)) return true
+    if (stayingCount({ instances }) < (count?.from ?? 0)) return true
     return instances.some(instance => {
       if (instance.stage === 'planned') return false
       return leaves(back, name, instance) || (from !== undefined && mustMove(instance, from))
