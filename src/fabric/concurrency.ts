@@ -28,7 +28,7 @@ export type Outcome = 'accepted' | 'supersedes' | 'pauses' | ErrorCode
 interface Row {
   /** In words, for docs/operations.md. */
   readonly what: string
-  /** The deployment shows `locked`: hardly anything is taken, and it ends soon and by itself. */
+  /** The deployment shows `locked`: hardly anything is taken, and it ends by itself, once all proxies and nodes have spoken. */
   readonly locks: boolean
   readonly asked: Readonly<Record<Verb, Outcome>>
 }
