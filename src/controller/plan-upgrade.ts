@@ -6,6 +6,7 @@ import { comesBeside } from '../fabric/beside.ts'
 import { detectChanges, type Change } from '../fabric/detect-changes.ts'
 import type { Draft } from '../fabric/draft.ts'
 import { specOf } from '../fabric/instances.ts'
+import { stayingCount } from '../fabric/lookup.ts'
 import { coresInUse, round } from '../fabric/quota.ts'
 import { roleKey, type DeploymentRecord, type RoleRecord } from '../fabric/state.ts'
 import { signersOf } from './views/signers.ts'
@@ -106,7 +107,7 @@ function planRole(upgrade: UpgradeRecord, role: Readonly<RoleRecord>, changes: r
   const count = own(upgrade.counts, role.name)
   const added = upgrade.added.includes(role.name)
   const removed = upgrade.removed.includes(role.name)
-  const from = count?.from ?? staying(role)
+  const from = count?.from ?? stayingCount(role)
   return {
     name: role.name,
     change: removed ? 'removed' : added ? 'added' : ends !== undefined ? 'changed' : count ? 'scaled' : 'unchanged',
@@ -120,7 +121,7 @@ function planRole(upgrade: UpgradeRecord, role: Readonly<RoleRecord>, changes: r
 
 /** The fewest instances of a role that serve while it is walked: those there meanwhile without its largest domain. */
 function lowWater(upgrade: UpgradeRecord, role: Readonly<RoleRecord>): number {
-  const there = staying(role)
+  const there = stayingCount(role)
   const to = own(upgrade.roles, role.name)?.to
   // What starts beside itself takes nothing away.
   const down = role.instances.filter(
@@ -132,11 +133,7 @@ function lowWater(upgrade: UpgradeRecord, role: Readonly<RoleRecord>): number {
 }
 
 function endCount({ counts }: UpgradeRecord, role: Readonly<RoleRecord>): number {
-  return own(counts, role.name)?.to ?? staying(role)
-}
-
-function staying({ instances }: Readonly<RoleRecord>): number {
-  return instances.filter(({ next }) => next !== 'remove').length
+  return own(counts, role.name)?.to ?? stayingCount(role)
 }
 
 /** Domains that hold an instance: a node may declare one, so that fewer are there than the count says. */

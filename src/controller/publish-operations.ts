@@ -30,7 +30,7 @@ Printed from \`src/fabric/concurrency.ts\`: \`node dist/src/controller/publish-o
 
 ${groups.join('\n\n')}
 
-\`locked\` is shown only during: ${locks.join('; ')}. Each ends soon and by itself.
+\`locked\` is shown only during: ${locks.join('; ')}. Each ends soon and by itself, once every proxy has spoken (\`vipswap force\` goes on without those that are silent).
 
 ## An upgrade over a running one
 

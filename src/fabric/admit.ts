@@ -49,7 +49,7 @@ function ofOperation(deployment: Readonly<DeploymentRecord>, operation: Readonly
     case 'suspend':
       return 'suspending'
     case 'start':
-      return 'resuming'
+      return upgrade === null ? 'resuming' : 'resumingWalk'
     case 'reboot':
     case 'reimage':
       return 'rebooting'

@@ -30,7 +30,7 @@ export function mayGo(
 }
 
 /** Some process of it is chosen for requests; a worker counts while it is ready. */
-function inRotation(instance: Readonly<InstanceRecord>): boolean {
+export function inRotation(instance: Readonly<InstanceRecord>): boolean {
   return processesOf(instance).some(({ stage, published }) => stage === 'serving' && published?.membership === 'in')
 }
 

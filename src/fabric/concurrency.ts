@@ -28,7 +28,7 @@ export type Outcome = 'accepted' | 'supersedes' | 'pauses' | ErrorCode
 interface Row {
   /** In words, for docs/operations.md. */
   readonly what: string
-  /** The deployment shows `locked`: hardly anything is taken, and it ends soon and by itself. */
+  /** The deployment shows `locked`: hardly anything is taken, and it ends by itself, once all proxies and nodes have spoken. */
   readonly locks: boolean
   readonly asked: Readonly<Record<Verb, Outcome>>
 }
@@ -175,7 +175,7 @@ export const RUNNING = {
   creating: {
     what: '`deploy`, before its instances start',
     locks: true,
-    asked: { ...HELD, certificates: 'accepted', start: 'nothing_to_do', swap: 'not_running' },
+    asked: { ...HELD, certificates: 'accepted', start: 'nothing_to_do', delete: 'supersedes', swap: 'not_running' },
   },
   starting: {
     what: '`deploy`, while its instances start',
@@ -196,6 +196,11 @@ export const RUNNING = {
     what: '`start`',
     locks: false,
     asked: { ...BESIDE, upgrade: 'supersedes', configure: 'supersedes', swap: 'not_running' },
+  },
+  resumingWalk: {
+    what: '`start` of a deployment whose walk was paused',
+    locks: false,
+    asked: { ...WALK, suspend: 'supersedes', swap: 'not_running' },
   },
   deleting: {
     what: '`delete`, or the removal of what `deploy --replace` replaces',

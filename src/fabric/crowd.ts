@@ -1,5 +1,6 @@
 import type { Draft } from './draft.ts'
-import type { InstanceRecord } from './state.ts'
+import { addToNeeds, needsOf, type Need, type Needs } from './room.ts'
+import type { InstanceRecord, RoleRecord } from './state.ts'
 
 /**
  * Who is where, counted: of all roles on each node, and of one role on each node and in each domain. Counted once for many
@@ -11,16 +12,21 @@ export class Crowd {
   readonly #sameDomain = new Map<string, number>()
   readonly #faults = new Map<number, number>()
   readonly #domains = new Map<number, number>()
+  readonly #draft: Draft
+  /** What nodes must have for all that is there; counted once it is asked for. */
+  #needs: Map<string, Need> | null = null
 
   /** `placed`: the role's instances that have their place. */
   constructor(draft: Draft, placed: readonly Readonly<InstanceRecord>[]) {
+    this.#draft = draft
     for (const { instances } of draft.roles.values()) for (const { node } of instances) count(this.#load, node)
     for (const instance of placed) this.#count(instance)
   }
 
-  /** One more instance of the role has its place. */
-  add(instance: Readonly<InstanceRecord>): void {
+  /** One more instance of the role, on its target spec, has its place. */
+  add(role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>): void {
     count(this.#load, instance.node)
+    if (this.#needs !== null) addToNeeds(this.#draft, this.#needs, role, instance.node)
     this.#count(instance)
   }
 
@@ -29,6 +35,10 @@ export class Crowd {
     count(this.#sameDomain, `${upgradeDomain} ${node}`)
     count(this.#faults, faultDomain)
     count(this.#domains, upgradeDomain)
+  }
+
+  get needs(): Needs {
+    return (this.#needs ??= needsOf(this.#draft))
   }
 
   /** Instances of any role on a node. */

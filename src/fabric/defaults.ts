@@ -42,6 +42,8 @@ export function fillDefaults(draft: Draft): void {
     }
   }
   if (!has(draft.fabric, 'moment')) draft.fabric.moment = null
+  for (const mark of draft.marks.values())
+    if (!has(mark, 'revision')) draft.marks.put(mark.id, { ...mark, revision: { term: 0, n: 0 } })
   for (const { id } of draft.operations.values()) {
     const seen = draft.operations.get(id)
     if (seen === undefined || (has(seen, 'remarks') && has(seen, 'by'))) continue

@@ -90,7 +90,10 @@ export class Draft {
     this.fabric.nextEvent += 1
   }
 
-  /** The new state, and whether anything in it must be journaled. The revision grows by one if so. */
+  /**
+   * The new state, and whether anything in it must be journaled. The revision grows by one if so. What is written to this
+   * draft later may show in it.
+   */
   finish(): { state: FabricState; changed: boolean } {
     const base = this.#base
     const tables = {

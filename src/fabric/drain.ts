@@ -1,5 +1,6 @@
 import type { DrainInstanceCommand, DrainNodeCommand, ForceCommand } from '../contracts/command.ts'
 import { PROXY, silentProxies } from './acknowledgements.ts'
+import { elapsedMs } from './anchor.ts'
 import type { Draft } from './draft.ts'
 import { requireDeployment } from './lookup.ts'
 import { giveUp } from './nodes.ts'
@@ -95,9 +96,19 @@ function setAside(process: ProcessRecord, drain: boolean): void {
   if (drain && process.published?.membership === 'in') process.published = { ...process.published, membership: 'aside' }
 }
 
+/** So long after its start nobody who lives is still to dial in: an agent tries again every second. */
+const DIAL_IN_MS = 30_000
+
+/** Not heard of by this controller, and not for long: what runs there would be started elsewhere as well, without its data. */
+function isAwaited(draft: Draft, name: string): boolean {
+  const node = draft.observed.nodes[name]
+  if (node === undefined || node.revision !== null || node.silentSince === null) return false
+  return elapsedMs(node.silentSince, draft.now) < DIAL_IN_MS
+}
+
 /**
  * Lets an operation go on without the word of peers that are silent, and below its capacity floor: the guarantee is waived,
- * and the receipt says so (design rule 5).
+ * and the receipt says so (design rule 5). A node that this controller has just begun to wait for is not given up.
  */
 export function acceptForce(draft: Draft, { operation: id }: ForceCommand): string {
   const operation = draft.operations.edit(id)
@@ -109,7 +120,15 @@ export function acceptForce(draft: Draft, { operation: id }: ForceCommand): stri
     ),
   )
   if (operation.node !== undefined) nodes.add(operation.node)
-  const silent = [...nodes].filter(name => draft.observed.nodes[name]?.online !== true)
+  const absent = [...nodes].filter(name => draft.observed.nodes[name]?.online !== true)
+  const awaited = absent.filter(name => isAwaited(draft, name))
+  if (awaited.length > 0) {
+    const all = awaited.join(', ')
+    draft.event('warning', `force ${id}: ${all} may still dial in after the controller's start: not given up`, {
+      operation: id,
+    })
+  }
+  const silent = absent.filter(name => !awaited.includes(name))
   for (const name of silent) giveUp(draft, name, `node ${name} is given up: ${operation.kind} ${id} was forced`)
   operation.waived = [
     ...new Set([

@@ -71,7 +71,7 @@ export function addInstance(
     hopeless: false,
   }
   role.instances.push(instance)
-  crowd?.add(instance)
+  crowd?.add(role, instance)
 }
 
 export function specOf(role: Readonly<RoleRecord>, id: string): RoleSpec {
@@ -303,6 +303,8 @@ function fold(draft: Draft, role: RoleRecord, instance: ProcessRecord): void {
     return
   }
   if (seen.state === 'cycling' || seen.state === 'failed') instance.hopeless = true
+  // It was ready while nobody listened.
+  if (seen.state === 'unresponsive' && instance.stage === 'starting') enter(draft, instance, 'serving')
   if (instance.published === null) return
   // The same process, not answering or being stopped: what it has may still finish. A dead one has nothing to finish.
   const lives = LIVES.has(seen.state) && seen.attempt === instance.published.attempt
@@ -369,6 +371,19 @@ export function isTold(draft: Draft, role: Readonly<RoleRecord>, instance: Reado
 /** Serving: chosen from, or kept aside by an operator although it could be. */
 export function isReady({ stage, published }: Readonly<ProcessRecord>): boolean {
   return stage === 'serving' && (published?.membership === 'in' || published?.membership === 'aside')
+}
+
+/**
+ * Nothing is gained by waiting for it any longer: it was ready once (what becomes of it then is for gates and floors to
+ * judge), or is known not to become so.
+ */
+export function hasCome({ stage, hopeless }: Readonly<ProcessRecord>): boolean {
+  return stage === 'serving' || hopeless
+}
+
+/** Given up by its agent, and not there at all or only as what it was to take the place of. */
+export function failedToCome({ stage, hopeless, beside }: Readonly<InstanceRecord>): boolean {
+  return hopeless && (stage === 'starting' || (stage === 'serving' && beside?.next === null))
 }
 
 /**

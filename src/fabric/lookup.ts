@@ -1,7 +1,7 @@
 import type { Slot } from '../model/slot.ts'
 import type { Draft } from './draft.ts'
 import { refuse } from './refusal.ts'
-import type { DeploymentRecord, ServiceRecord } from './state.ts'
+import type { DeploymentRecord, RoleRecord, ServiceRecord } from './state.ts'
 
 /** The service of a name; refuses with `service_not_found`, naming the known ones. */
 export function requireService(draft: Draft, name: string): Readonly<ServiceRecord> {
@@ -20,4 +20,23 @@ export function requireDeployment(draft: Draft, service: string, slot: Slot): Re
   const deployment = id === null ? undefined : draft.deployments.get(id)
   if (deployment !== undefined) return deployment
   refuse('slot_empty', `the ${slot} slot of ${service} is empty: \`vipswap deploy PACKAGE --slot ${slot}\` fills it`)
+}
+
+/** Indices below `count` that no instance of a role has. */
+export function missingIndices({ instances }: Readonly<RoleRecord>, count: number): number[] {
+  const there = new Set(instances.map(({ index }) => index))
+  return Array.from({ length: count }, (_, index) => index).filter(index => !there.has(index))
+}
+
+/** How many instances a role has, without those on their way out. */
+export function stayingCount({ instances }: Pick<RoleRecord, 'instances'>): number {
+  return instances.filter(({ next }) => next !== 'remove').length
+}
+
+/** The slot that a deployment is in; production for one that is in none yet. */
+export function slotOf(
+  draft: Pick<Draft, 'services'>,
+  { id, service }: Pick<DeploymentRecord, 'id' | 'service'>,
+): Slot {
+  return draft.services.get(service)?.slots.staging === id ? 'staging' : 'production'
 }

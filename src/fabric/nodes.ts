@@ -1,9 +1,10 @@
 import { elapsedMs, startAnchor } from './anchor.ts'
 import type { Draft } from './draft.ts'
-import { descend, homeOf, isReady, settleOn, takeDown } from './instances.ts'
+import { descend, hasCome, homeOf, isReady, settleOn, takeDown } from './instances.ts'
 import { mayGo } from './capacity.ts'
 import { UNSEEN_NODE } from './observe.ts'
-import { processesOn } from './placement.ts'
+import { hasPlaceElsewhere, mustLeave, processesOn } from './placement.ts'
+import { needsOf, type Needs } from './room.ts'
 import { comesBeside } from './beside.ts'
 import { standBeside } from './start-first.ts'
 import {
@@ -74,9 +75,10 @@ function readmit(draft: Draft, { name }: Readonly<NodeRecord>): void {
 
 /** All that is left on a lost node goes at once, as far as there is another node for it. */
 function leaveLost(draft: Draft, name: string): void {
+  const needs = needsOnce(draft)
   for (const { role: seen, instance: at, process } of processesOn(draft, name)) {
     // What is under way starts elsewhere by itself.
-    if (process.next !== null || !hasElsewhere(draft, seen, at)) continue
+    if (process.next !== null || !hasElsewhere(draft, seen, at, needs)) continue
     const role = draft.roles.edit(roleKey(seen.deployment, seen.name))
     const instance = role?.instances.find(({ id }) => id === at.id)
     if (role === undefined || instance === undefined) continue
@@ -85,15 +87,26 @@ function leaveLost(draft: Draft, name: string): void {
     } else if (instance.stage === 'planned' || instance.stage === 'stopped') {
       rehome(draft, role, instance)
     } else {
-      // Not with what it stands beside: that may serve elsewhere.
-      descend(draft, instance, { kind: 'restart', spec: instance.spec, clean: 'all' })
+      // Not with what it stands beside: that may serve elsewhere. Where it starts is known when it is down: on another node
+      // it finds nothing of what it had stored, back on its own all of it.
+      descend(draft, instance, { kind: 'restart', spec: instance.spec })
     }
   }
 }
 
-function hasElsewhere(draft: Draft, role: Readonly<RoleRecord>, instance: Readonly<InstanceRecord>): boolean {
-  const home = homeOf(draft, role, instance)
-  return home !== null && home.name !== instance.node
+/** What nodes must have, counted for the first who asks. */
+function needsOnce(draft: Draft): () => Needs {
+  let needs: Needs | null = null
+  return () => (needs ??= needsOf(draft))
+}
+
+function hasElsewhere(
+  draft: Draft,
+  role: Readonly<RoleRecord>,
+  { node }: Readonly<InstanceRecord>,
+  needs: () => Needs,
+): boolean {
+  return mustLeave(draft, node) && hasPlaceElsewhere(draft, role, node, needs)
 }
 
 function rehome(draft: Draft, role: Readonly<RoleRecord>, instance: InstanceRecord): void {
@@ -108,6 +121,7 @@ function rehome(draft: Draft, role: Readonly<RoleRecord>, instance: InstanceReco
  */
 function leaveDrained(draft: Draft, name: string): void {
   const here = processesOn(draft, name)
+  const needs = needsOnce(draft)
   for (const id of new Set(here.map(({ role }) => role.deployment))) {
     const deployment = draft.deployments.get(id)
     if (deployment === undefined || deployment.state === 'deleting') continue
@@ -115,25 +129,28 @@ function leaveDrained(draft: Draft, name: string): void {
       ({ role, instance }) =>
         role.deployment === id &&
         (instance.stage === 'planned' || instance.stage === 'stopped') &&
-        hasElsewhere(draft, role, instance),
+        hasElsewhere(draft, role, instance, needs),
     )
     for (const { role: seen, instance: at } of resting) {
       const role = draft.roles.edit(roleKey(id, seen.name))
       const instance = role?.instances.find(each => each.id === at.id)
       if (role !== undefined && instance !== undefined) rehome(draft, role, instance)
     }
-    if (deployment.upgrade === null) leaveOneDomain(draft, deployment, name)
+    if (deployment.upgrade === null) leaveOneDomain(draft, deployment, name, needs)
   }
 }
 
-function leaveOneDomain(draft: Draft, deployment: Readonly<DeploymentRecord>, name: string): void {
+function leaveOneDomain(draft: Draft, deployment: Readonly<DeploymentRecord>, name: string, needs: () => Needs): void {
   const roles = draft.rolesOf(deployment.id)
   const instances = roles.flatMap(role => role.instances)
   // The domain before this one is not through yet.
   if (!instances.every(instance => isSettledHere(instance))) return
   const leaving = roles.flatMap(role =>
     role.instances
-      .filter(instance => instance.node === name && instance.stage !== 'stopped' && hasElsewhere(draft, role, instance))
+      .filter(
+        instance =>
+          instance.node === name && instance.stage !== 'stopped' && hasElsewhere(draft, role, instance, needs),
+      )
       .map(instance => ({ role: role.name, instance })),
   )
   const first = Math.min(...leaving.map(({ instance }) => instance.upgradeDomain))
@@ -149,7 +166,7 @@ function leaveOneDomain(draft: Draft, deployment: Readonly<DeploymentRecord>, na
       if (!ids.has(instance.id)) continue
       if (isReady(instance) && comesBeside(role, instance, instance.spec))
         standBeside(draft, role, instance, instance.spec)
-      else takeDown(draft, instance, { kind: 'restart', spec: instance.spec, clean: 'all' })
+      else takeDown(draft, instance, { kind: 'restart', spec: instance.spec })
     }
   }
   draft.event('node-leaving', `${[...ids].join(', ')} of ${deployment.id} leave node ${name}`, {
@@ -157,10 +174,10 @@ function leaveOneDomain(draft: Draft, deployment: Readonly<DeploymentRecord>, na
   })
 }
 
-/** Nothing is under way with it; one that cannot start holds up nobody. */
+/** Nothing is under way with it; one that cannot start, or is sick, holds up nobody. */
 function isSettledHere(instance: Readonly<InstanceRecord>): boolean {
   if (instance.beside !== undefined || instance.next !== null) return false
-  return isReady(instance) || instance.hopeless || instance.stage === 'stopped'
+  return hasCome(instance) || instance.stage === 'stopped'
 }
 
 /** Milliseconds until a silent node's time-out, or null. */

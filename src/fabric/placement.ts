@@ -1,6 +1,6 @@
 import { Crowd } from './crowd.ts'
 import type { Draft } from './draft.ts'
-import { hasRoom, isSized, needsOf } from './room.ts'
+import { hasRoom, isSized, type Needs } from './room.ts'
 import type { DeploymentRecord, InstanceRecord, NodeRecord, RoleRecord } from './state.ts'
 import { processesOf } from './state.ts'
 import { refuse } from './refusal.ts'
@@ -75,10 +75,28 @@ export function placeElsewhere(draft: Draft, place: Place & { leaving: string })
   )
 }
 
-function ranked(draft: Draft, { role, placed, upgradeDomain, crowd = new Crowd(draft, placed) }: Place): NodeRecord[] {
+/**
+ * Is there a connected node with room for an instance that has to leave its own? Asked of every instance at every change
+ * while a node is to be left, so nothing is counted for it. `needs` are those of `needsOf`, asked for only where sizes are.
+ */
+export function hasPlaceElsewhere(
+  draft: Draft,
+  role: Readonly<RoleRecord>,
+  leaving: string,
+  needs: () => Needs,
+): boolean {
+  const there = [...draft.nodes.values()].filter(
+    node => node.name !== leaving && isOpen(node) && draft.observed.nodes[node.name]?.online === true,
+  )
+  if (there.length === 0 || !isSized(draft, role)) return there.length > 0
+  return there.some(node => hasRoom(draft, node, needs(), role))
+}
+
+function ranked(draft: Draft, { role, placed, upgradeDomain, crowd: counted }: Place): NodeRecord[] {
   const open = [...draft.nodes.values()].filter(isOpen)
-  const needs = isSized(draft, role) ? needsOf(draft) : null
-  const nodes = needs === null ? open : open.filter(node => hasRoom(draft, node, needs, role))
+  if (open.length === 0) return open
+  const crowd = counted ?? new Crowd(draft, placed)
+  const nodes = isSized(draft, role) ? open.filter(node => hasRoom(draft, node, crowd.needs, role)) : open
   if (nodes.length < 2) return nodes
   // A fault domain of more nodes may hold more.
   const members = new Map<number, number>()

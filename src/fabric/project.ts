@@ -13,6 +13,7 @@ import { dueInMs, specOf } from './instances.ts'
 import { nodeDueInMs } from './nodes.ts'
 import { pauseDueInMs, projectPause } from './pause.ts'
 import { policyOf, weightOf } from './policy.ts'
+import { stayingCount } from './lookup.ts'
 import { shareOfPorts } from './ports.ts'
 import { confinementOf } from './processes.ts'
 import { isHeld } from './recovery.ts'
@@ -243,10 +244,10 @@ export function projectAssignments(state: FabricState): Record<string, Assignmen
   const peers: Record<string, Record<string, number>> = {}
   // By name: the same text whatever order the journal gives them back in.
   for (const key of Object.keys(state.roles).toSorted()) {
-    const { deployment = '', name = '', instances = [] } = state.roles[key] ?? {}
-    const count = instances.filter(({ next }) => next !== 'remove').length
-    const told = (peers[deployment] ??= {})
-    told[name] = count
+    const role = state.roles[key]
+    if (role === undefined) continue
+    const told = (peers[role.deployment] ??= {})
+    told[role.name] = stayingCount(role)
   }
   const working = operationsByDeployment(state)
   for (const role of Object.values(state.roles)) {

@@ -6,20 +6,20 @@ import { comesBeside } from './beside.ts'
 import { processesOf, type NodeRecord, type ProcessRecord, type RoleRecord } from './state.ts'
 
 /** What processes take of a node. Only roles that name a size take cores and memory: of the others nothing is known. */
-interface Need {
+export interface Need {
   cores: number
   memoryBytes: number
   ports: number
 }
 
-type Needs = ReadonlyMap<string, Readonly<Need>>
+export type Needs = ReadonlyMap<string, Readonly<Need>>
 
 /**
  * What each node must have for all that is there and all that running upgrades will bring: of both ends of a walk the larger
  * one, so that the way back is free, and room for the largest domain's processes that stand beside others. So a walk that
  * was accepted holds its ground against whatever comes after it.
  */
-export function needsOf(draft: Draft): Needs {
+export function needsOf(draft: Draft): Map<string, Need> {
   const needs = new Map<string, Need>()
   const beside = new Map<string, Map<string, Need>>()
   for (const role of draft.roles.values()) {
@@ -42,6 +42,11 @@ export function needsOf(draft: Draft): Needs {
   }
   for (const [node, domains] of beside) add(needs, node, largest([...domains.values()]))
   return needs
+}
+
+/** One more instance of a role, on its target spec, has its place on a node. */
+export function addToNeeds(draft: Draft, needs: Map<string, Need>, role: Readonly<RoleRecord>, node: string): void {
+  add(needs, node, needOf(draft, role, role.target))
 }
 
 /** Nodes that would have to hold more than they have, by more than `before`. */

@@ -263,6 +263,8 @@ export interface MarkRecord {
   /** Left by a reading, for the next one to go on from. */
   read: boolean
   at: Moment
+  /** Of the change that made it: which of two is the later one. */
+  revision: Revision
   /** By proxy incarnation; null: it had told none yet. */
   counts: Record<string, LedgerRow[] | null>
 }

@@ -41,6 +41,11 @@ export function taskOf(draft: Draft, operation: string, name: string): Readonly<
   return [...draft.tasks.values()].find(task => task.operation === operation && task.name === name)
 }
 
+/** All tasks of an operation by their names: for who asks for many. */
+export function tasksOf(draft: Draft, operation: string): ReadonlyMap<string, Readonly<TaskRecord>> {
+  return new Map([...draft.tasks.values()].filter(task => task.operation === operation).map(task => [task.name, task]))
+}
+
 /** What a runner says. Of a task that is gone, or has its outcome, nothing more is heard: it may come twice. */
 export function takeReport(draft: Draft, id: string, report: TaskReport): void {
   const seen = draft.tasks.get(id)
@@ -63,8 +68,7 @@ export function takeReport(draft: Draft, id: string, report: TaskReport): void {
 }
 
 function tell(draft: Draft, task: Readonly<TaskRecord>, text: string): void {
-  const kind = task.work.kind === 'hook' ? 'hook' : task.work.kind
-  draft.event(kind, `${task.name} ${bounded(text)}`, {
+  draft.event(task.work.kind, `${task.name} ${bounded(text)}`, {
     service: task.service,
     operation: task.operation,
     ...(task.deployment === null ? {} : { deployment: task.deployment }),

@@ -5,9 +5,9 @@ import type { Anchor } from './anchor.ts'
 
 export interface UpgradeRecord {
   operation: string
+  /** Of the walk as it goes now; on the way back the rollback's. */
   mode: UpgradeMode
   direction: 'forward' | 'back'
-  /** Back only: the mode of the rollback. */
   from: UpgradeEnd
   to: UpgradeEnd
   roles: Record<string, { from: string; to: string }>

@@ -49,7 +49,7 @@ function grown(): Release {
 }
 
 /** What the packages of blog bring, and what its operator gives instead. */
-export const CERTIFICATES = ['1.0.0', '1.1.0', '1.2.0-bad', 'given', 'renewed'].map(name =>
+export const CERTIFICATES = ['1.0.0', '1.1.0', '1.2.0-bad', '1.3.0-sick', 'given', 'renewed'].map(name =>
   certificate(name, ['blog.localhost']),
 )
 
@@ -75,8 +75,8 @@ export function certificatesIn(text: unknown): Certificate[] {
 }
 
 /**
- * Packages of the simulated fabric. Until healed `bad` crashes at its start, `hang` never gets ready, `flap` comes and goes, and
- * `lie` answers its probe and breaks every request.
+ * Packages of the simulated fabric. Until healed `bad` crashes at its start, `hang` never gets ready, `flap` comes and goes,
+ * `sick` is ready once and never again, and `lie` answers its probe and breaks every request.
  */
 export const RELEASES: readonly Release[] = [
   shop('1.0.0'),
@@ -87,6 +87,7 @@ export const RELEASES: readonly Release[] = [
   shop('1.3.0-hang', { crunch: '1.0.0' }),
   shop('1.4.0-flap'),
   shop('1.5.0-lie', {}, 8080, 3, 2),
+  shop('1.6.0-sick'),
   shop('2.0.0', {}, 9090),
   shop('3.0.0', {}, 8080, 4),
   reshaped(),
@@ -94,6 +95,7 @@ export const RELEASES: readonly Release[] = [
   blog('1.0.0'),
   blog('1.1.0'),
   blog('1.2.0-bad'),
+  blog('1.3.0-sick'),
 ]
 
 /** Versions to ask for, the usual ones more often. */
@@ -108,6 +110,8 @@ export const VERSIONS: Readonly<Record<'shop' | 'blog', readonly string[]>> = {
     '1.3.0-hang',
     '1.4.0-flap',
     '1.5.0-lie',
+    '1.6.0-sick',
+    '1.6.0-sick',
     '2.0.0',
     '3.0.0',
     '4.0.0',
@@ -115,5 +119,5 @@ export const VERSIONS: Readonly<Record<'shop' | 'blog', readonly string[]>> = {
     '4.1.0',
     '4.1.0',
   ],
-  blog: ['1.0.0', '1.1.0', '1.0.0', '1.1.0', '1.2.0-bad'],
+  blog: ['1.0.0', '1.1.0', '1.0.0', '1.1.0', '1.2.0-bad', '1.3.0-sick'],
 }

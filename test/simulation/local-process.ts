@@ -26,8 +26,12 @@ export function fresh(): Local {
   }
 }
 
-/** How the processes of a version behave, until they are healed: `bad` crashes at its start, `hang` is never ready. */
-export function natureOf(version: string): 'good' | 'bad' | 'hang' | 'flap' {
+/**
+ * How the processes of a version behave, until they are healed: `bad` crashes at its start, `hang` is never ready, `flap`
+ * comes and goes, `sick` is ready once and never again.
+ */
+export function natureOf(version: string): 'good' | 'bad' | 'hang' | 'flap' | 'sick' {
+  if (version.includes('sick')) return 'sick'
   if (version.includes('bad')) return 'bad'
   if (version.includes('hang')) return 'hang'
   return version.includes('flap') ? 'flap' : 'good'

@@ -109,6 +109,17 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       }),
     ),
   },
+  'crash loops are not heard of': {
+    breaks: 'who waits for an instance is told when it cannot start: here it is starting for ever',
+    caughtBy: ['walk says why'],
+    rules: hearing(input => {
+      if (input.kind !== 'agent-observed') return input
+      const instances = input.instances.map(seen =>
+        seen.state === 'cycling' || seen.state === 'failed' ? { ...seen, state: 'backoff' as const } : seen,
+      )
+      return { ...input, instances }
+    }),
+  },
   'two domains at a time': {
     breaks: 'one domain goes down at a time: here the walk takes the next one along',
     caughtBy: ['one domain', 'capacity floor'],

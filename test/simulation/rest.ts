@@ -1,6 +1,7 @@
 import { placed } from './placed.ts'
 import type { Operator } from './operator.ts'
 import type { SimController } from './sim-controller.ts'
+import { checkStuckWalks } from './stuck-walk.ts'
 import type { World } from './world.ts'
 
 /** Rounds of 20 simulated seconds within which all must have come to its end. */
@@ -14,8 +15,9 @@ const isBusy = (controller: SimController): boolean =>
 /** No more faults: what waits for a person gets one, until nothing is under way. */
 export function comeToRest(world: World, controller: SimController, operator: Operator): void {
   world.calm = true
-  world.healed = true
   world.takenPorts.clear()
+  checkStuckWalks(world, controller)
+  world.healed = true
   const dice = world.dice('rest')
   for (let round = 0; round < ROUNDS; round++) {
     if (controller.up) operator.finish(dice)

@@ -22,6 +22,8 @@ export const RULES = {
     'CS: upgrade domains are upgraded one at a time; nothing of the next is stopped before the one before it is back',
   'capacity floor': "design: before a domain goes down its roles' capacity floors must hold with it gone",
   'health gate': 'CS and SF: the walk goes on once the instances of the domain are ready on the new version',
+  'walk says why':
+    'SF: what stays unhealthy for the retry time-out fails; CS: the walk waits until enough is ready, and is seen to',
   'one walk': 'CS: a service has one update in progress at a time',
   'walk ends whole': 'CS: after the upgrade all instances of a role run one version',
   'rollback touches moved': 'CS: a rollback returns what was updated; instances that were not are left alone',

@@ -31,6 +31,11 @@ const deployStaging: Step = {
 const rollback: Command = { kind: 'rollback', ...slot }
 const status = (word: 'Suspended' | 'Running'): Command => ({ kind: 'status', ...slot, status: word })
 
+/** To a version that is ready once and never again. */
+export function sickUpgrade(mode: UpgradeMode): Step[] {
+  return [deploy, { at: 3000, command: upgrade('1.6.0-sick', mode) }]
+}
+
 /** One of each way in which operations meet, to die in at every step. */
 export const SCRIPTS: Readonly<Record<string, readonly Step[]>> = {
   upgrade: [deploy, { at: 6000, command: upgrade('1.1.0') }],

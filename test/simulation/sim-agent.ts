@@ -146,6 +146,18 @@ export class SimAgent {
     })
   }
 
+  /** Lives, and answers no more until it is healed. */
+  #sicken(local: Local): void {
+    const { generation } = local
+    const look = (): void => {
+      if (local.generation !== generation) return
+      if (this.#world.healed) this.#show(local, 'ready')
+      else this.#world.after(3000, look)
+    }
+    this.#show(local, 'unresponsive')
+    look()
+  }
+
   // Towards what is wanted
 
   #reconsiderAll(): void {
@@ -202,7 +214,8 @@ export class SimAgent {
         if (local.generation === generation && local.alive && local.state !== 'stopping') what()
       })
     const nature = this.#world.healed ? 'good' : natureOf(wanted.spec.version)
-    if (nature === 'bad') {
+    // After its one good start it comes no more.
+    if (nature === 'bad' || (nature === 'sick' && local.attempt > 1)) {
       later(this.dice.between(5, 300), () => this.#die(key, local))
       return
     }
@@ -217,6 +230,11 @@ export class SimAgent {
       local.sticky = null
       local.deaths = 0
       this.#show(local, 'ready')
+      if (nature === 'sick') {
+        const ms = this.dice.between(0, this.dice.chance(0.5) ? 100 : 3000)
+        if (this.dice.chance(0.5)) later(ms, () => this.#sicken(local))
+        else later(ms, () => this.#die(key, local))
+      }
       if (nature !== 'flap') return
       if (this.dice.chance(0.5)) this.#flap(local, 4, this.dice)
       else later(this.dice.between(100, 6000), () => this.#die(key, local))

@@ -68,7 +68,7 @@ function stepOf(state: FabricState, operation: OperationRecord): OperationView['
   const ready = instances.filter(isReady).length
   switch (operation.step) {
     case 'binding':
-      return { step: 'binding', percent: 5, message: 'the proxy to listen on the addresses' }
+      return { step: 'binding', percent: 5, message: bindingProgress(state, operation) }
     case 'fetching':
       return { step: 'fetching', percent: 15, message: 'the package on every node' }
     case 'starting':
@@ -109,6 +109,13 @@ function stepOf(state: FabricState, operation: OperationRecord): OperationView['
     default:
       return { step: operation.step, percent: 50, message: operation.step }
   }
+}
+
+function bindingProgress(state: FabricState, { id, since }: OperationRecord): string {
+  const missing = missingAcknowledgements(state, since)
+  return missing.length === 0
+    ? 'a proxy to listen on the addresses'
+    : `proxy ${missing.join(', ')} to listen on the addresses (\`vipswap force ${id}\` goes on without those that are silent)`
 }
 
 function nodeProgress(state: FabricState, node: string): OperationView['progress'] {

@@ -23,7 +23,7 @@ import { changedCertificates } from '../certificates.ts'
 import type { Configuration } from '../../model/definition.ts'
 import { applyCertificates } from './renew.ts'
 import { acceptScale, advanceScale, changedCounts } from './scale.ts'
-import { forgetIfGone, removeInstances } from './create.ts'
+import { abandon, createUnderWay, forgetIfGone, removeInstances } from './create.ts'
 
 function begin(
   draft: Draft,
@@ -46,18 +46,21 @@ function begin(
 /** Accepts the removal of a deployment; also while something else is done to it, which it ends. */
 export function acceptDelete(draft: Draft, command: DeleteCommand): string {
   const deployment = requireDeployment(draft, command.service, command.slot)
+  // As it is until it is ended: what it had found is to be put back.
+  const creating = createUnderWay(draft, deployment.id)
   admit(draft, deployment, 'delete')
   const operation = begin(
     draft,
     'delete',
     command,
     deployment,
-    'draining',
+    creating === undefined ? 'draining' : 'publishing',
     `delete ${deployment.id} in ${command.slot}`,
   )
   operation.from = { [command.slot]: deployment.id }
   operation.to = { [command.slot]: null }
-  removeInstances(draft, deployment.id)
+  if (creating === undefined) removeInstances(draft, deployment.id)
+  else abandon(draft, creating, deployment.id)
   return operation.id
 }
 

@@ -1,9 +1,9 @@
 import type { CreateCommand } from '../../contracts/command.ts'
 import type { Draft } from '../draft.ts'
-import { allAcknowledged } from '../acknowledgements.ts'
+import { allAcknowledged, waivedProxies } from '../acknowledgements.ts'
 import { isReady, takeDown } from '../instances.ts'
 import { admit } from '../admit.ts'
-import { beginOperation, endOperation, enterStep, swapUnderWay } from '../operations.ts'
+import { beginOperation, endOperation, enterStep, operationsOn, swapUnderWay } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { needsOf, roomBlockers } from '../room.ts'
 import { checkConfiguration, mergeConfiguration, requireRelease } from '../specs.ts'
@@ -16,6 +16,7 @@ import { addressesOf, bindingError, endpointsOfDeployment, internalListeners, li
 import { userBlockers } from '../processes.ts'
 import { quotaBlockers, coresInUse, sizeBlockers } from '../quota.ts'
 import { createRole } from '../upgrade/roles.ts'
+import { writeDomains } from '../upgrade/walked.ts'
 import type { Slot } from '../../model/slot.ts'
 import type { Release } from '../../model/release.ts'
 import { DEFAULT_UPGRADE_POLICY } from '../../model/upgrade-policy.ts'
@@ -145,13 +146,13 @@ function createDeployment(
 export function removeInstances(draft: Draft, id: string): void {
   const deployment = draft.deployments.edit(id)
   if (deployment === undefined) return
-  if (deployment.upgrade !== null) {
-    for (const operation of [deployment.upgrade.walk, deployment.upgrade.operation]) {
-      if (operation !== null)
-        endOperation(draft, operation, 'Cancelled', { code: 'superseded', message: 'the deployment is being deleted' })
-    }
-    deployment.upgrade = null
+  const { upgrade } = deployment
+  for (const operation of [upgrade?.walk ?? null, upgrade?.operation ?? null]) {
+    if (upgrade === null || operation === null) continue
+    writeDomains(draft, operation, upgrade)
+    endOperation(draft, operation, 'Cancelled', { code: 'superseded', message: 'the deployment is being deleted' })
   }
+  deployment.upgrade = null
   deployment.state = 'deleting'
   for (const { name } of draft.rolesOf(id)) {
     const role = draft.roles.edit(roleKey(id, name))
@@ -223,7 +224,7 @@ function advanceBinding(draft: Draft, operation: Readonly<OperationRecord>, id: 
   const service = draft.services.get(operation.service)
   if (deployment === undefined || service === undefined) return
   // Without a proxy nobody has bound anything: wait for one.
-  if (draft.proxies.keys().length === 0 || !allAcknowledged(draft, operation.since)) return
+  if (draft.proxies.keys().length === 0 || !allAcknowledged(draft, operation.since, waivedProxies(operation))) return
   const listeners = [...service.listeners, ...deployment.internal]
   const error = bindingError(
     draft,
@@ -249,8 +250,16 @@ function advanceBinding(draft: Draft, operation: Readonly<OperationRecord>, id: 
   advanceFetching(draft, operation, id)
 }
 
+/** The create of a deployment of which no instance was started yet. */
+export function createUnderWay(draft: Draft, deployment: string): Readonly<OperationRecord> | undefined {
+  return operationsOn(draft, [deployment]).find(
+    ({ kind, step, to, slot }) =>
+      kind === 'create' && (step === 'binding' || step === 'fetching') && slot !== null && to[slot] === deployment,
+  )
+}
+
 /** Takes back everything a create has done before an instance was started. */
-function abandon(draft: Draft, operation: Readonly<OperationRecord>, id: string): void {
+export function abandon(draft: Draft, operation: Readonly<OperationRecord>, id: string): void {
   for (const role of draft.rolesOf(id)) draft.roles.delete(roleKey(id, role.name))
   draft.deployments.delete(id)
   const service = draft.services.edit(operation.service)

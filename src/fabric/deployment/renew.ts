@@ -1,8 +1,8 @@
-import type { Slot } from '../../model/slot.ts'
 import type { Configuration } from '../../model/definition.ts'
 import { own } from '../../core/own.ts'
 import { certificateNotes, knownTo } from '../certificates.ts'
 import type { Draft } from '../draft.ts'
+import { slotOf } from '../lookup.ts'
 import { beginOperation } from '../operations.ts'
 import { refuse, refuseIfAny, type Blocker } from '../refusal.ts'
 import { mergeConfiguration } from '../specs.ts'
@@ -24,7 +24,7 @@ export function applyCertificates(
   const before = idsOf(draft, id)
   const { service } = adoptConfiguration(draft, id, configuration)
   refuseIfAny(shownConflicts(draft, service))
-  const slot: Slot = draft.services.get(service)?.slots.staging === id ? 'staging' : 'production'
+  const slot = slotOf(draft, { id, service })
   const operation = beginOperation(draft, {
     kind: 'configure',
     service,

@@ -5,6 +5,7 @@ import { admit } from '../admit.ts'
 import { Crowd } from '../crowd.ts'
 import type { Draft } from '../draft.ts'
 import { addInstance, isReady, keepUp, takeDown } from '../instances.ts'
+import { stayingCount } from '../lookup.ts'
 import { beginOperation, endOperation, enterStep, operationsOn } from '../operations.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { roleKey, type DeploymentRecord } from '../state.ts'
@@ -33,8 +34,7 @@ function goal(draft: Draft, deployment: string, name: string): number {
 
 /** How many instances a role has, without those on their way out. */
 function staying(draft: Draft, deployment: string, role: string): number {
-  const instances = draft.roles.get(roleKey(deployment, role))?.instances ?? []
-  return instances.filter(({ next }) => next !== 'remove').length
+  return stayingCount(draft.roles.get(roleKey(deployment, role)) ?? { instances: [] })
 }
 
 /** Accepts other instance counts. Beside a walk both of its ends have them: what a scale brings is not walked back. */
@@ -85,8 +85,9 @@ function scaleRole(
   const role = draft.roles.edit(roleKey(deployment.id, name))
   if (role === undefined) return
   const crowd = new Crowd(draft, role.instances)
+  const byIndex = new Map(role.instances.map(instance => [instance.index, instance]))
   for (let index = 0; index < wanted; index++) {
-    const there = role.instances.find(instance => instance.index === index)
+    const there = byIndex.get(index)
     if (there === undefined) addInstance(draft, role, index, deployment.upgradeDomainCount, stage, crowd)
     else if (there.next === 'remove' && (there.spec !== role.target || !keepUp(draft, there))) {
       takeDown(draft, there, { kind: 'restart', spec: role.target })

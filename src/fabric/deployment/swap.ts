@@ -1,6 +1,7 @@
 import { assertNever } from '../../core/errors.ts'
 import type { SwapCommand } from '../../contracts/command.ts'
 import { SLOTS } from '../../model/slot.ts'
+import { inRotation } from '../capacity.ts'
 import type { Draft } from '../draft.ts'
 import { evaluateHealth } from '../health/evaluate.ts'
 import { healthOf } from '../health/report.ts'
@@ -83,8 +84,8 @@ function ailments(draft: Draft, staging: string): string[] {
 }
 
 /**
- * Who would answer: a role that callers reach and of which nothing is ready in staging blocks; what is only less than all,
- * or less than production has now, warns.
+ * Who would answer: a role that callers reach and of which nothing is in rotation in staging blocks (not ready, or drained);
+ * what is only less than all, or less than production has now, warns.
  */
 function compareCapacity(
   draft: Draft,
@@ -95,13 +96,13 @@ function compareCapacity(
 ): void {
   const roles = draft.rolesOf(staging)
   const readyOf = (id: string, name: string): number =>
-    (draft.roles.get(roleKey(id, name))?.instances ?? []).filter(isReady).length
+    (draft.roles.get(roleKey(id, name))?.instances ?? []).filter(inRotation).length
   const blocked = (message: string): void => {
     blockers.push({ code: 'not_ready', message: `${message}: \`vipswap status --slot staging\` says why` })
   }
   const instances = roles.flatMap(role => role.instances)
-  if (instances.length > 0 && !instances.some(isReady)) {
-    blocked(`no instance of ${staging} in staging is ready`)
+  if (instances.length > 0 && !instances.some(inRotation)) {
+    blocked(`no instance of ${staging} in staging is ${instances.some(isReady) ? 'in rotation' : 'ready'}`)
     return
   }
   for (const role of roles) {
@@ -109,9 +110,12 @@ function compareCapacity(
     const total = role.instances.length
     const reached = specOf(role, role.target).definition.endpoints.some(({ internal }) => !internal)
     if (total > 0 && ready === 0 && reached) {
-      blocked(`no instance of role ${role.name} of ${staging} in staging is ready`)
+      const what = role.instances.some(isReady) ? 'in rotation' : 'ready'
+      blocked(`no instance of role ${role.name} of ${staging} in staging is ${what}`)
     } else if (ready < total) {
-      warnings.push(`role ${role.name}: ${ready} of ${total} instances of ${staging} are ready`)
+      const aside = role.instances.filter(({ drained }) => drained === true).length
+      const drained = aside === 0 ? '' : ` (${aside} drained)`
+      warnings.push(`role ${role.name}: ${ready} of ${total} instances of ${staging} are ready${drained}`)
     }
     const now = production === null ? 0 : readyOf(production, role.name)
     if (ready < now && ready > 0) {

@@ -3,7 +3,7 @@ import type { Draft } from '../draft.ts'
 import { isReady, specOf } from '../instances.ts'
 import type { OperationRecord, SwapProgress } from '../operation-record.ts'
 import { targetKey, type ServiceRecord } from '../state.ts'
-import { beginTask, taskOf } from '../tasks.ts'
+import { beginTask, tasksOf } from '../tasks.ts'
 
 type Warmth =
   | { readonly kind: 'go' }
@@ -21,6 +21,8 @@ export function warmed(
   const candidate = service.slots.staging
   if (candidate === null) return { kind: 'go' }
   let waiting = false
+  const tasks = tasksOf(draft, operation.id)
+  const before = new Set(operation.swap.phase === 'commit' ? service.prepared?.warmed : [])
   for (const role of draft.rolesOf(candidate)) {
     for (const instance of role.instances) {
       if (instance.next === 'remove') continue
@@ -37,8 +39,8 @@ export function warmed(
       if (warmUp.length === 0 || instance.published === null) continue
       const { host, ports } = instance.published
       const key = targetKey(candidate, instance)
-      if (operation.swap.phase === 'commit' && service.prepared?.warmed?.includes(key) === true) continue
-      const task = taskOf(draft, operation.id, `${NAME}${key}`)
+      if (before.has(key)) continue
+      const task = tasks.get(`${NAME}${key}`)
       if (task?.outcome?.ok === false) {
         const message = `${instance.id} of ${candidate}: ${task.outcome.detail}`
         return { kind: 'fail', fault: { code: 'warm_up_failed', message } }

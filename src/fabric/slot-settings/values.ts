@@ -1,7 +1,7 @@
 import { own } from '../../core/own.ts'
 import type { Slot } from '../../model/slot.ts'
 import type { Configuration, RoleDefinition } from '../../model/definition.ts'
-import type { Draft } from '../draft.ts'
+import { Draft } from '../draft.ts'
 import { Refused, type Refusal } from '../refusal.ts'
 import { requireRelease } from '../specs.ts'
 import { beginUpgrade, differs, type Wish } from '../upgrade/accept.ts'
@@ -80,16 +80,31 @@ export function giveValues(
     record.configuration = configuration
     return { walk: null }
   }
+  const begin = (on: Draft): string =>
+    beginUpgrade(
+      on,
+      deployment,
+      requireRelease(on.releases, record.package),
+      configuration,
+      wishFor(on, deployment, slot),
+    )
+  // Much is written before some refusals are known: what is refused must leave nothing of it here.
+  const refusal = refusalOf(() => begin(new Draft(draft.finish().state, draft.now)))
+  if (refusal !== null) return { refusal }
   const { policy } = record
+  const walk = begin(draft)
+  // It is judged as before; nothing outside is asked about a walk that is part of a swap.
+  record.policy = policy
+  if (record.upgrade !== null) record.upgrade.unasked = true
+  return { walk }
+}
+
+function refusalOf(what: () => unknown): Refusal | null {
   try {
-    const release = requireRelease(draft.releases, record.package)
-    const walk = beginUpgrade(draft, deployment, release, configuration, wishFor(draft, deployment, slot))
-    // It is judged as before; nothing outside is asked about a walk that is part of a swap.
-    record.policy = policy
-    if (record.upgrade !== null) record.upgrade.unasked = true
-    return { walk }
+    what()
+    return null
   } catch (thrown) {
-    if (thrown instanceof Refused) return { refusal: thrown.refusal }
+    if (thrown instanceof Refused) return thrown.refusal
     throw thrown
   }
 }

@@ -9,7 +9,7 @@ import type { UpgradeMode } from '../../model/states.ts'
 import type { Draft } from '../draft.ts'
 import { admit } from '../admit.ts'
 import { beginOperation, endOperation, operationsOn } from '../operations.ts'
-import { requireDeployment } from '../lookup.ts'
+import { requireDeployment, slotOf } from '../lookup.ts'
 import { refuse, refuseIfAny } from '../refusal.ts'
 import { needsOf, roomBlockers } from '../room.ts'
 import { secretBlockers } from '../secrets.ts'
@@ -348,8 +348,4 @@ function isUnchanged(current: RoleSpec, next: RoleSpec): boolean {
     current.platform.version === next.platform.version &&
     current.platform.trustLevel === next.platform.trustLevel
   )
-}
-
-export function slotOf(draft: Draft, deployment: Readonly<DeploymentRecord>): 'production' | 'staging' {
-  return draft.services.get(deployment.service)?.slots.staging === deployment.id ? 'staging' : 'production'
 }

@@ -1,4 +1,4 @@
-import { allAcknowledged } from '../acknowledgements.ts'
+import { allAcknowledged, waivedFor } from '../acknowledgements.ts'
 import { addressConflicts } from '../deployment/conflicts.ts'
 import { facesOf } from '../deployment/faces.ts'
 import { bindingError, endpointsListened, internalListeners, listenersFor } from '../deployment/listeners.ts'
@@ -35,7 +35,8 @@ export function bindingOf(
   )
   if (open.length === 0) return { ready: true, error: null }
   // Without a proxy nobody has bound anything: wait for one.
-  if (draft.proxies.keys().length === 0 || !allAcknowledged(draft, since)) return { ready: false, error: null }
+  const waived = waivedFor(draft, deployment.id) ?? undefined
+  if (draft.proxies.keys().length === 0 || !allAcknowledged(draft, since, waived)) return { ready: false, error: null }
   const keys = open.map(({ key }) => key)
   return { ready: false, error: bindingError(draft, keys) }
 }

@@ -4,6 +4,7 @@ import type { Release } from '../../model/release.ts'
 import type { Draft } from '../draft.ts'
 import { Crowd } from '../crowd.ts'
 import { addInstance, keepUp, specOf, takeDown } from '../instances.ts'
+import { missingIndices, stayingCount } from '../lookup.ts'
 import { instanceCount } from '../specs.ts'
 import { roleKey, type DeploymentRecord, type RoleRecord } from '../state.ts'
 import type { UpgradeRecord } from '../upgrade-record.ts'
@@ -26,7 +27,7 @@ export function countUnderWay(
 ): { was: number; goes: number } {
   const count = own(upgrade?.counts ?? {}, role.name)
   if (upgrade === null || count === undefined) {
-    const staying = role.instances.filter(({ next }) => next !== 'remove').length
+    const staying = stayingCount(role)
     return { was: staying, goes: staying }
   }
   return { was: count.from, goes: upgrade.direction === 'forward' ? count.to : count.from }
@@ -121,7 +122,7 @@ export function settleInstances(
     role.target = wholeSpec(deployment, name, target)
     const returned: string[] = []
     const crowd = new Crowd(draft, role.instances)
-    for (const index of missing(role, to)) {
+    for (const index of missingIndices(role, to)) {
       const stage = index < from ? 'returning' : 'planned'
       addInstance(draft, role, index, deployment.upgradeDomainCount, stage, crowd)
       if (index < from) returned.push(role.instances.at(-1)?.id ?? '')
@@ -142,22 +143,13 @@ function sameAtBothEnds(
 
 /** Instances from `count` on go: those that are only planned at once, since no node has heard of them. */
 function dropBeyond(draft: Draft, role: RoleRecord, count: number): void {
-  for (const instance of role.instances.filter(({ index }) => index >= count)) {
-    if (instance.stage !== 'planned') {
-      if (instance.next !== 'remove') takeDown(draft, instance, { kind: 'remove' })
-      continue
-    }
+  for (const instance of role.instances) {
+    if (instance.index < count) continue
     // Its incarnation is used up all the same.
-    role.removedIncarnation = Math.max(role.removedIncarnation, instance.incarnation)
-    role.instances.splice(role.instances.indexOf(instance), 1)
+    if (instance.stage === 'planned') role.removedIncarnation = Math.max(role.removedIncarnation, instance.incarnation)
+    else if (instance.next !== 'remove') takeDown(draft, instance, { kind: 'remove' })
   }
-}
-
-/** Indices below `count` that no instance has. */
-function missing(role: Readonly<RoleRecord>, count: number): number[] {
-  return Array.from({ length: count }, (_, index) => index).filter(index =>
-    role.instances.every(instance => instance.index !== index),
-  )
+  role.instances = role.instances.filter(({ index, stage }) => index < count || stage !== 'planned')
 }
 
 /**
@@ -171,7 +163,7 @@ export function planAdded(draft: Draft, deployment: Readonly<DeploymentRecord>, 
     if (!added.includes(name) && specOf(role, role.target).definition.upstreams.length === 0) continue
     for (const instance of role.instances) if (instance.stage === 'planned') instance.spec = role.target
     const crowd = new Crowd(draft, role.instances)
-    for (const index of missing(role, to))
+    for (const index of missingIndices(role, to))
       addInstance(draft, role, index, deployment.upgradeDomainCount, 'planned', crowd)
     role.instances.sort((a, b) => a.index - b.index)
   }

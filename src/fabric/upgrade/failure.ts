@@ -40,7 +40,7 @@ export function failUpgrade(
   if (upgrade.phase !== 'preparing') upgrade.phase = 'waiting'
   const error = {
     code: codeOf(reason),
-    message: `${reason}: ${message}${block === null ? '' : `, and not rolled back: ${block.message}`}; it waits for \`vipswap walk\`, \`vipswap rollback\` or \`vipswap upgrade set --mode monitored\``,
+    message: `${reason}: ${message}${block === null ? '' : `, and not rolled back: ${block.message}`}; ${whatFollows(upgrade)}`,
   }
   for (const operation of [upgrade.operation, upgrade.walk]) {
     if (operation === null) continue
@@ -48,4 +48,11 @@ export function failUpgrade(
     endOperation(draft, operation, 'Failed', error)
   }
   upgrade.walk = null
+}
+
+/** What is left to do of a walk that failed and was not turned round. */
+function whatFollows({ position, domains }: UpgradeRecord): string {
+  return position < domains.length
+    ? 'it waits for `vipswap walk`, `vipswap rollback` or `vipswap upgrade set --mode monitored`'
+    : 'every domain is done, and it completes all the same'
 }

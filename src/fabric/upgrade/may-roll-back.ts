@@ -2,6 +2,7 @@ import { own } from '../../core/own.ts'
 import { scaleUnderWay } from '../deployment/scale.ts'
 import type { Draft } from '../draft.ts'
 import { specOf } from '../instances.ts'
+import { stayingCount } from '../lookup.ts'
 import { swapsOwnWalk } from '../operations.ts'
 import { coresInUse, coresOf, round } from '../quota.ts'
 import type { Blocker } from '../refusal.ts'
@@ -72,7 +73,7 @@ function exceedsQuota(
   const cores = coresInUse(draft)
   let back = 0
   for (const role of draft.rolesOf(deployment.id)) {
-    const staying = role.instances.filter(({ next }) => next !== 'remove').length
+    const staying = stayingCount(role)
     // As large as they were: a walk may have made the others smaller.
     const spec = own(deployment.upgrade?.roles ?? {}, role.name)?.from ?? role.target
     const before = own(scale?.from ?? {}, role.name)

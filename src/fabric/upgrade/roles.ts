@@ -6,7 +6,8 @@ import type { Release } from '../../model/release.ts'
 import { endpointsOfRole } from '../deployment/listeners.ts'
 import { Crowd } from '../crowd.ts'
 import type { Draft } from '../draft.ts'
-import { addInstance, isReady, keepUp, specOf, takeDown } from '../instances.ts'
+import { addInstance, hasCome, keepUp, specOf, takeDown } from '../instances.ts'
+import { missingIndices } from '../lookup.ts'
 import { refuseIfAny } from '../refusal.ts'
 import { secretBlockers } from '../secrets.ts'
 import { instanceCount, makeSpec } from '../specs.ts'
@@ -54,7 +55,7 @@ export function leaves(upgrade: UpgradeRecord, role: string, { index }: Readonly
 
 /**
  * Instances of a larger count begin on the old version before the first domain goes down (1 → N scales first). What is
- * fronted has no old version of them: it comes with its domain. True once all are there, or known to be unable.
+ * fronted has no old version of them: it comes with its domain. True once all have come, or are known to be unable.
  */
 export function scaleFirst(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
   for (const name of Object.keys(upgrade.counts)) {
@@ -69,8 +70,7 @@ export function scaleFirst(draft: Draft, deployment: string, upgrade: UpgradeRec
     .every(({ name, instances }) =>
       instances.every(
         instance =>
-          isReady(instance) ||
-          instance.hopeless ||
+          hasCome(instance) ||
           !(isScaled(upgrade, name, instance) || returned.includes(instance.id)) ||
           instance.next === 'remove',
       ),
@@ -168,9 +168,9 @@ export function revive(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
       if (instance.next !== 'remove' || keepUp(draft, instance)) continue
       takeDown(draft, instance, { kind: 'restart', spec })
     }
-    for (let index = 0; index < count.from; index++) {
-      if (role.instances.some(instance => instance.index === index)) continue
-      addInstance(draft, role, index, deployment.upgradeDomainCount, 'returning')
+    const crowd = new Crowd(draft, role.instances)
+    for (const index of missingIndices(role, count.from)) {
+      addInstance(draft, role, index, deployment.upgradeDomainCount, 'returning', crowd)
       revived.push(instanceName(name, index))
     }
     role.instances.sort((a, b) => a.index - b.index)
@@ -188,7 +188,7 @@ export function isRevived(draft: Draft, deployment: string, upgrade: UpgradeReco
   if (upgrade.direction === 'forward') return true
   return Object.keys(upgrade.counts).every(name =>
     (draft.roles.get(roleKey(deployment, name))?.instances ?? []).every(
-      instance => leaves(upgrade, name, instance) || isReady(instance) || instance.hopeless,
+      instance => leaves(upgrade, name, instance) || hasCome(instance),
     ),
   )
 }

@@ -1,13 +1,12 @@
 import type { RollbackCommand, WalkCommand } from '../../contracts/command.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, keepUp, takeDown } from '../instances.ts'
-import { requireDeployment } from '../lookup.ts'
-import { beginOperation, endOperation } from '../operations.ts'
+import { failedToCome, isReady, keepUp, takeDown } from '../instances.ts'
+import { requireDeployment, slotOf } from '../lookup.ts'
+import { beginOperation, endOperation, operationsOn } from '../operations.ts'
 import { refuse } from '../refusal.ts'
 import { roleKey, type DeploymentRecord } from '../state.ts'
 import type { UpgradeRecord } from '../upgrade-record.ts'
 import { rollbackWarning } from '../version-path.ts'
-import { slotOf } from './accept.ts'
 import { fitAddresses } from './addresses.ts'
 import { freshClocks } from './clocks.ts'
 import { codeOf, failureOf } from './failure-reason.ts'
@@ -30,10 +29,21 @@ export function acceptRollback(draft: Draft, command: RollbackCommand): string {
   if (deployment === undefined) refuse('deployment_not_found', `there is no deployment ${seen.id}`)
   // Of a walk and a scale beside it both go back; the answer is the longer one.
   if (deployment.upgrade !== null && !isBack(deployment.upgrade)) {
+    overtakeStart(draft, deployment)
     return beginRollback(draft, deployment, command.mode ?? 'auto', null)
   }
   if (undone === null) refuse('rollback_not_allowed', 'nothing is in progress')
   return undone
+}
+
+/** A start that has not ended goes on as part of what takes its place. */
+function overtakeStart(draft: Draft, deployment: DeploymentRecord): void {
+  if (deployment.state !== 'starting') return
+  deployment.state = 'running'
+  for (const { id, kind } of operationsOn(draft, [deployment.id])) {
+    if (kind !== 'start') continue
+    endOperation(draft, id, 'Cancelled', { code: 'superseded', message: '`rollback` took its place' })
+  }
 }
 
 /** On its way back already, and not halted there. */
@@ -89,7 +99,7 @@ export function beginRollback(
       if (instance.spec !== from) {
         moved.add(instance.upgradeDomain)
         if (!isReady(instance)) broken.add(instance.upgradeDomain)
-      } else if (again.includes(instance.upgradeDomain) && instance.stage === 'starting' && instance.hopeless) {
+      } else if (again.includes(instance.upgradeDomain) && failedToCome(instance)) {
         takeDown(draft, instance, { kind: 'restart', spec: from })
         moved.add(instance.upgradeDomain)
         broken.add(instance.upgradeDomain)

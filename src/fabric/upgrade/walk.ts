@@ -1,10 +1,9 @@
-import type { ErrorCode } from '../../core/errors.ts'
 import { allAcknowledged, waivedFor } from '../acknowledgements.ts'
 import { startAnchor } from '../anchor.ts'
 import { own } from '../../core/own.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, isTold, pruneSpecs, specOf } from '../instances.ts'
-import { endOperation, enterStep } from '../operations.ts'
+import { failedToCome, isHeardOf, isReady, isSeenReady, isTold, pruneSpecs } from '../instances.ts'
+import { endOperation } from '../operations.ts'
 import { adoptDomains } from '../placement.ts'
 import { roleKey, type DeploymentRecord, type InstanceRecord, type RoleRecord } from '../state.ts'
 import type { UpgradeRecord } from '../upgrade-record.ts'
@@ -14,20 +13,11 @@ import type { Verdict } from './verdict.ts'
 import { judge, judgeTime, waitsForWalk } from './gate.ts'
 import { pauseClocks, resumeClocks } from './clocks.ts'
 import { forgetTraffic } from '../verify/traffic.ts'
-import { bindingOf, fitAddresses } from './addresses.ts'
+import { fitAddresses } from './addresses.ts'
 import { isResized } from './changes.ts'
 import { floorHolds } from './floor.ts'
-import {
-  beginPlanned,
-  changesEndpoints,
-  failedToScale,
-  forgetRoles,
-  isRevived,
-  leaves,
-  removeLeavers,
-  scaleFirst,
-} from './roles.ts'
-import { beginRollback } from './rollback.ts'
+import { beginPlanned, changesEndpoints, forgetRoles, isRevived, leaves, removeLeavers } from './roles.ts'
+import { prepare } from './prepare.ts'
 import { writeDomains } from './walked.ts'
 import { isComposed, isStraggler, mustMove, sendTo, takesStragglers } from './supersede.ts'
 
@@ -122,100 +112,6 @@ function enterRemoving(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
   return true
 }
 
-/**
- * The ground before the first domain: the package on every node that will run it, new addresses bound, instances of a
- * larger count ready. If that fails nothing was stopped.
- */
-function prepare(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecord): boolean {
-  let ready = true
-  for (const { package: digest, nodes } of packagesFor(draft, deployment.id, upgrade)) {
-    for (const name of nodes) {
-      const node = draft.observed.nodes[name]
-      const failure = node?.packageErrors[digest]
-      if (failure !== undefined) {
-        return abandon(draft, deployment, upgrade, { code: 'invalid_package', message: `node ${name}: ${failure}` })
-      }
-      ready &&= node?.packages.includes(digest) === true
-    }
-  }
-  if (changesEndpoints(draft, deployment.id, upgrade) || upgrade.inherited?.addresses === true) {
-    const since = draft.operations.get(upgrade.operation)?.since ?? draft.revision
-    const binding = bindingOf(draft, deployment, since)
-    if (binding.error !== null) {
-      const message = `${binding.error}; free it, or give the endpoint another port`
-      return abandon(draft, deployment, upgrade, { code: 'port_in_use', message })
-    }
-    ready &&= binding.ready
-  }
-  if (!ready || !scaleFirst(draft, deployment.id, upgrade)) return false
-  const failed = failedToScale(draft, deployment.id, upgrade)
-  if (failed.length > 0) {
-    beginRollback(draft, deployment, 'auto', `${failed.join(', ')} did not start on ${upgrade.from.version}`)
-    return true
-  }
-  upgrade.phase = 'waiting'
-  enterStep(draft, upgrade.operation, 'walking')
-  if (waitsForWalk(upgrade)) endOperation(draft, upgrade.operation, 'Succeeded')
-  return true
-}
-
-/** The packages that instances come to, and on which nodes. */
-function* packagesFor(
-  draft: Draft,
-  deployment: string,
-  upgrade: UpgradeRecord,
-): Iterable<{ package: string; nodes: Set<string> }> {
-  for (const role of draft.rolesOf(deployment)) {
-    const to = own(upgrade.roles, role.name)?.to ?? (own(upgrade.counts, role.name) === undefined ? null : role.target)
-    if (to === null || upgrade.removed.includes(role.name)) continue
-    const staying = role.instances.filter(
-      ({ node, ...instance }) => node !== '' && !leaves(upgrade, role.name, { node, ...instance }),
-    )
-    yield { package: specOf(role, to).package, nodes: new Set(staying.map(({ node }) => node)) }
-  }
-}
-
-/** Is anything there that is not at the end a rollback leads to, or on its way from it, or missing? */
-function mixed(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
-  const back: UpgradeRecord = { ...upgrade, direction: 'back' }
-  return draft.rolesOf(deployment).some(({ name, instances }) => {
-    const [from, count] = [own(upgrade.roles, name)?.from, own(upgrade.counts, name)]
-    if (instances.filter(({ next }) => next !== 'remove').length < (count?.from ?? 0)) return true
-    return instances.some(instance => {
-      if (instance.stage === 'planned') return false
-      return leaves(back, name, instance) || (from !== undefined && mustMove(instance, from))
-    })
-  })
-}
-
-/** Ends a walk before anything of it was begun: all is as it was, or goes back to what last ran as a whole. */
-function abandon(
-  draft: Draft,
-  deployment: DeploymentRecord,
-  upgrade: UpgradeRecord,
-  error: { code: ErrorCode; message: string },
-): boolean {
-  if (mixed(draft, deployment.id, upgrade)) {
-    // The walk before it was given up for this one.
-    endOperation(draft, upgrade.operation, 'Failed', error)
-    beginRollback(draft, deployment, 'auto', error.message)
-    return true
-  }
-  for (const [name, { from }] of Object.entries(upgrade.roles)) {
-    const role = draft.roles.edit(roleKey(deployment.id, name))
-    if (role !== undefined) role.target = from
-  }
-  const fits = !changesEndpoints(draft, deployment.id, upgrade) && upgrade.inherited?.addresses !== true
-  const back: UpgradeRecord = { ...upgrade, direction: 'back' }
-  removeLeavers(draft, deployment.id, back)
-  forgetRoles(draft, deployment, back)
-  deployment.upgrade = null
-  for (const name of Object.keys(upgrade.roles)) pruneSpecs(draft, deployment.id, name)
-  if (!fits) fitAddresses(draft, deployment)
-  endOperation(draft, upgrade.operation, 'Failed', error)
-  return true
-}
-
 /** The domains that go down together at the current position. */
 export function domainsAt(upgrade: UpgradeRecord): readonly number[] {
   if (upgrade.mode === 'simultaneous') return upgrade.domains.slice(upgrade.position)
@@ -264,7 +160,7 @@ function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
     role.instances.every(instance => {
       if (instance.next === 'remove' || leaves(upgrade, role.name, instance)) return true
       if (domains.includes(instance.upgradeDomain))
-        return isTold(draft, role, instance) && hasArrived(upgrade, instance, spec)
+        return isTold(draft, role, instance) && hasArrived(draft, upgrade, role, instance, spec)
       // What went along with the first domain is waited for with it.
       return !takesStragglers(upgrade) || instance.nextSpec !== spec
     }),
@@ -277,15 +173,25 @@ function finishWalking(draft: Draft, deployment: DeploymentRecord, upgrade: Upgr
 }
 
 /**
- * On its destination and either ready or known to be unable: the gate decides what the latter means. On the way back,
- * where there is no gate, what had not moved and ails by itself is not waited for.
+ * On its destination and ready, known to be unable, or ready once and sick now: the gate decides what the latter two mean,
+ * also for one that comes and goes. What it took the place of must be gone, or stays because nothing else serves.
  */
-function hasArrived({ direction }: UpgradeRecord, instance: Readonly<InstanceRecord>, spec: string): boolean {
+function hasArrived(
+  draft: Draft,
+  { direction }: UpgradeRecord,
+  { deployment }: Readonly<RoleRecord>,
+  instance: Readonly<InstanceRecord>,
+  spec: string,
+): boolean {
   if (instance.spec !== spec || instance.nextSpec !== null) return false
-  // One that cannot start leaves what it took the place of standing.
-  if (instance.stage === 'starting' && instance.hopeless) return true
-  // Else that must be gone as well.
-  return instance.beside === undefined && (isReady(instance) || (direction === 'back' && instance.stage === 'serving'))
+  if (instance.stage === 'starting') return instance.hopeless
+  if (instance.stage !== 'serving') return false
+  if (isReady(instance)) return instance.beside === undefined
+  // On the way back, where there is no gate, what ails by itself is not waited for.
+  if (direction === 'back') return instance.beside === undefined || failedToCome(instance)
+  // About to be in the table again, or not asked yet by this controller.
+  if (isSeenReady(draft, deployment, instance) || !isHeardOf(draft, deployment, instance)) return false
+  return instance.beside === undefined || instance.beside.next === null
 }
 
 /**
@@ -296,9 +202,7 @@ function halts(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecor
   if (upgrade.direction === 'forward') return false
   const domains = domainsAt(upgrade)
   const failed = affected(draft, deployment.id, upgrade).flatMap(({ role }) =>
-    role.instances.filter(
-      ({ upgradeDomain, stage, hopeless }) => domains.includes(upgradeDomain) && stage === 'starting' && hopeless,
-    ),
+    role.instances.filter(instance => domains.includes(instance.upgradeDomain) && failedToCome(instance)),
   )
   if (failed.length === 0) return false
   const ids = failed.map(({ id }) => id).join(', ')

@@ -2,6 +2,7 @@ import { own } from '../../core/own.ts'
 import type { RoleDefinition } from '../../model/definition.ts'
 import type { Draft } from '../draft.ts'
 import { specOf } from '../instances.ts'
+import { slotOf } from '../lookup.ts'
 import type { DeploymentRecord } from '../state.ts'
 import type { UpgradeRecord } from '../upgrade-record.ts'
 import type { Verdict } from '../upgrade/verdict.ts'
@@ -18,7 +19,7 @@ export function verifyDomain(
   const service = draft.services.get(deployment.service)
   // A loss that could not be undone is its operator's business.
   if (upgrade.verify !== true || upgrade.failure?.reason === 'Verify' || service === undefined) return { kind: 'go' }
-  const slot = service.slots.staging === deployment.id ? 'staging' : 'production'
+  const slot = slotOf(draft, deployment)
   // What is under way goes on after a walk has begun.
   if (when === 'before' && upgrade.walked.length > 0) return { kind: 'go' }
   const last = when === 'after' && (upgrade.mode === 'simultaneous' || upgrade.position === upgrade.domains.length - 1)
@@ -45,7 +46,7 @@ export function verifyDomain(
 /** A loss in the middle of a domain is one at once. */
 export function verifyLoss(draft: Draft, deployment: Readonly<DeploymentRecord>, upgrade: UpgradeRecord): Verdict {
   if (upgrade.verify !== true || upgrade.direction === 'back' || upgrade.failure !== null) return { kind: 'go' }
-  const slot = draft.services.get(deployment.service)?.slots.staging === deployment.id ? 'staging' : 'production'
+  const slot = slotOf(draft, deployment)
   const message = lossOf(draft, { operation: upgrade.operation, service: deployment.service, slot })
   return message === null ? { kind: 'go' } : loss(upgrade, message)
 }

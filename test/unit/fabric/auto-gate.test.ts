@@ -1,5 +1,7 @@
 import t from 'tap'
 import { makeRelease, role } from '../../simulation/releases.ts'
+import type { UpgradeMode } from '../../../src/model/states.ts'
+import type { UpgradePolicySource } from '../../../src/model/upgrade-policy-schema.ts'
 import { projectWakeIn } from '../../../src/fabric/project.ts'
 import { AT, deployed, running, upgradeTo } from './upgrade-lab.ts'
 
@@ -76,4 +78,64 @@ t.test('onStartTimeout continue: what did not start in time is left out, as Clou
   waiting.accept({ kind: 'rollback', ...AT })
   waiting.settle()
   t.equal(waiting.versions(), '1.0.0 1.0.0 1.0.0 1.0.0')
+})
+
+/** While another of its domain starts web_IN_0 is ready, then sick for ever. */
+function soonSick(mode: UpgradeMode, sick: 'cycling' | 'unresponsive', policy: UpgradePolicySource = {}) {
+  const made = lab({})
+  made.seen = ({ index, spec }) => (spec.version === '2.0.0' && index === 2 ? { state: 'starting' } : {})
+  made.accept(upgradeTo(mode, policy, TWO.digest))
+  made.settle()
+  made.seen = ({ index, spec }) => {
+    if (spec.version !== '2.0.0' || index > 2) return {}
+    return { state: index === 2 ? 'starting' : sick }
+  }
+  made.settle()
+  t.equal(running(made).phase, 'walking', 'the other one still starts')
+  made.seen = ({ index, spec }) => (spec.version === '2.0.0' && index === 0 ? { state: sick } : {})
+  made.settle()
+  return made
+}
+
+for (const sick of ['cycling', 'unresponsive'] as const) {
+  t.test(`what was ready once and is ${sick} before its domain is there is for the gate to judge`, async t => {
+    const auto = soonSick('auto', sick)
+    t.strictSame([running(auto).phase, running(auto).stuck], ['verifying', ['web_IN_0']])
+    auto.seen = () => ({})
+    auto.settle()
+    t.equal(auto.versions(), '2.0.0 2.0.0 2.0.0 2.0.0')
+
+    const half = soonSick('auto', sick, { minReadyPercent: 50 })
+    // A floor counts on what is only unresponsive, and not on a crash loop.
+    t.strictSame(
+      [half.versions(), half.deployment().upgrade?.belowFloor],
+      sick === 'cycling' ? ['2.0.0 2.0.0 2.0.0 2.0.0', undefined] : ['2.0.0 1.0.0 2.0.0 1.0.0', true],
+      'half of them is enough for the gate',
+    )
+
+    const monitored = soonSick('monitored', sick, { healthCheckRetryTimeout: '20s' })
+    monitored.flow(60_000)
+    monitored.settle()
+    t.match(monitored.events.find(({ kind }) => kind === 'upgrade-failed')?.message, /^HealthCheck: .*web_IN_0/)
+    t.equal(monitored.versions(), '1.0.0 1.0.0 1.0.0 1.0.0')
+
+    const manual = soonSick('monitored', sick, { healthCheckRetryTimeout: '20s', failureAction: 'manual' })
+    manual.flow(60_000)
+    t.equal(running(manual).failure?.reason, 'HealthCheck')
+    const walk = manual.accept({ kind: 'walk', ...AT })
+    manual.settle()
+    t.equal(manual.operation(walk).status, 'Succeeded', 'the domain walked again comes to its end')
+
+    const unmonitored = soonSick('unmonitored-auto', sick)
+    t.equal(unmonitored.deployment().upgrade, null)
+  })
+}
+
+t.test('one that was ready while no controller listened and is unresponsive since has come, too', async t => {
+  const made = lab({})
+  made.seen = ({ index, spec }) => (spec.version === '2.0.0' && index === 0 ? { state: 'unresponsive' } : {})
+  made.accept(upgradeTo('auto', {}, TWO.digest))
+  made.settle()
+  t.strictSame([running(made).phase, running(made).stuck], ['verifying', ['web_IN_0']])
+  t.equal(made.target('web_IN_0'), undefined, 'and nothing is sent to it')
 })

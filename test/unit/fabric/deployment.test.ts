@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { CreateCommand, UpgradeCommand } from '../../../src/contracts/command.ts'
+import { viewOperation } from '../../../src/controller/views/operation-view.ts'
 import type { Slot } from '../../../src/model/slot.ts'
 import type { Release } from '../../../src/model/release.ts'
 import { projectAssignments } from '../../../src/fabric/project.ts'
@@ -216,12 +217,42 @@ t.test('a delete ends whatever waits for instances that never become ready', t =
   t.end()
 })
 
-t.test('a create that still asks for its addresses is waited for', t => {
+t.test('a create that still asks for its addresses is undone by a delete, and by nothing else', async t => {
   const lab = new Lab(ALL)
-  lab.accept(create(V1))
-  t.same(lab.refused({ kind: 'delete', ...PRODUCTION }), ['operation_in_progress'])
+  lab.accept(create(V1, 'staging'))
   lab.settle()
-  t.end()
+  const { services } = lab.state
+  const asked = lab.accept(create(MOVED))
+  t.same(lab.refused(create(V2, 'production', true)), ['operation_in_progress'])
+  t.same(lab.refused({ kind: 'status', ...PRODUCTION, status: 'Suspended' }), ['operation_in_progress'])
+  const deletion = lab.accept({ kind: 'delete', ...PRODUCTION })
+  t.match(lab.operation(asked), { status: 'Cancelled', error: { code: 'superseded' } })
+  t.same(lab.state.services, services, 'addresses too')
+  lab.settle()
+  t.equal(lab.operation(deletion).status, 'Succeeded')
+  lab.accept(create(V1))
+  lab.settle()
+  t.equal(lab.deployment().state, 'running')
+})
+
+t.test('force lets a deploy, and the addresses of an upgrade, go on without a proxy that is gone for ever', async t => {
+  const lab = new Lab(ALL)
+  lab.connectProxy('p2')
+  lab.input({ kind: 'proxy-disconnected', incarnation: 'p2' })
+  const operation = lab.accept(create(V1))
+  lab.settle()
+  const { progress } = viewOperation(lab.state, lab.operation(operation))
+  t.match(progress, { step: 'binding', message: /p2.*vipswap force/ })
+  lab.accept({ kind: 'force', operation })
+  lab.settle()
+  t.match(lab.operation(operation), { status: 'Succeeded', receipt: { complete: false, note: /waived.*proxy p2/ } })
+  lab.takenPorts.add(9090)
+  const next = lab.accept(upgrade(MOVED, { force: true }))
+  lab.settle()
+  t.match(lab.deployment().upgrade?.phase, 'preparing', 'p2 may have got the port')
+  lab.accept({ kind: 'force', operation: next })
+  lab.settle()
+  t.match(lab.operation(next), { status: 'Failed', error: { code: 'port_in_use' } })
 })
 
 t.test('a deployment on its way down answers no address, while what it has in flight may end', async t => {

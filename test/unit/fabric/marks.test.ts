@@ -1,6 +1,7 @@
 import t from 'tap'
 import { emptyRow } from '../../../src/model/ledger-row.ts'
 import { marksOf } from '../../../src/fabric/marks.ts'
+import type { MarkRecord } from '../../../src/fabric/state.ts'
 import { deployed } from './upgrade-lab.ts'
 import type { Lab } from './lab.ts'
 
@@ -42,4 +43,29 @@ t.test('50 marks and the ends of 20 readings are kept, the newest; neither drive
   t.strictSame([marks.length, marks[0]?.id, marks.at(-1)?.id], [50, 'm-6', 'm-55'])
   const read = Object.keys(lab.state.marks).filter(id => id.startsWith('r-'))
   t.strictSame([read.length, read.includes('r-5'), read.includes('r-6')], [20, false, true])
+})
+
+t.test('a clock that is set back makes no mark older than those before it', async t => {
+  const lab = deployed()
+  for (let n = 1; n <= 20; n++) mark(lab, `r-${n}`, true)
+  for (let n = 1; n <= 50; n++) mark(lab, `m-${n}`)
+  lab.ms -= 10_000
+  mark(lab, 'r-21', true)
+  mark(lab, 'm-51')
+  t.ok(lab.state.marks['r-21'], 'it is there to be counted from')
+  t.notOk(lab.state.marks['r-1'])
+  t.strictSame([marksOf(lab.state, 'shop')[0]?.id, marksOf(lab.state, 'shop').at(-1)?.id], ['m-2', 'm-51'])
+})
+
+t.test('marks of a journal that did not number them come before all others', async t => {
+  const lab = deployed()
+  mark(lab, 'm-1')
+  const { revision: _none, ...old } = lab.state.marks['m-1'] ?? {}
+  lab.state = { ...lab.state, marks: { 'm-1': old as MarkRecord } } // as an earlier version wrote it
+  lab.restart()
+  mark(lab, 'm-2')
+  t.strictSame(
+    marksOf(lab.state, 'shop').map(({ id }) => id),
+    ['m-1', 'm-2'],
+  )
 })

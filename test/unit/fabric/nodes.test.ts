@@ -220,6 +220,22 @@ t.test('force gives a silent node up at once, and the receipt says that the guar
   )
 })
 
+t.test('force gives up no node that a new controller has not heard of yet, save where it stays silent', async t => {
+  const lab = deployed()
+  const operation = lab.accept({ kind: 'upgrade', ...SHOP, package: packageOf(lab, '2.0.0'), mode: 'auto', ...FLAGS })
+  lab.report()
+  lab.restart()
+  lab.connectAgent('n2')
+  lab.pass(1000)
+  lab.accept({ kind: 'force', operation })
+  t.equal(lab.state.nodes['n1']?.lost, undefined)
+  t.match(lab.events.findLast(({ kind }) => kind === 'warning')?.message, /n1 may still dial in/)
+  lab.pass(30_000)
+  lab.accept({ kind: 'force', operation })
+  t.equal(lab.state.nodes['n1']?.lost, true)
+  t.match(lab.operation(operation).waived, ['proxy p1', 'node n1'])
+})
+
 t.test('force goes on without the word of a silent proxy; one that is connected is still waited for', async t => {
   const lab = deployed()
   lab.proxies = ['p1', 'p2']
@@ -333,6 +349,27 @@ t.test('the one instance of a role leaves a drained node without a gap', async t
     lab.report()
   }
   t.equal(places(lab), 'web0:n2')
+})
+
+t.test('what stays on its node after all keeps what it had stored there', async t => {
+  const cleans = (lab: Lab): string[] =>
+    (projectAssignments(lab.state)['n1']?.instances ?? []).map(({ instance, clean }) => `${instance} ${clean}`)
+
+  const back = deployed()
+  cutOff(back, 'n1')
+  back.pass(TIMEOUT)
+  t.match(back.stages(), 'web0:draining')
+  back.connectAgent('n1')
+  back.settle()
+  t.strictSame(cleans(back), ['web_IN_0 none', 'web_IN_2 none'], 'its node returned while it drained')
+  t.match(back.stages(), 'web0:serving')
+
+  const undrained = deployed()
+  undrained.accept({ kind: 'drainNode', node: 'n1' })
+  t.match(undrained.stages(), 'web0:draining')
+  undrained.accept({ kind: 'undrainNode', node: 'n1' })
+  undrained.settle()
+  t.strictSame(cleans(undrained), ['web_IN_0 none', 'web_IN_2 none'])
 })
 
 t.test('what speaks against draining and undraining a node', async t => {

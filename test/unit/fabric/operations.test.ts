@@ -328,6 +328,16 @@ const SITUATIONS: readonly Situation[] = [
       return inFlight(lab, ASK.start)
     },
   },
+  {
+    name: 'start over a paused upgrade, instances starting',
+    running: 'resumingWalk',
+    make: lab => {
+      inFlight(lab, upgrade('auto'))
+      lab.accept(ASK.suspend)
+      lab.settle()
+      return inFlight(lab, ASK.start)
+    },
+  },
   { name: 'delete, draining', running: 'deleting', make: lab => lab.accept(ASK.delete) },
   { name: 'deploy --replace, draining', running: 'deleting', make: lab => lab.accept(ASK.replace) },
   {
@@ -377,7 +387,8 @@ for (const { name, running, make, but } of SITUATIONS) {
       lab.accept(command, null, [OTHER])
       const after = operation === null ? null : lab.operation(operation)
       if (after === null) return
-      if (outcome === 'supersedes') t.match(after.status, verb === 'rollback' ? 'RolledBack' : 'Cancelled')
+      const undone = verb === 'rollback' && after.kind !== 'start'
+      if (outcome === 'supersedes') t.match(after.status, undone ? 'RolledBack' : 'Cancelled')
       else t.not(after.status, 'Cancelled')
       if (after.status === 'Cancelled') t.equal(after.error?.code, 'superseded')
     })

@@ -141,6 +141,25 @@ t.test('a node that declares another domain takes its instances along, and not w
   t.equal(domains(), '1 1 1 3')
 })
 
+t.test('a domain declared while a walk was prepared is taken over when that comes to nothing', async t => {
+  const made = ['1.0.0', '2.0.0'].map(version => makeRelease('shop', version, [role('web', { instances: 2 })]))
+  const [first = '', second = ''] = made.map(({ digest }) => digest)
+  const lab = new Lab(made)
+  const about = { service: 'shop', slot: 'production' } as const
+  lab.accept({ kind: 'create', ...about, package: first, replace: false })
+  lab.settle()
+  const flags = { force: false, restartUnchanged: false, overlap: false }
+  const operation = lab.accept({ kind: 'upgrade', ...about, package: second, mode: 'auto', ...flags })
+  lab.connectAgent('n1', { upgradeDomain: 5 })
+  lab.packageErrors[second] = 'no such file'
+  lab.settle()
+  t.match(lab.operation(operation), { status: 'Failed', error: { code: 'invalid_package' } })
+  t.strictSame(
+    lab.instances().map(({ upgradeDomain }) => upgradeDomain),
+    [5, 1],
+  )
+})
+
 // "Domains without affected instances are skipped, in manual too".
 t.test('a walk has only the domains that hold an instance of a role that changes', async t => {
   const worker = role('worker', { kind: 'worker', endpoints: [], instances: 2 })

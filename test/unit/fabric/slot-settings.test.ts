@@ -3,6 +3,7 @@ import { planOf } from '../../../src/controller/plan.ts'
 import { rehearse } from '../../../src/fabric/apply.ts'
 import type { Command } from '../../../src/contracts/command.ts'
 import type { Certificate } from '../../../src/model/certificate.ts'
+import type { Release } from '../../../src/model/release.ts'
 import { certificate, endpoint, makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 import { create, names, NO, say, settingsOf, swap, YES } from './task-lab.ts'
@@ -226,6 +227,41 @@ t.test('a candidate that does not start with production values fails the swap an
   t.equal(slots(lab), 'd1 d2')
   t.equal(stores(lab, 'staging'), 'test-db test-db')
   t.equal(lab.stages('staging'), 'web0:serving web1:serving')
+})
+
+t.test('values that cannot be given back for lack of room leave no trace but a warning', async t => {
+  const big = { ...web, size: 'small', order: 'start-first' } as const
+  const [one, two] = ['1.0.0', '2.0.0'].map(version =>
+    makeRelease('shop', version, [big], { upgradeDomainCount: 2 }),
+  ) as [Release, Release]
+  const other = makeRelease('blog', '1.0.0', [role('web', { instances: 1, size: 'small' })])
+  const lab = new Lab([one, two, other], [])
+  lab.settings.sizes = { small: { cores: 1, memoryBytes: 1 } }
+  lab.input({ kind: 'restored', settings: lab.settings })
+  lab.connectAgent('n1', { cores: 5 })
+  lab.connectProxy('p1')
+  lab.accept(create(one, 'production'))
+  lab.settle()
+  lab.accept(create(two, 'staging'))
+  lab.settle()
+  const before = lab.deployment('production')
+  const operation = lab.accept(swap)
+  // Once the candidate has its values, and before the outgoing one is to get its own, another service takes the room.
+  while (lab.deployment('staging').upgrade !== null) {
+    lab.acknowledge()
+    lab.report()
+  }
+  lab.accept({ kind: 'create', service: 'blog', slot: 'production', package: other.digest, replace: false })
+  lab.settle()
+  t.equal(lab.operation(operation).status, 'Succeeded')
+  t.match(
+    lab.events.findLast(({ kind }) => kind === 'warning')?.message,
+    /d1 keeps production's settings: .*n1 has 5 cores/,
+  )
+  t.strictSame(lab.deployment('staging'), before, 'it runs as it did')
+  t.equal(stores(lab, 'staging'), 'shop-db shop-db')
+  const [outgoing] = Object.values(lab.state.roles).filter(({ deployment }) => deployment === 'd1')
+  t.equal(outgoing?.instances[0]?.spec, outgoing?.target)
 })
 
 t.test('whenever the controller dies, the next one brings a swap to its end', async t => {

@@ -145,6 +145,28 @@ t.test(
   },
 )
 
+t.test(
+  'a new one that falls ill while the old one drains is for the gate to judge, once the old one is gone',
+  async t => {
+    const bench = lab()
+    upgrade(bench, '2.0.0', 'monitored')
+    bench.inFlight = { 'd1/web_IN_0#1.1': 1 }
+    for (let turn = 0; turn < 6; turn++) {
+      bench.acknowledge()
+      bench.report()
+    }
+    t.strictSame(routed(bench), ['1.0.0 draining', '2.0.0 in'])
+    bench.seen = ({ spec }) => (spec.version === '2.0.0' ? { state: 'unresponsive' } : {})
+    bench.inFlight = {}
+    bench.settle()
+    bench.flow(60_001)
+    bench.settle()
+    t.strictSame(routed(bench), ['1.0.0 in'], 'rolled back')
+    const ended = Object.values(bench.state.operations).map(({ kind, status }) => `${kind} ${status}`)
+    t.strictSame(ended.slice(1), ['upgrade RolledBack', 'rollback Succeeded'])
+  },
+)
+
 t.test('a rollback while the old one drains lets it serve again', async t => {
   const bench = lab()
   upgrade(bench)

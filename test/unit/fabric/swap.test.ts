@@ -3,6 +3,9 @@ import type { Command } from '../../../src/contracts/command.ts'
 import type { PlanView } from '../../../src/contracts/api/plan.ts'
 import { planOf } from '../../../src/controller/plan.ts'
 import { rehearse } from '../../../src/fabric/apply.ts'
+import { swapPreflight } from '../../../src/fabric/deployment/swap.ts'
+import { Draft } from '../../../src/fabric/draft.ts'
+import type { ServiceRecord } from '../../../src/fabric/state.ts'
 import type { Slot } from '../../../src/model/slot.ts'
 import type { Release } from '../../../src/model/release.ts'
 import { endpoint, makeRelease, role } from '../../simulation/releases.ts'
@@ -226,6 +229,34 @@ t.test('a swap in two phases bars other changes between them', async t => {
   lab.settle()
   t.strictSame(lab.state.services['shop']?.slots, { production: 'd2', staging: 'd1' })
 })
+
+t.test('what an operator has drained answers nobody: a swap onto it is refused, also of a prepared one', async t => {
+  const lab = both()
+  const drain = (kind: 'drain' | 'undrain', instance: string): void => {
+    lab.accept({ kind, service: 'shop', slot: 'staging', instance })
+    lab.settle()
+  }
+  drain('drain', 'web_IN_0')
+  const plan = rehearse(lab.state, swap, lab.now)
+  t.ok('draft' in plan, 'one is left')
+  const warnings = (): string[] => swapPreflight(new Draft(lab.state, lab.now), serviceOf(lab)).warnings
+  t.match(warnings(), [/1 of 2 instances of d2 are ready \(1 drained\)/, /from 2 ready instances to 1/])
+  lab.accept({ ...swap, phase: 'prepare' })
+  lab.settle()
+  drain('drain', 'web_IN_1')
+  t.strictSame(lab.refused({ ...swap, phase: 'commit' }), ['not_ready'])
+  lab.accept({ ...swap, phase: 'cancel' })
+  lab.settle()
+  t.match(lab.refusal(swap).message, /no instance of d2 in staging is in rotation/)
+  drain('undrain', 'web_IN_1')
+  lab.accept(swap)
+})
+
+function serviceOf(lab: Lab): ServiceRecord {
+  const service = lab.state.services['shop']
+  if (service === undefined) throw new Error('no shop')
+  return service
+}
 
 t.test('a suspended deployment is not scaled, and its address answers without a pool', async t => {
   const lab = both()

@@ -290,6 +290,36 @@ t.test('instances that do not start on the old version turn the upgrade round be
   t.equal(lab.instance('web_IN_0').incarnation, 1)
 })
 
+t.test(
+  'what a larger count brings, or a rollback brings back, is not waited for once it was ready and is sick',
+  async t => {
+    const next = makeRelease('shop', '2.0.0', [web], TWO)
+    const lab = deployed([makeRelease('shop', '1.0.0', [{ ...web, instances: 1 }], TWO), next])
+    lab.accept(to(next, { configuration: { roles: { web: { instances: 3 } } } }))
+    lab.seen = ({ index }) => (index === 2 ? { state: 'starting' } : {})
+    lab.settle()
+    lab.seen = ({ index }) => (index === 1 ? { state: 'unresponsive' } : {})
+    lab.settle()
+    t.match(
+      lab.deployment().upgrade,
+      { phase: 'waiting', belowFloor: true },
+      'its floor keeps the domain up, and says so',
+    )
+    lab.seen = () => ({})
+    lab.settle()
+    t.equal(lab.versions(), '2.0.0 2.0.0 2.0.0')
+
+    lab.accept(to(next, { configuration: { roles: { web: { instances: 1 } } }, restartUnchanged: true, force: true }))
+    // Everything but what is to go is through.
+    while (lab.deployment().upgrade?.phase !== 'removing') turn(lab, 1)
+    turn(lab, 1)
+    const back = lab.accept(rollback)
+    lab.seen = ({ index }) => (index === 1 ? { state: 'unresponsive' } : {})
+    lab.settle()
+    t.equal(lab.operation(back).status, 'Succeeded')
+  },
+)
+
 t.test('fewer instances go last, untouched until then, settings in the same step', async t => {
   const lab = deployed([makeRelease('shop', '1.0.0', [{ ...web, instances: 4 }], TWO)])
   lab.accept({

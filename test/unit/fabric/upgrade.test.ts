@@ -447,3 +447,43 @@ t.test('settings walk over the domains with the package that runs; counts change
   lab.settle()
   t.equal(lab.instances().length, 5, 'an upgrade takes the latest accepted configuration')
 })
+
+t.test('a rollback while a paused upgrade is being started goes on at once', async t => {
+  const lab = deployed()
+  lab.accept(to('auto'))
+  lab.seen = ({ spec }) => (spec.version === '2.0.0' ? { state: 'starting' } : {})
+  lab.settle()
+  lab.accept({ kind: 'status', ...at, status: 'Suspended' })
+  lab.settle()
+  const start = lab.accept({ kind: 'status', ...at, status: 'Running' })
+  lab.settle()
+  t.equal(lab.operation(start).status, 'InProgress')
+  const back = lab.accept(rollback)
+  t.equal(lab.operation(start).status, 'Cancelled')
+  lab.settle()
+  t.equal(lab.operation(back).status, 'Succeeded')
+  t.notMatch(lab.versions(), '2.0.0')
+})
+
+t.test('a delete ends a walk, and its operations say which domains it had come to', async t => {
+  const lab = deployed()
+  const upgrade = lab.accept(to('manual'))
+  lab.settle()
+  lab.accept(walk())
+  lab.settle()
+  const second = lab.accept(walk())
+  lab.acknowledge()
+  lab.accept({ kind: 'delete', ...at })
+  t.match(lab.operation(second), { status: 'Cancelled', receipt: { domains: [{ domain: 1, endedAt: null }] } })
+
+  const auto = deployed()
+  const walked = auto.accept(to('auto'))
+  auto.seen = ({ spec, index }) => (spec.version === '2.0.0' && index === 1 ? { state: 'starting' } : {})
+  auto.settle()
+  auto.accept({ kind: 'delete', ...at })
+  t.match(auto.operation(walked), {
+    status: 'Cancelled',
+    receipt: { domains: [{ domain: 0 }, { domain: 1, endedAt: null }] },
+  })
+  t.equal(lab.operation(upgrade).status, 'Succeeded')
+})

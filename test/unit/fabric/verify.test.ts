@@ -156,6 +156,38 @@ t.test('an upgrade verifies each domain, and rolls back on a loss in any mode', 
   }
 })
 
+t.test('a loss after the last domain of an upgrade that may not be undone says that it completes', async t => {
+  const crunch = role('crunch', { kind: 'worker', endpoints: [], instances: 1 })
+  const grown = { ...web, localStorage: [{ name: 'cache', sizeBytes: 1, cleanOnRecycle: false }] }
+  const made = [
+    makeRelease('shop', '1.0.0', [web, crunch], { upgradeDomainCount: 3 }),
+    makeRelease('shop', '2.0.0', [grown], { upgradeDomainCount: 3 }),
+  ] as const
+  const lab = new Lab(made)
+  lab.accept(create(made[0], 'production'))
+  lab.settle()
+  const command = upgradeTo('auto', {}, made[1].digest)
+  const operation = lab.accept({ ...command, verify: true, force: true } as Command) // an upgrade
+  lab.settle()
+  reach(lab, 'before', 50)
+  for (const [index, sent] of [2000, 4000].entries()) {
+    lab.settle()
+    reach(lab, `domain ${index}`, sent)
+  }
+  lab.settle()
+  lab.inFlight = { 'd1/crunch_IN_0#1.1': 1 }
+  reach(lab, 'domain 2', 6000)
+  t.equal(lab.deployment().upgrade?.phase, 'removing')
+  count(lab, 6090, { broken: { 'upstream-closed': 1 } })
+  lab.inFlight = {}
+  const { status, error } = lab.operation(operation)
+  t.equal(status, 'Failed')
+  t.match(error?.message, /not rolled back: .* every domain is done, and it completes all the same$/)
+  lab.settle()
+  t.equal(lab.deployment().upgrade, null)
+  t.equal(lab.deployment().version, '2.0.0')
+})
+
 t.test('what a suspended deployment does not answer is no loss: the traffic begins anew after the start', async t => {
   const lab = new Lab([V1, V2])
   lab.accept(create(V1, 'production'))
