@@ -19,7 +19,8 @@ export class StrayScanner {
   /** Live processes whose `RoleRoot` lies below an instance's folder. */
   async find(instanceFolder: string): Promise<number[]> {
     return new Promise(done => {
-      if (this.#waiting.length === 0) setTimeout(() => this.#look(), Math.min(MOST_MS, Math.max(GATHER_MS, this.#lookMs * REST)))
+      if (this.#waiting.length === 0)
+        setTimeout(() => this.#look(), Math.min(MOST_MS, Math.max(GATHER_MS, this.#lookMs * REST)))
       this.#waiting.push({ prefix: `${instanceFolder}/`, done })
     })
   }
