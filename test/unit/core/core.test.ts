@@ -23,6 +23,8 @@ t.test('durations read as people write them', async t => {
   ] as const) {
     t.equal(parseDuration(text), ms, text)
   }
+  t.equal(parseDuration('24d'), 2_073_600_000)
+  t.throws(() => parseDuration('24d1ms'), { code: 'invalid_request', message: /at most 24d/ })
   for (const wrong of ['', '30', 's', '1.5s', '-1s', '30 s']) {
     t.throws(() => parseDuration(wrong), { code: 'invalid_request', message: /500ms, 30s/ }, JSON.stringify(wrong))
   }
