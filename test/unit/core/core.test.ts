@@ -137,6 +137,21 @@ t.test('JSON lines arrive whole and in order however they are cut', async t => {
   }
 })
 
+t.test('a long line in many pieces costs what its bytes cost, not their square', async t => {
+  const stream = new PassThrough()
+  const text = 'x'.repeat(8 * 1024 * 1024)
+  const bytes = Buffer.from(`${JSON.stringify(text)}\n`)
+  const before = process.cpuUsage()
+  const seen = await new Promise(resolve => {
+    jsonLines(stream, { onValue: resolve, onClose: () => {} })
+    for (let at = 0; at < bytes.length; at += 1024) stream.emit('data', bytes.subarray(at, at + 1024))
+  })
+  const { user } = process.cpuUsage(before)
+  t.comment(`${user / 1000} ms`)
+  t.ok(seen === text)
+  t.ok(user < 1_000_000, `${user / 1000} ms of a processor`)
+})
+
 t.test('a line that is not JSON closes the stream and says so', async t => {
   const stream = new PassThrough()
   const reason = await new Promise<Error | undefined>(resolve => {
