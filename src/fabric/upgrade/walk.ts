@@ -253,6 +253,7 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
         service: deployment.service,
         deployment: deployment.id,
         operation: upgrade.operation,
+        domain,
       },
     )
   }
@@ -335,6 +336,7 @@ function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeReco
       service: deployment.service,
       deployment: deployment.id,
       operation: upgrade.operation,
+      domain,
     })
   }
   upgrade.position = upgrade.mode === 'simultaneous' ? upgrade.domains.length : upgrade.position + 1
