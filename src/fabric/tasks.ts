@@ -63,8 +63,7 @@ export function takeReport(draft: Draft, id: string, report: TaskReport): void {
 }
 
 function tell(draft: Draft, task: Readonly<TaskRecord>, text: string): void {
-  const kind = task.work.kind === 'hook' ? 'hook' : task.work.kind
-  draft.event(kind, `${task.name} ${bounded(text)}`, {
+  draft.event(task.work.kind, `${task.name} ${bounded(text)}`, {
     service: task.service,
     operation: task.operation,
     ...(task.deployment === null ? {} : { deployment: task.deployment }),
