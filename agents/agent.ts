@@ -84,7 +84,10 @@ export class NodeAgent {
       fetch: async digest => source.signatures(digest),
     })
     const admit = async (digest: string): Promise<void> => this.#trust.check(digest)
-    this.#packages = new PackageCache({ directory: join(directory, 'packages'), source, digestOf, admit, onChange })
+    const onTrouble = (digest: string, reason: string): void =>
+      log.warn({ package: digest, reason }, 'cannot get a package just now; trying again')
+    const folder = join(directory, 'packages')
+    this.#packages = new PackageCache({ directory: folder, source, digestOf, admit, onChange, onTrouble })
     this.#ports = new PortAllocator({
       file: join(directory, 'ports.json'),
       host,

@@ -146,6 +146,8 @@ export async function launch(context: InstanceContext, plan: Launch): Promise<La
     const kept = await run(command, 'startup')
     const onAbort = (): void => void kept.stop(spec.stopTimeoutMs)
     bounded.addEventListener('abort', onAbort)
+    // While it was being started, when nobody listened.
+    if (bounded.aborted) onAbort()
     const { exit } = await kept.ended
     bounded.removeEventListener('abort', onAbort)
     throwIfAborted(bounded, signal)

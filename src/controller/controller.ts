@@ -10,19 +10,18 @@ import { rolesOf } from '../fabric/project.ts'
 import { specOf } from '../fabric/instances.ts'
 import type { Refusal } from '../fabric/refusal.ts'
 import type { Command } from '../contracts/command.ts'
-import type { Release } from '../model/release.ts'
 import { SLOTS, type Slot } from '../model/slot.ts'
 import type { PackageStore } from '../packages/package-store.ts'
 import type { ControllerApi, EventFeed, LogOptions, OperationFilter } from './controller-api.ts'
 import type { Peers } from './links/peers.ts'
 import { createControllerMetrics } from './metrics/metrics.ts'
+import { createPackageShelf } from './package-shelf.ts'
 import { planOf } from './plan.ts'
 import { readerOf, type Reader } from './reader.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { PackageTrust } from './package-trust.ts'
 import { resumeAfter } from './resume-after.ts'
 import type { Secrets } from './secrets.ts'
-import { releasesInUse } from '../fabric/releases.ts'
 import { textQueue } from './text-queue.ts'
 import type { Traffic } from './traffic/traffic.ts'
 import { viewRecovery } from './views/recovery-view.ts'
@@ -45,6 +44,7 @@ interface Parts {
 /** The controller's verbs, over the reconciler and what is connected to it. */
 export function createController(parts: Parts): ControllerApi {
   const { reconciler, peers, packages, clock, traffic, secrets, trust, keepPackages } = parts
+  const shelf = createPackageShelf({ reconciler, packages, trust, keep: keepPackages })
   const metrics = createControllerMetrics({
     state: () => reconciler.state,
     planes: () => peers.readings,
@@ -99,20 +99,7 @@ export function createController(parts: Parts): ControllerApi {
       if (refusal !== null) throw new VipswapError(refusal.code, refusal.message)
       return viewRecovery(now())
     },
-    addPackage: async (stream, kind, signature) => {
-      const judge = (release: Release): Release => trust.judge(release, signature ?? null)
-      const added = await packages.addArchive(stream, kind === 'gzip' ? 'tar.gz' : 'zip', judge)
-      const { release, certificates, created, warnings } = added
-      await reconciler.settle({ kind: 'release-added', release, certificates })
-      return {
-        created,
-        digest: release.digest,
-        name: release.definition.name,
-        version: release.definition.version,
-        warnings: [...warnings.map(({ message }) => message), ...sameVersions(now(), release)],
-        ...(release.signedBy === undefined ? {} : { signedBy: [...release.signedBy] }),
-      }
-    },
+    addPackage: shelf.add,
     submit: async (command, { idempotencyKey = null, certificates = [], by = null, check }) => ({
       operationId: await reconciler.submit(secrets.seal(now(), command), {
         idempotencyKey,
@@ -147,29 +134,8 @@ export function createController(parts: Parts): ControllerApi {
     marks: service => traffic.marks(service),
     trafficSeries: (service, seconds, after) => traffic.series(service, seconds, after),
     metrics: () => metrics.metrics(),
-    gc: async () => {
-      const { deployments, roles } = now()
-      const used = releasesInUse({ deployments: Object.values(deployments), roles: Object.values(roles) })
-      const spare = (await packages.list()).filter(({ digest }) => !used.has(digest)).slice(keepPackages)
-      if (spare.length === 0) return { removed: [] }
-      // Forgotten first, removed then: what a create takes up meanwhile is not forgotten, and stays.
-      await reconciler.settle({ kind: 'releases-removed', digests: spare.map(({ digest }) => digest) })
-      const removed = spare.map(({ digest }) => digest).filter(digest => now().releases[digest] === undefined)
-      for (const digest of removed) await packages.remove(digest)
-      return { removed }
-    },
+    gc: shelf.collect,
   }
-}
-
-/** A version is a label: that it says two things is told, since people take it for more. */
-function sameVersions({ releases }: FabricState, { digest, definition: { name, version } }: Release): string[] {
-  return Object.values(releases)
-    .filter(({ definition: other }) => other.name === name && other.version === version)
-    .filter(other => other.digest !== digest)
-    .map(
-      other =>
-        `${name} ${version} is here already with other content (${other.digest.slice(0, 12)}); give it a version of its own`,
-    )
 }
 
 /** What the rules are not asked about: may the package be run at all? */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { hostname, uptime } from 'node:os'
 
@@ -15,12 +16,23 @@ export interface Clock {
   now(): Moment
 }
 
+let bootId: string | null = null
+
 /** This boot of this machine; survives process restarts, changes at a reboot. */
 export function readBootId(): string {
+  // Read once: no process outlives its boot.
+  bootId ??= findBootId()
+  return bootId
+}
+
+function findBootId(): string {
   try {
+    if (process.platform === 'darwin') {
+      return execFileSync('/usr/sbin/sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8' }).trim()
+    }
     return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
   } catch {
-    // Not Linux: the boot's own second stands in for it.
+    // Neither Linux nor macOS: the boot's own second stands in for it, a second off in another process at worst.
     return `${hostname()}-${Math.round(Date.now() / 1000 - uptime())}`
   }
 }

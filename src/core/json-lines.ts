@@ -26,19 +26,20 @@ export function jsonLines(
   handlers: { onValue: (value: unknown) => void; onClose: (reason?: Error) => void; onDrain?: () => void },
 ): JsonLines {
   const decoder = new StringDecoder('utf8')
-  let pending = ''
+  /** A line that has not ended yet: joined once, when it has. */
+  let pieces: string[] = []
+  let length = 0
   let closed = false
   let failure: Error | undefined
 
   stream.on('data', (chunk: Buffer) => {
-    pending += decoder.write(chunk)
-    if (!pending.includes('\n')) {
-      if (pending.length > MAX_LINE) stream.destroy(new VipswapError('invalid_request', 'a line is longer than 64 MiB'))
-      return
-    }
-    const lines = pending.split('\n')
-    pending = lines.pop() ?? ''
-    for (const line of lines) {
+    const parts = decoder.write(chunk).split('\n')
+    const rest = parts.pop() ?? ''
+    for (const part of parts) {
+      pieces.push(part)
+      const line = pieces.join('')
+      pieces = []
+      length = 0
       if (line === '' || stream.destroyed) continue
       let value: unknown
       try {
@@ -49,6 +50,9 @@ export function jsonLines(
       }
       handlers.onValue(value)
     }
+    pieces.push(rest)
+    length += rest.length
+    if (length > MAX_LINE) stream.destroy(new VipswapError('invalid_request', 'a line is longer than 64 MiB'))
   })
   stream.on('drain', () => handlers.onDrain?.())
   stream.on('error', error => {

@@ -335,6 +335,8 @@ export interface FabricEvent {
   deployment?: string | undefined
   instance?: string | undefined
   operation?: string | undefined
+  /** The upgrade domain of `domain-started` and `domain-ended`; absent in what earlier versions wrote. */
+  domain?: number | undefined
   message: string
 }
 

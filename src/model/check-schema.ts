@@ -21,6 +21,8 @@ export interface SchemaNode {
   readonly maximum?: number
   readonly pattern?: string
   readonly minLength?: number
+  /** What no other keyword can say; `error` begins with "must be". TypeBox keeps it out of what is published. */
+  readonly '~refine'?: readonly { check: (value: string) => boolean; error: (value: string) => string }[]
   /** What a value that fits `pattern` looks like, in words; editors show it too. */
   readonly patternErrorMessage?: string
   /** What a key that fits `patternProperties` looks like, in words. */
@@ -146,7 +148,16 @@ function fits(schema: SchemaNode, value: unknown): boolean {
   }
   if (typeof value !== 'string') return true
   if (value.length < (schema.minLength ?? 0) || value.includes('\0')) return false
-  return schema.pattern === undefined || new RegExp(schema.pattern).test(value)
+  if (schema.pattern !== undefined && !new RegExp(schema.pattern).test(value)) return false
+  return refusalOf(schema, value) === undefined
+}
+
+/** What to write instead of a text that a refinement does not take. */
+function refusalOf({ '~refine': refinements = [] }: SchemaNode, value: string): string | undefined {
+  return refinements
+    .find(({ check }) => !check(value))
+    ?.error(value)
+    .replace(/^must be /, '')
 }
 
 /** What stands there, as it was written. */
@@ -185,7 +196,8 @@ function expectation(schema: SchemaNode, node: Node | null): string {
       const written =
         isScalar(node) && (typeof value === 'number' || typeof value === 'boolean') ? node.source : undefined
       if (written !== undefined && fits(schema, written)) return `it in quotes: "${written}"`
-      return schema.patternErrorMessage ?? 'text'
+      const refusal = typeof value === 'string' ? refusalOf(schema, value) : undefined
+      return refusal ?? schema.patternErrorMessage ?? 'text'
     }
   }
 }

@@ -1,5 +1,5 @@
 import { Type, type Static, type TSchema } from 'typebox'
-import { DURATION_PATTERN, parseDuration } from '../core/duration.ts'
+import { DURATION_PATTERN, LONGEST_DURATION_TEXT, isTooLong, parseDuration } from '../core/duration.ts'
 import type { Ejection } from './definition.ts'
 
 /** Names of services, roles, endpoints, settings folders: they end up in host names, file names and variables. */
@@ -19,12 +19,17 @@ export const UserName = (description: string) =>
     description,
   })
 export const Duration = (description: string, fallback?: string) =>
-  Type.String({
-    pattern: DURATION_PATTERN,
-    patternErrorMessage: 'a duration such as 500ms, 30s, 5m or 1h30m',
-    description,
-    ...(fallback === undefined ? {} : { default: fallback }),
-  })
+  Type.Refine(
+    Type.String({
+      pattern: DURATION_PATTERN,
+      patternErrorMessage: 'a duration such as 500ms, 30s, 5m or 1h30m',
+      description,
+      ...(fallback === undefined ? {} : { default: fallback }),
+    }),
+    // No pattern can add up.
+    text => !isTooLong(text),
+    () => `must be ${LONGEST_DURATION_TEXT}`,
+  )
 export const Port = (description: string) => Type.Integer({ minimum: 0, maximum: 65535, description })
 export const Size = (description: string, fallback?: string) =>
   Type.String({

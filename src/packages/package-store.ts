@@ -21,13 +21,19 @@ interface AddedPackage {
   readonly created: boolean
 }
 
+interface AddOptions {
+  /** Sees the release (with what is known of the same content) before anything is kept; answers it as it is to be kept, or throws. */
+  readonly judge?: (release: Release) => Release
+  /** Around the writing, once all of the archive has been read: what else must happen with it, and not meanwhile. */
+  readonly keep?: (write: () => Promise<AddedPackage>) => Promise<AddedPackage>
+}
+
 export interface PackageStore {
   /**
    * From a stream or a file. Throws `invalid_package`, `package_too_large`, `invalid_definition`, `invalid_configuration`,
-   * and what `judge` throws, which sees the release (with what is known of the same content) before anything is kept and
-   * answers it as it is to be kept.
+   * and what `judge` and `keep` throw.
    */
-  addArchive(source: Readable | string, kind: ArchiveKind, judge?: (release: Release) => Release): Promise<AddedPackage>
+  addArchive(source: Readable | string, kind: ArchiveKind, options?: AddOptions): Promise<AddedPackage>
   get(digest: string): Promise<Release | null>
   /** The canonical tar. The stream fails with ENOENT where the package is not there. */
   open(digest: string): Readable
@@ -35,8 +41,6 @@ export interface PackageStore {
   list(): Promise<readonly Release[]>
   /** True where it was there. */
   remove(digest: string): Promise<boolean>
-  /** Removes all that are neither in use nor among the `keep` others added last; answers their digests. */
-  gc(options: { keep: number; inUse: Iterable<string> }): Promise<readonly string[]>
 }
 
 const DIGEST = /^[0-9a-f]{64}$/
@@ -56,26 +60,27 @@ export function createPackageStore(directory: string, limits: PackageLimits = DE
 
   async function add(
     unpack: (work: string) => Promise<string>,
-    judge: (release: Release) => Release,
+    { judge = release => release, keep = async write => write() }: AddOptions,
   ): Promise<AddedPackage> {
     const mine = await mkdtemp(join(work, 'in-'))
     try {
       const root = await unpack(mine)
-      const { release: built, certificates, warnings } = await buildRelease(root)
-      const { digest } = built
-      const known = await get(digest)
-      const release = judge({ ...built, ...(known?.signatures === undefined ? {} : { signatures: known.signatures }) })
-      if (known !== null) {
-        // Written anew for its signatures; its time says when it was added last.
+      const built = await buildRelease(root)
+      return await keep(async () => {
+        const { digest } = built.release
+        const known = await get(digest)
+        const signatures = known?.signatures === undefined ? {} : { signatures: known.signatures }
+        const release = judge({ ...built.release, ...signatures })
+        if (known === null) {
+          const tar = join(mine, 'package.tar')
+          await writeCanonicalTar(root, tar)
+          await rename(tar, tarFile(digest))
+          syncDirectory(folder)
+        }
+        // Written anew for its signatures where it is known; its time says when it was added last.
         writeFileAtomic(jsonFile(digest), JSON.stringify(release))
-        return { release, certificates, warnings, created: false }
-      }
-      const tar = join(mine, 'package.tar')
-      await writeCanonicalTar(root, tar)
-      await rename(tar, tarFile(digest))
-      syncDirectory(folder)
-      writeFileAtomic(jsonFile(digest), JSON.stringify(release))
-      return { release, certificates, warnings, created: true }
+        return { ...built, release, created: known === null }
+      })
     } finally {
       await removeFolder(mine)
     }
@@ -113,10 +118,10 @@ export function createPackageStore(directory: string, limits: PackageLimits = DE
   }
 
   return {
-    async addArchive(source, kind, judge = release => release) {
+    async addArchive(source, kind, options = {}) {
       // An upload may break before its reading begins; that it did is found then.
       if (typeof source !== 'string') source.on('error', () => {})
-      return add(async mine => unpackArchive(source, kind, mine, limits), judge)
+      return add(async mine => unpackArchive(source, kind, mine, limits), options)
     },
     get,
     open(digest) {
@@ -125,11 +130,5 @@ export function createPackageStore(directory: string, limits: PackageLimits = DE
     },
     list,
     remove,
-    async gc({ keep, inUse }) {
-      const used = new Set(inUse)
-      const spare = (await list()).filter(({ digest }) => !used.has(digest)).slice(keep)
-      for (const { digest } of spare) await remove(digest)
-      return spare.map(({ digest }) => digest)
-    },
   }
 }

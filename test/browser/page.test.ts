@@ -6,7 +6,8 @@ import { projectRoot } from '../../bench/system/packages.ts'
 import { until } from '../support/until.ts'
 import { noBrowser, openPage, startBrowser } from './support/browser.ts'
 import { live, startFabric } from './support/fabric.ts'
-import { longestTask, shownAt, usableAt, watchState } from './support/probe.ts'
+import { longestTask } from './support/longest-task.ts'
+import { shownAt, usableAt, watchState } from './support/probe.ts'
 
 // The page against a controller in memory: what needs numbers, faults or crowds that a real one has only by chance.
 
@@ -55,7 +56,7 @@ t.test('the page', { skip: noBrowser }, async t => {
     t.strictSame(faults, [])
   })
 
-  await t.test('has no task over 100 ms with 200 instances and 50 events a second', async t => {
+  await t.test('has no task over 100 ms of processor time with 200 instances and 50 events a second', async t => {
     const { api, url } = await startFabric(t, { instances: 200 })
     const { page } = await openPage(browser, `${url}/#/services/large`)
     await live(page)
@@ -63,14 +64,14 @@ t.test('the page', { skip: noBrowser }, async t => {
     const noise = setInterval(() => api.disturb(), 20)
     t.teardown(() => clearInterval(noise))
     const longest: number[] = []
-    // The machine may be busy with others: a window without such a task shows that the page does not need one.
-    while (longest.length < 4 && !longest.some(ms => ms <= 100)) longest.push(await longestTask(page, 3000))
+    // A busy machine makes work dearer too: a window without such a task shows that the page does not need one.
+    while (longest.length < 4 && !longest.some(ms => ms <= 100)) longest.push(await longestTask(browser, page, 3000))
     t.comment(`longest: ${longest.map(Math.round).join(', ')} ms`)
     t.ok(longest.some(ms => ms <= 100))
     await page.goto(`${url}/#/timeline`)
     await page.locator('.events li').first().waitFor()
     const lists: number[] = []
-    while (lists.length < 4 && !lists.some(ms => ms <= 100)) lists.push(await longestTask(page, 2000))
+    while (lists.length < 4 && !lists.some(ms => ms <= 100)) lists.push(await longestTask(browser, page, 2000))
     t.comment(`longest in the timeline: ${lists.map(Math.round).join(', ')} ms`)
     t.ok(lists.some(ms => ms <= 100))
   })

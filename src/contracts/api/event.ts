@@ -13,6 +13,7 @@ export const EventView = Type.Object(
     deployment: Type.Optional(Text()),
     instance: Type.Optional(Text()),
     operation: Type.Optional(Text()),
+    domain: Type.Optional(Count()),
     message: Text(),
   },
   { title: 'EventView' },

@@ -10,6 +10,7 @@ import { projectAssignments, projectRouting } from '../../fabric/project.ts'
 import { isHeld, mayAssign } from '../../fabric/recovery.ts'
 import type { FabricState } from '../../fabric/state.ts'
 import type { Reconciler } from '../reconciler.ts'
+import { AssignmentContents, type Assigned } from './assignment-content.ts'
 import type { Connection, LinkHandlers } from './link.ts'
 import { LatestPush } from './push.ts'
 
@@ -40,6 +41,7 @@ export class Peers {
   readonly #open: (assignment: Assignment) => Assignment
   #nextLog = 1
   #projected: Projected | null = null
+  readonly #contents = new AssignmentContents()
 
   /** `open`: puts in what an assignment's secrets are, on its way out. */
   constructor(reconciler: Reconciler, clock: Clock, log: Logger, open: (assignment: Assignment) => Assignment) {
@@ -234,12 +236,7 @@ export class Peers {
     const { revision } = state.fabric
     if (this.#projected !== null && sameRevision(this.#projected.table.revision, revision)) return this.#projected
     const table = projectRouting(state, this.#clock.now())
-    const assignments = new Map(
-      Object.entries(projectAssignments(state)).map(([node, assignment]) => [
-        node,
-        { assignment, content: contentOfAssignment(assignment) },
-      ]),
-    )
+    const assignments = this.#contents.of(projectAssignments(state))
     this.#projected = { table, tableContent: contentOfTable(table), assignments }
     return this.#projected
   }
@@ -248,7 +245,7 @@ export class Peers {
 interface Projected {
   table: RoutingTable
   tableContent: string
-  assignments: Map<string, { assignment: Assignment; content: string }>
+  assignments: ReadonlyMap<string, Assigned>
 }
 
 function sameRevision(a: { term: number; n: number } | null, b: { term: number; n: number }): boolean {
@@ -260,9 +257,4 @@ function contentOfTable(table: RoutingTable): string {
   return JSON.stringify({ ...table, revision: null, operations: null }, (name, value: unknown) =>
     name === 'drainMs' || name === 'leftMs' ? undefined : value,
   )
-}
-
-function contentOfAssignment(assignment: Assignment): string {
-  const instances = assignment.instances.map(instance => ({ ...instance, operation: undefined }))
-  return JSON.stringify({ ...assignment, revision: null, instances })
 }

@@ -1,11 +1,13 @@
 import type { Registry } from 'prom-client'
 import type { Clock } from '../../core/clock.ts'
 import { certificateNotes, knownIn } from '../../fabric/certificates.ts'
+import { Draft } from '../../fabric/draft.ts'
+import { lockedBy } from '../../fabric/admit.ts'
 import { rolesOf } from '../../fabric/project.ts'
 import type { DeploymentRecord, FabricState } from '../../fabric/state.ts'
-import { SLOTS, type Slot } from '../../model/slot.ts'
+import { SLOTS } from '../../model/slot.ts'
 import { HEALTH_STATES } from '../../model/states.ts'
-import { viewDeployment } from '../views/deployment-view.ts'
+import { viewUpgrade } from '../views/deployment-view.ts'
 import { viewHealth } from '../views/health-view.ts'
 import { addSeries, type Put } from './series.ts'
 
@@ -18,13 +20,16 @@ export function addDeploymentMetrics(registry: Registry, read: () => FabricState
     name: string,
     help: string,
     labels: readonly L[],
-    collect: (put: Put<L | 'service' | 'slot'>, place: Place, deployment: DeploymentRecord, slot: Slot) => void,
+    collect: (put: Put<L | 'service' | 'slot'>, place: Place, deployment: DeploymentRecord) => void,
   ): void =>
     addSeries(registry, { type: 'gauge', name, help, labels: [...PLACE, ...labels] }, put => {
-      for (const { place, deployment, slot } of occupied(read())) collect(put, place, deployment, slot)
+      for (const { place, deployment } of occupied(read())) collect(put, place, deployment)
     })
-  const walking = (deployment: DeploymentRecord, slot: Slot) =>
-    viewDeployment(read(), deployment, slot, clock.now()).upgradeStatus
+  // A whole view rehearses each verb: far more than these need, and than a scrape may cost.
+  const walking = (deployment: DeploymentRecord) =>
+    deployment.upgrade === null
+      ? undefined
+      : viewUpgrade(read(), deployment, deployment.upgrade, rolesOf(read(), deployment.id), clock.now())
 
   gauge(
     'vipswap_deployment_info',
@@ -36,7 +41,7 @@ export function addDeploymentMetrics(registry: Registry, read: () => FabricState
     'vipswap_deployment_locked',
     '1 while hardly any operation is taken; ends soon and by itself',
     [],
-    (put, place, deployment, slot) => put(place, viewDeployment(read(), deployment, slot, clock.now()).locked ? 1 : 0),
+    (put, place, deployment) => put(place, lockedBy(new Draft(read(), clock.now()), deployment) === null ? 0 : 1),
   )
   gauge(
     'vipswap_deployment_health_state',
@@ -51,8 +56,8 @@ export function addDeploymentMetrics(registry: Registry, read: () => FabricState
     'vipswap_upgrade_info',
     '1 while an upgrade, a change of settings or a rollback walks',
     ['mode', 'direction', 'from_version', 'to_version'],
-    (put, place, deployment, slot) => {
-      const status = walking(deployment, slot)
+    (put, place, deployment) => {
+      const status = walking(deployment)
       if (status === undefined) return
       const { mode, direction, fromVersion, toVersion } = status
       put({ ...place, mode, direction, from_version: fromVersion, to_version: toVersion }, 1)
@@ -62,8 +67,8 @@ export function addDeploymentMetrics(registry: Registry, read: () => FabricState
     'vipswap_upgrade_domain_state',
     '1 for the state that a domain of a walk is in',
     ['domain', 'state'],
-    (put, place, deployment, slot) => {
-      for (const { domain, state } of walking(deployment, slot)?.domains ?? []) {
+    (put, place, deployment) => {
+      for (const { domain, state } of walking(deployment)?.domains ?? []) {
         put({ ...place, domain: String(domain), state }, 1)
       }
     },
@@ -72,8 +77,8 @@ export function addDeploymentMetrics(registry: Registry, read: () => FabricState
     'vipswap_upgrade_stuck_instances',
     'Instances without which a walk that waits for ever does not go on',
     [],
-    (put, place, deployment, slot) => {
-      const status = walking(deployment, slot)
+    (put, place, deployment) => {
+      const status = walking(deployment)
       if (status !== undefined) put(place, status.stuck?.length ?? 0)
     },
   )
@@ -92,11 +97,11 @@ export function addDeploymentMetrics(registry: Registry, read: () => FabricState
   )
 }
 
-function occupied(state: FabricState): { place: Place; deployment: DeploymentRecord; slot: Slot }[] {
+function occupied(state: FabricState): { place: Place; deployment: DeploymentRecord }[] {
   return Object.values(state.services).flatMap(service =>
     SLOTS.flatMap(slot => {
       const deployment = state.deployments[service.slots[slot] ?? '']
-      return deployment === undefined ? [] : [{ place: { service: service.name, slot }, deployment, slot }]
+      return deployment === undefined ? [] : [{ place: { service: service.name, slot }, deployment }]
     }),
   )
 }

@@ -34,6 +34,7 @@ export class History {
   readonly #drains: Counter<'result'>
   readonly #drainSeconds: Histogram
   readonly #draining = new Map<string, Draining>()
+  /** By deployment and domain: several may be walked at the same time. */
   readonly #walked = new Map<string, { since: number; direction: 'forward' | 'back' }>()
   #before: FabricState
 
@@ -110,19 +111,20 @@ export class History {
   }
 
   /** Domains are told by events: a walk that is over is in no state. */
-  happened({ kind, deployment, at }: FabricEvent): void {
-    if (deployment === undefined) return
+  happened({ kind, deployment, domain, at }: FabricEvent): void {
+    if (deployment === undefined || domain === undefined) return
+    const key = `${deployment}/${domain}`
     if (kind === 'domain-started') {
       const direction = this.#before.deployments[deployment]?.upgrade?.direction ?? 'forward'
-      this.#walked.set(deployment, { since: at, direction })
+      this.#walked.set(key, { since: at, direction })
     }
     if (kind !== 'domain-ended') return
-    const domain = this.#walked.get(deployment)
+    const walked = this.#walked.get(key)
     // It began under an earlier controller: nobody knows when.
-    if (domain === undefined) return
-    this.#walked.delete(deployment)
-    this.#domains.inc({ direction: domain.direction })
-    this.#domainSeconds.observe(Math.max(0, at - domain.since) / 1000)
+    if (walked === undefined) return
+    this.#walked.delete(key)
+    this.#domains.inc({ direction: walked.direction })
+    this.#domainSeconds.observe(Math.max(0, at - walked.since) / 1000)
   }
 
   #compareOperations(before: FabricState, after: FabricState): void {

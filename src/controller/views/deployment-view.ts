@@ -117,7 +117,8 @@ function viewRole(state: FabricState, deployment: DeploymentRecord, role: RoleRe
   }
 }
 
-function viewUpgrade(
+/** How far a walk is. `roles`: all of its deployment. */
+export function viewUpgrade(
   state: FabricState,
   { policy }: DeploymentRecord,
   upgrade: UpgradeRecord,

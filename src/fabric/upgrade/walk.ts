@@ -149,6 +149,7 @@ function beginDomain(draft: Draft, deployment: DeploymentRecord, upgrade: Upgrad
         service: deployment.service,
         deployment: deployment.id,
         operation: upgrade.operation,
+        domain,
       },
     )
   }
@@ -239,6 +240,7 @@ function verify(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeReco
       service: deployment.service,
       deployment: deployment.id,
       operation: upgrade.operation,
+      domain,
     })
   }
   upgrade.position = upgrade.mode === 'simultaneous' ? upgrade.domains.length : upgrade.position + 1

@@ -24,17 +24,6 @@ globalThis.probe = (() => {
     },
     shownAt: seq => (lines.has(seq) && changed !== null ? { event: lines.get(seq), state: changed } : null),
     lines: () => [...lines],
-    longestTask: ms => new Promise(resolve => {
-      let longest = 0
-      const observer = new PerformanceObserver(list => {
-        for (const { duration } of list.getEntries()) longest = Math.max(longest, duration)
-      })
-      observer.observe({ type: 'longtask' })
-      setTimeout(() => {
-        observer.disconnect()
-        resolve(longest)
-      }, ms)
-    }),
     drop: (selector, name, base64) => {
       const bytes = Uint8Array.from(atob(base64), character => character.charCodeAt(0))
       const transfer = new DataTransfer()
@@ -66,11 +55,6 @@ export async function shownAt(page: Page, seq: number): Promise<{ event: number;
 /** When (`Date.now()`) the line of each event was shown first, by the event's number. */
 export async function shownLines(page: Page): Promise<Map<number, number>> {
   return new Map(await page.evaluate<[number, number][]>('probe.lines()'))
-}
-
-/** The longest task of the next `ms` milliseconds; 0 where none took 50 ms. */
-export async function longestTask(page: Page, ms: number): Promise<number> {
-  return page.evaluate<number>(`probe.longestTask(${ms})`)
 }
 
 /** Drops a file on what `selector` finds, as from a folder of the machine. */

@@ -203,13 +203,14 @@ t.test('a probe says what it met', async t => {
   t.teardown(() => server.closeAllConnections())
   const address = server.address()
   const ports = { http: typeof address === 'object' ? (address?.port ?? 0) : 0 }
-  const clock = { intervalMs: 100, timeoutMs: 150, healthy: 1, unhealthy: 1, endpoint: 'http' }
-  const ask = async (path: string) => probeOnce({ kind: 'http', path, ...clock }, '127.0.0.1', ports)
+  const clock = { intervalMs: 100, timeoutMs: 30_000, healthy: 1, unhealthy: 1, endpoint: 'http' }
+  const ask = async (path: string, timeoutMs = clock.timeoutMs) =>
+    probeOnce({ kind: 'http', path, ...clock, timeoutMs }, '127.0.0.1', ports)
   t.same(await ask('/200'), { ok: true, detail: 'HTTP 200' })
   t.same(await ask('/302'), { ok: true, detail: 'HTTP 302' })
   t.same(await ask('/404'), { ok: false, detail: 'HTTP 404' })
   t.same(await ask('/503'), { ok: false, detail: 'HTTP 503: warming up' })
-  t.same(await ask('/slow'), { ok: false, detail: 'no answer within 150 ms' })
+  t.same(await ask('/slow', 150), { ok: false, detail: 'no answer within 150 ms' })
   t.ok((await probeOnce({ kind: 'tcp', ...clock }, '127.0.0.1', ports)).ok)
   t.notOk((await probeOnce({ kind: 'tcp', ...clock, endpoint: 'other' }, '127.0.0.1', ports)).ok)
   server.closeAllConnections()
@@ -237,12 +238,12 @@ t.test('a probe asks an instance in the version of HTTP it speaks', async t => {
   })
   const address = server.address()
   const ports = { http: typeof address === 'object' ? (address?.port ?? 0) : 0 }
-  const clock = { intervalMs: 100, timeoutMs: 300, healthy: 1, unhealthy: 1, endpoint: 'http' }
-  const ask = async (path: string, backend: 'h1' | 'h2c') =>
-    probeOnce({ kind: 'http', path, ...clock }, '127.0.0.1', ports, backend)
+  const clock = { intervalMs: 100, timeoutMs: 30_000, healthy: 1, unhealthy: 1, endpoint: 'http' }
+  const ask = async (path: string, backend: 'h1' | 'h2c', timeoutMs = clock.timeoutMs) =>
+    probeOnce({ kind: 'http', path, ...clock, timeoutMs }, '127.0.0.1', ports, backend)
   t.same(await ask('/200', 'h2c'), { ok: true, detail: 'HTTP 200' })
   t.same(await ask('/503', 'h2c'), { ok: false, detail: 'HTTP 503: as asked' })
-  t.same(await ask('/slow', 'h2c'), { ok: false, detail: 'no answer within 300 ms' })
+  t.same(await ask('/slow', 'h2c', 300), { ok: false, detail: 'no answer within 300 ms' })
   t.notOk((await ask('/200', 'h1')).ok, 'it does not answer HTTP/1.1')
   await until('each probe has closed its connection', () => sockets.size === 0)
 })

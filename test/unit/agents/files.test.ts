@@ -1,5 +1,6 @@
 import {
   openSync,
+  readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
@@ -116,6 +117,8 @@ t.test('a package comes over the socket whole, or it is told whether to try agai
   await t.rejects(nobody.fetch('good', into('nobody')), { code: 'unreachable' })
 })
 
+const QUIET = { admit: async () => {}, onChange: () => {}, onTrouble: () => {} }
+
 t.test('a package is used only when its content has its digest, and is fetched once', async t => {
   const directory = tempDir(t)
   const good = 'a'.repeat(64)
@@ -128,8 +131,7 @@ t.test('a package is used only when its content has its digest, and is fetched o
     },
   }
   const digestOf = async (path: string): Promise<string> => readFileSync(join(path, 'content'), 'utf8')
-  const make = (): PackageCache =>
-    new PackageCache({ directory, source, digestOf, admit: async () => {}, onChange: () => {} })
+  const make = (): PackageCache => new PackageCache({ ...QUIET, directory, source, digestOf })
   const cache = make()
   const [path] = await Promise.all([cache.ensure(good), cache.ensure(good)])
   t.equal(path, join(directory, good))
@@ -160,7 +162,7 @@ t.test('a package that cannot be had just now is tried again and is no error; a 
     },
   }
   const digestOf = async (path: string): Promise<string> => readFileSync(join(path, 'content'), 'utf8')
-  const cache = new PackageCache({ directory: tempDir(t), source, digestOf, admit: async () => {}, onChange: () => {} })
+  const cache = new PackageCache({ ...QUIET, directory: tempDir(t), source, digestOf })
   t.teardown(() => cache.close())
   cache.prefetch([digest])
   await until('it tries again', () => calls >= 2)
@@ -174,6 +176,68 @@ t.test('a package that cannot be had just now is tried again and is no error; a 
   state = 'there'
   await until('it is here', () => cache.verified.includes(digest))
   t.same(cache.errors, {})
+})
+
+t.test(
+  'a package wanted again while others are removed stays, and what an earlier removal left is no hindrance',
+  async t => {
+    const directory = tempDir(t)
+    const [first, second, third] = ['a', 'b', 'c'].map(letter => letter.repeat(64)) as [string, string, string] // as many as named
+    let calls = 0
+    const source: Pick<PackageSource, 'fetch'> = {
+      fetch: async (digest, into) => {
+        calls += 1
+        writeFileSync(join(into, 'content'), digest)
+      },
+    }
+    const digestOf = async (path: string): Promise<string> => readFileSync(join(path, 'content'), 'utf8')
+    const cache = new PackageCache({ ...QUIET, directory, source, digestOf })
+    t.teardown(() => cache.close())
+    for (const digest of [first, second, third]) await cache.ensure(digest)
+    for (const left of [`removed-${first}`, `new-${first}`]) {
+      mkdirSync(join(directory, left))
+      writeFileSync(join(directory, left, 'content'), 'half')
+    }
+
+    const removals = [cache.retain(new Set()), cache.retain(new Set([second]))]
+    cache.prefetch([third])
+    await Promise.all(removals)
+    t.same(readdirSync(directory), [second, third])
+    t.same(cache.verified, [second, third])
+
+    // It is being deleted, and wanted meanwhile: fetched whole.
+    const removal = cache.retain(new Set([third]))
+    await until('it is on its way out', () => !existsSync(join(directory, second)))
+    t.equal(await cache.ensure(second), join(directory, second))
+    await removal
+    t.equal(calls, 4)
+    t.same(cache.errors, {})
+    t.equal(await digestOf(join(directory, second)), second)
+  },
+)
+
+t.test('trouble of this machine says nothing of a package, and is told once', async t => {
+  const digest = 'a'.repeat(64)
+  let full = true
+  let calls = 0
+  const source: Pick<PackageSource, 'fetch'> = {
+    fetch: async (_digest, into) => {
+      calls += 1
+      if (full) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+      writeFileSync(join(into, 'content'), digest)
+    },
+  }
+  const digestOf = async (path: string): Promise<string> => readFileSync(join(path, 'content'), 'utf8')
+  const told: string[] = []
+  const onTrouble = (of: string, reason: string): void => void told.push(`${of.slice(0, 4)} ${reason}`)
+  const cache = new PackageCache({ ...QUIET, onTrouble, directory: tempDir(t), source, digestOf })
+  t.teardown(() => cache.close())
+  cache.prefetch([digest])
+  await until('it tries again', () => calls >= 3)
+  t.same(cache.errors, {})
+  t.same(told, ['aaaa ENOSPC: no space left on device, write'])
+  full = false
+  await until('it is here', () => cache.verified.includes(digest))
 })
 
 t.test('a damaged state file or record is set aside, never taken for nothing silently', t => {

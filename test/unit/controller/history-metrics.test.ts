@@ -96,6 +96,15 @@ t.test('an upgrade counts its domains and drains; while it walks, /metrics shows
   t.same(await lab.series('vipswap_config_last_apply_successful'), { 'shop production': 1 })
 })
 
+t.test('domains that are walked together are counted one by one', async t => {
+  const lab = deployed()
+  lab.accept(upgradeTo('simultaneous'))
+  lab.settle()
+  t.equal(lab.versions(), '2.0.0 2.0.0 2.0.0')
+  t.same(await lab.series('vipswap_upgrade_domains_total'), { forward: 3 })
+  t.match(await lab.series('vipswap_upgrade_domain_duration_seconds'), { count: 3 })
+})
+
 t.test('a rollback is counted by its cause: an operator, or what the upgrade failed by', async t => {
   const asked = deployed()
   asked.accept(upgradeTo('unmonitored-manual'))

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { PassThrough } from 'node:stream'
 import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,6 +24,8 @@ t.test('durations read as people write them', async t => {
   ] as const) {
     t.equal(parseDuration(text), ms, text)
   }
+  t.equal(parseDuration('24d'), 2_073_600_000)
+  t.throws(() => parseDuration('24d1ms'), { code: 'invalid_request', message: /at most 24d/ })
   for (const wrong of ['', '30', 's', '1.5s', '-1s', '30 s']) {
     t.throws(() => parseDuration(wrong), { code: 'invalid_request', message: /500ms, 30s/ }, JSON.stringify(wrong))
   }
@@ -46,7 +49,11 @@ t.test('the clock of a machine never runs backwards and names its boot', async t
   const [a, b] = [clock.now(), clock.now()]
   t.ok(b.mono >= a.mono)
   t.equal(a.bootId, b.bootId)
-  t.not(a.bootId, '')
+  const word =
+    process.platform === 'darwin'
+      ? execFileSync('/usr/sbin/sysctl', ['-n', 'kern.bootsessionuuid'], { encoding: 'utf8' })
+      : readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')
+  t.equal(a.bootId, word.trim(), "the system's own word for it, the same to every process")
 })
 
 t.test('a file is replaced whole, with no temporary left', async t => {
@@ -133,6 +140,21 @@ t.test('JSON lines arrive whole and in order however they are cut', async t => {
     await closed
     t.same(seen, values, `cut every ${size} bytes`)
   }
+})
+
+t.test('a long line in many pieces costs what its bytes cost, not their square', async t => {
+  const stream = new PassThrough()
+  const text = 'x'.repeat(8 * 1024 * 1024)
+  const bytes = Buffer.from(`${JSON.stringify(text)}\n`)
+  const before = process.cpuUsage()
+  const seen = await new Promise(resolve => {
+    jsonLines(stream, { onValue: resolve, onClose: () => {} })
+    for (let at = 0; at < bytes.length; at += 1024) stream.emit('data', bytes.subarray(at, at + 1024))
+  })
+  const { user } = process.cpuUsage(before)
+  t.comment(`${user / 1000} ms`)
+  t.ok(seen === text)
+  t.ok(user < 1_000_000, `${user / 1000} ms of a processor`)
 })
 
 t.test('a line that is not JSON closes the stream and says so', async t => {

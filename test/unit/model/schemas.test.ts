@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import t from 'tap'
 import { Check } from 'typebox/value'
+import { compileValidator } from '../../../src/admin/validation.ts'
+import { PauseBody } from '../../../src/contracts/api/pause.ts'
 import { checkSchema, type SchemaNode } from '../../../src/model/check-schema.ts'
 import { FabricSchema } from '../../../src/model/fabric-schema.ts'
 import { renderSchemas } from '../../../src/model/publish-schemas.ts'
@@ -36,6 +38,8 @@ const TEXTS = [
   '/x',
   'x/',
   '30s',
+  '24d',
+  '23d25h',
   '30',
   '1MiB',
   '10.0.0.5',
@@ -60,6 +64,19 @@ t.test('our reader and TypeBox agree at every place of every schema', async t =>
     }
     t.ok(agreed > 100, `${agreed} values compared`)
   }
+})
+
+t.test('a duration beyond what a timer can wait is refused, at its place and in words', async t => {
+  const role = (stopTimeout: string) => ({ name: 'a', version: '1', roles: { web: { command: 'x', stopTimeout } } })
+  for (const text of ['24d', '576h', '23d24h']) t.ok(Check(ServiceSchema, role(text)), text)
+  for (const text of ['24d1ms', '30d', '577h', '9999999999999d']) {
+    t.notOk(Check(ServiceSchema, role(text)), text)
+    const { faults } = checkSchema(parseSource('x.yaml', JSON.stringify(role(text))).source, ServiceSchema)
+    t.match(faults, [{ path: 'roles.web.stopTimeout', expected: 'write a duration of at most 24d' }])
+    t.equal(faults.length, 1)
+  }
+  const asked = compileValidator({ schema: PauseBody, method: 'POST', url: '/', httpPart: 'body' })({ timeout: '25d' })
+  t.match(asked, { error: { code: 'invalid_request', message: /^body: timeout must be a duration of at most 24d/ } })
 })
 
 t.test('our reader and TypeBox agree on anything else', async () => {
