@@ -11,6 +11,7 @@ export interface Answer {
   readonly status: number
   readonly version: string
   readonly deployment: string
+  readonly instance: string
   readonly sentAt: number
   readonly headAt: number
   readonly doneAt: number
@@ -83,6 +84,7 @@ export class Connection {
       status: reader.status,
       version: reader.header('x-version'),
       deployment: reader.header('x-deployment'),
+      instance: reader.header('x-instance'),
       sentAt,
       headAt,
       doneAt: now(),
@@ -127,5 +129,5 @@ function judge(reader: ResponseReader, message: Message): Outcome {
 }
 
 function failed(outcome: Outcome, sentAt: number): Answer {
-  return { outcome, status: 0, version: '', deployment: '', sentAt, headAt: 0, doneAt: now() }
+  return { outcome, status: 0, version: '', deployment: '', instance: '', sentAt, headAt: 0, doneAt: now() }
 }

@@ -69,6 +69,10 @@ export async function startSystem(
     config?: string
     /** Further words of `up`. */
     words?: readonly string[]
+    /** Further variables of its environment. */
+    environment?: NodeJS.ProcessEnv
+    /** A program that becomes `up` by exec, with its arguments. */
+    wrapper?: readonly string[]
     cwd?: string
   } = {},
 ): Promise<System> {
@@ -81,10 +85,11 @@ export async function startSystem(
     args.push('--config', file)
   }
   args.push(...(options.words ?? []))
-  const up = spawn(process.execPath, args, {
+  const [program = process.execPath, ...words] = [...(options.wrapper ?? []), process.execPath, ...args]
+  const up = spawn(program, words, {
     cwd: options.cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: cleanEnvironment(),
+    env: { ...cleanEnvironment(), ...options.environment },
     detached: true,
   })
   let said = ''

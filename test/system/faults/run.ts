@@ -1,0 +1,60 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { projectRoot } from '../../../bench/system/packages.ts'
+import { readEnvironment } from '../../../bench/report/environment.ts'
+import { FAULTS } from './all.ts'
+import { runFault, type Row } from './trial-run.ts'
+
+const HELP = `npm run test:faults -- [options]: real faults to the real system, one row each
+
+  --only F3,F8.holder  these; F8 means all its forms
+  --list               what there is
+  --long               the long forms of those that have one
+  --json FILE          the rows as JSON
+  --record DIR         where recordings go (default: dist/faults)
+`
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    list: { type: 'boolean', default: false },
+    long: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    record: { type: 'string', default: join(projectRoot(), 'dist', 'faults') },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+function isAsked(id: string): boolean {
+  const only = values.only?.split(',')
+  return only === undefined || only.some(each => id === each || id.startsWith(`${each}.`))
+}
+
+function rowText({ id, injected, expected, seen, verdict, why, seconds }: Row): string {
+  const reasons = why.length === 0 ? '' : ` (${why.join('; ')})`
+  return `${id} | ${injected} | ${expected} | ${seen} | ${verdict}${reasons} | ${seconds} s\n`
+}
+
+async function runAll(): Promise<void> {
+  const faults = FAULTS.filter(({ id }) => isAsked(id))
+  if (faults.length === 0) throw new Error(`there is no fault ${values.only}`)
+  const environment = readEnvironment()
+  const rows: Row[] = []
+  process.stdout.write('fault | injected | expected | seen | verdict | time\n')
+  for (const fault of faults) {
+    const row = await runFault(fault, { recordings: values.record, long: values.long })
+    rows.push(row)
+    process.stdout.write(rowText(row))
+    if (values.json !== undefined) {
+      const result = { environment, long: values.long, rows }
+      writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`)
+    }
+  }
+  const count = (verdict: Row['verdict']): number => rows.filter(row => row.verdict === verdict).length
+  process.stdout.write(`${count('held')} held, ${count('broken')} broken, ${count('skipped')} skipped\n`)
+  process.exitCode = count('broken') === 0 ? 0 : 1
+}
+
+if (values.help) process.stdout.write(HELP)
+else if (values.list) for (const { id, name } of FAULTS) process.stdout.write(`${id.padEnd(14)} ${name}\n`)
+else await runAll()

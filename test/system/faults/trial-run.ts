@@ -1,0 +1,38 @@
+import { errorMessage } from '../../../src/core/errors.ts'
+import type { Fault, Finding } from './fault.ts'
+import { missingTool } from './support/tools.ts'
+import { Trial } from './support/trial.ts'
+
+/** `held`: all was as expected. `broken`: something was not. `skipped`: it could not be done here. */
+export type Verdict = 'held' | 'broken' | 'skipped'
+
+/** One row of the result. */
+export interface Row extends Finding {
+  readonly id: string
+  readonly name: string
+  readonly injected: string
+  readonly expected: string
+  readonly verdict: Verdict
+  /** What was not as expected; of a skipped one, why. */
+  readonly why: readonly string[]
+  readonly seconds: number
+}
+
+/** Runs one fault on a system of its own, and judges it. Recordings go below `recordings`. */
+export async function runFault(fault: Fault, options: { recordings: string; long: boolean }): Promise<Row> {
+  const { id, name, injected, expected } = fault
+  const what = { id, name, injected, expected }
+  const missing = (fault.needs ?? []).flatMap(tool => missingTool(tool) ?? [])
+  if (missing.length > 0) return { ...what, verdict: 'skipped', seen: '', why: missing, seconds: 0 }
+  const began = performance.now()
+  const trial = new Trial(id, options.recordings, options.long)
+  let finding: Finding = { seen: 'nothing: it did not come to its end' }
+  try {
+    finding = await fault.run(trial)
+  } catch (error) {
+    trial.unmet.push(errorMessage(error))
+  }
+  await trial.end()
+  const seconds = Math.round((performance.now() - began) / 100) / 10
+  return { ...what, ...finding, verdict: trial.unmet.length === 0 ? 'held' : 'broken', why: trial.unmet, seconds }
+}
