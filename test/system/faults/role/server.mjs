@@ -106,6 +106,9 @@ const server = createServer((request, response) => {
 const { WebSocketServer } = await import('ws').catch(() => ({}))
 if (WebSocketServer !== undefined) {
   const sockets = new WebSocketServer({ server })
+  sockets.on('headers', (headers, request) => {
+    for (const [name, value] of Object.entries(own(request))) headers.push(`${name}: ${value}`)
+  })
   sockets.on('connection', socket => {
     socket.on('message', data => socket.send(`${instance} ${data}`))
     socket.on('error', () => {})

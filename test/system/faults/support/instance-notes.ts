@@ -1,5 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { NotedLine } from '../../../checkers/lines.ts'
+import type { ExecutedLine } from '../history/line.ts'
+import { timeNow } from '../history/recorder.ts'
 
 /** What an instance wrote down itself (role/server.mjs), with its wall clock. */
 export interface InstanceNote {
@@ -16,11 +19,25 @@ export interface InstanceNote {
 
 /** All notes below a folder. */
 export function readNotes(folder: string): InstanceNote[] {
-  if (!existsSync(folder)) return []
-  return readdirSync(folder).flatMap(name =>
-    readFileSync(join(folder, name), 'utf8')
-      .split('\n')
-      .filter(line => line.endsWith('}'))
-      .map(line => JSON.parse(line) as InstanceNote),
-  )
+  return [...eachNote(folder)]
+}
+
+function* eachNote(folder: string): Generator<InstanceNote> {
+  if (!existsSync(folder)) return
+  for (const name of readdirSync(folder)) {
+    for (const line of readFileSync(join(folder, name), 'utf8').split('\n')) {
+      if (line.endsWith('}')) yield JSON.parse(line) as InstanceNote
+    }
+  }
+}
+
+/** What instances noted, as lines of a recording, on the recorder's clock. */
+export function* notedLines(folder: string): Generator<ExecutedLine | NotedLine> {
+  const offset = timeNow() - Date.now()
+  for (const { what, nonce, instance, deployment, version, pid, at: wall } of eachNote(folder)) {
+    const at = wall + offset
+    if (what === 'executed' && nonce !== undefined) yield { type: 'executed', at, nonce, instance, deployment, pid }
+    else if (what === 'began' || what === 'listens' || what === 'told')
+      yield { type: 'noted', at, what, instance, deployment, version, pid }
+  }
 }

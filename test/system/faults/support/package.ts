@@ -12,6 +12,8 @@ export interface PackageOptions {
   /** The role's endpoint. */
   readonly endpoint?: string
   readonly probe?: string
+  /** Modules of this checkout that are laid beside the role. */
+  readonly modules?: readonly string[]
 }
 
 export const SERVICE = 'subject'
@@ -23,6 +25,8 @@ export function writePackage(folder: string, ledger: string, options: PackageOpt
   const { probe = '{ path: /healthz, interval: 200ms, timeout: 1s }', endpoint = '{ protocol: http, port: 0 }' } =
     options
   cpSync(join(projectRoot(), 'test', 'system', 'faults', 'role', 'server.mjs'), join(folder, 'server.mjs'))
+  for (const name of options.modules ?? [])
+    cpSync(join(projectRoot(), 'node_modules', name), join(folder, 'node_modules', name), { recursive: true })
   const all = { LEDGER: ledger, ...settings }
   const lines = [
     `name: ${SERVICE}`,

@@ -1,0 +1,74 @@
+import type { InstanceLine } from '../system/faults/history/line.ts'
+import type { History } from './recording.ts'
+
+/** A time in which an instance that had been chosen from was not. */
+export interface Outage {
+  readonly deployment: string
+  readonly instance: string
+  readonly domain: number
+  /** When it was first and last seen so; `to` is Infinity where it never came back. */
+  readonly from: number
+  to: number
+  /** When it was first seen to have left the table for good (`out`); Infinity: only drained. */
+  outAt: number
+  /** It left the table by itself: it died, or its probe failed. */
+  unplanned: boolean
+}
+
+/** Every outage that was seen, in the order of their beginnings. */
+export function outagesOf(history: History): Outage[] {
+  const outages: Outage[] = []
+  const open = new Map<string, Outage>()
+  const wasIn = new Set<string>()
+  // Who left by itself since it was last seen in: the event may be heard before or after the look that shows it.
+  const failed = new Set<string>()
+  for (const line of history.lines('instance', 'event')) {
+    if (line.type === 'event') {
+      if (line.kind !== 'instance-not-ready') continue
+      const name = `${line.deployment}/${line.instance}`
+      failed.add(name)
+      const outage = open.get(name)
+      if (outage !== undefined) outage.unplanned = true
+      continue
+    }
+    follow(line, { outages, open, wasIn, failed })
+  }
+  return outages
+}
+
+interface Seen {
+  readonly outages: Outage[]
+  readonly open: Map<string, Outage>
+  readonly wasIn: Set<string>
+  readonly failed: Set<string>
+}
+
+function follow(line: InstanceLine, { outages, open, wasIn, failed }: Seen): void {
+  const name = `${line.deployment}/${line.id}`
+  const current = open.get(name)
+  if (line.gone || line.routing === 'in') {
+    if (current !== undefined) current.to = line.at
+    open.delete(name)
+    failed.delete(name)
+    if (line.gone) wasIn.delete(name)
+    else wasIn.add(name)
+    return
+  }
+  if (current !== undefined) {
+    if (line.routing === 'out') current.outAt = Math.min(current.outAt, line.at)
+    return
+  }
+  // What was never chosen from is no outage: it starts.
+  if (!wasIn.has(name)) return
+  const outage: Outage = {
+    deployment: line.deployment,
+    instance: line.id,
+    domain: line.upgradeDomain,
+    from: line.at,
+    to: Infinity,
+    outAt: line.routing === 'out' ? line.at : Infinity,
+    unplanned: failed.has(name),
+  }
+  open.set(name, outage)
+  outages.push(outage)
+}

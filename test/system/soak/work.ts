@@ -1,0 +1,100 @@
+import { errorMessage } from '../../../src/core/errors.ts'
+import { SLOTS, type Slot } from '../../../src/model/slot.ts'
+import type { OperationStatus } from '../../../src/model/states.ts'
+import { Prng } from '../../simulation/prng.ts'
+import type { Verdict, Violation } from '../../checkers/verdict.ts'
+import { timeNow } from '../faults/history/recorder.ts'
+import type { OperationLine } from '../faults/history/line.ts'
+import type { PackageOptions } from '../faults/support/package.ts'
+import { SERVICE } from '../faults/support/package.ts'
+import type { Subject } from '../faults/support/subject.ts'
+import type { Accepted } from '../../../src/contracts/api/operation.ts'
+
+/** Instances of a deployment when a run begins, and how they are laid out. */
+export const INSTANCES = 3
+
+/** What is done to the system in a run: each change of it, and what came otherwise than it should in planned work. */
+export class Work {
+  readonly subject: Subject
+  readonly dice: Prng
+  /** With kills an operation may end any way that its rules allow; what it did is judged by the checkers alone. */
+  readonly disturbed: boolean
+  /** How often what was done, by its name and its end. */
+  readonly done: Record<string, number> = {}
+  readonly #violations: Violation[] = []
+  #versions = 0
+  #operations = 0
+
+  constructor(subject: Subject, seed: number, disturbed: boolean) {
+    this.subject = subject
+    this.dice = new Prng(seed)
+    this.disturbed = disturbed
+  }
+
+  /** The next version of the role: always above those before. */
+  next(settings: Readonly<Record<string, string>> = {}): PackageOptions {
+    this.#versions += 1
+    return {
+      version: `${this.#versions}.0.0`,
+      instances: INSTANCES,
+      domains: INSTANCES,
+      modules: ['ws'],
+      settings: { STEP: '0', ...settings },
+    }
+  }
+
+  /** One change, to its end, which should be `expected`; its receipt must be whole and count nothing broken. */
+  async operate(
+    call: string,
+    send: (idempotencyKey: string) => Promise<Accepted>,
+    expected: OperationStatus = 'Succeeded',
+  ): Promise<OperationLine> {
+    const line = await this.subject.operate(call, send)
+    this.#operations += 1
+    const key = `${call.replaceAll(/\d+/g, 'N')}: ${line.outcome}`
+    this.done[key] = (this.done[key] ?? 0) + 1
+    if (this.disturbed) return line
+    if (line.outcome !== expected)
+      this.fail(`${call} ended ${line.outcome} (${line.code ?? 'no code'}), not ${expected}`)
+    if (line.id !== null) await this.#receipt(call, line.id)
+    return line
+  }
+
+  /** Counts what is no operation of the API. */
+  count(what: string): void {
+    this.done[what] = (this.done[what] ?? 0) + 1
+  }
+
+  fail(text: string): void {
+    this.#violations.push({ at: timeNow(), text })
+  }
+
+  /** Either slot. */
+  slot(): Slot {
+    return this.dice.pick(SLOTS)
+  }
+
+  verdict(): Verdict {
+    const name = this.disturbed
+      ? 'it comes to rest after each change'
+      : 'planned work ends as planned, nothing broken by its receipts'
+    return { name, judged: this.#operations, of: 'operations', violations: this.#violations }
+  }
+
+  async #receipt(call: string, id: string): Promise<void> {
+    try {
+      const { totals, complete, note } = await this.subject.client.receipt(id)
+      if (totals.broken > 0)
+        this.fail(`${call} (${id}) broke ${totals.broken} by its receipt: ${JSON.stringify(totals.brokenBy)}`)
+      if (!complete) this.fail(`the receipt of ${call} (${id}) is not complete: ${note}`)
+    } catch (error) {
+      this.fail(`the receipt of ${call} (${id}) could not be read: ${errorMessage(error)}`)
+    }
+  }
+
+  /** Both slots' deployments, by id. */
+  async slots(): Promise<{ production: string | null; staging: string | null }> {
+    const { slots } = await this.subject.client.service(SERVICE)
+    return { production: slots.production?.id ?? null, staging: slots.staging?.id ?? null }
+  }
+}
