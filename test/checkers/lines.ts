@@ -10,6 +10,8 @@ export interface NotedLine {
   readonly deployment: string
   readonly version: string
   readonly pid: number
+  /** Callers' requests that it was answering at that moment, streams aside. */
+  readonly open: number
 }
 
 /** One process that has an instance's identity in its environment, or a part of the system. */

@@ -9,7 +9,7 @@ export interface Outage {
   /** When it was first and last seen so; `to` is Infinity where it never came back. */
   readonly from: number
   to: number
-  /** When it was first seen to have left the table for good (`out`); Infinity: only drained. */
+  /** When its process was first seen to have left the table before it was stopped; Infinity: it was not seen. */
   outAt: number
   /** It left the table by itself: it died, or its probe failed. */
   unplanned: boolean
@@ -55,7 +55,7 @@ function follow(line: InstanceLine, { outages, open, wasIn, failed }: Seen): voi
     return
   }
   if (current !== undefined) {
-    if (line.routing === 'out') current.outAt = Math.min(current.outAt, line.at)
+    if (hasLeft(line)) current.outAt = Math.min(current.outAt, line.at)
     return
   }
   // What was never chosen from is no outage: it starts.
@@ -66,9 +66,14 @@ function follow(line: InstanceLine, { outages, open, wasIn, failed }: Seen): voi
     domain: line.upgradeDomain,
     from: line.at,
     to: Infinity,
-    outAt: line.routing === 'out' ? line.at : Infinity,
+    outAt: hasLeft(line) ? line.at : Infinity,
     unplanned: failed.has(name),
   }
   open.set(name, outage)
   outages.push(outage)
+}
+
+/** Whatever is out and starts is the next process already. */
+function hasLeft({ routing, status }: InstanceLine): boolean {
+  return routing === 'out' && status === 'StoppingRole'
 }

@@ -1,3 +1,4 @@
+import { emptyTimes, mayBeEmpty } from './empty-times.ts'
 import type { History } from './recording.ts'
 import type { Verdict, Violation } from './verdict.ts'
 
@@ -11,12 +12,14 @@ const BEFORE_MS = 1500
 export function checkStreams(history: History, drainTimeoutMs: number): Verdict {
   const told = [...history.lines('noted')].filter(({ what }) => what === 'told')
   const injected = [...history.lines('injected')]
+  const empty = emptyTimes(history)
   const violations: Violation[] = []
   let judged = 0
   for (const { kind, vip, deployment, instance, start, end, how } of history.lines('stream')) {
     judged += 1
     const text = `${kind} on ${vip} to ${deployment}/${instance} of ${((end - start) / 1000).toFixed(1)} s: ${how}`
     if (injected.some(({ at }) => at <= end && end - at < drainTimeoutMs + BEFORE_MS)) continue
+    if (how === 'refused' && mayBeEmpty(empty, vip, start, end)) continue
     if (how === 'corrupt' || how === 'refused') violations.push({ at: end, text })
     else if (
       !told.some(

@@ -4,7 +4,7 @@ import type { Prng } from '../../simulation/prng.ts'
 import type { Subject } from '../faults/support/subject.ts'
 import type { Trial } from '../faults/support/trial.ts'
 import { pidOf } from '../support/system.ts'
-import { killWords, VICTIMS, type Victim } from './losses.ts'
+import { killWords, VICTIMS, type Victim } from '../../checkers/losses.ts'
 
 const PAUSE_MS = { least: 2000, most: 8000 }
 

@@ -3,7 +3,7 @@ import { errorMessage } from '../../../src/core/errors.ts'
 import { SLOTS } from '../../../src/model/slot.ts'
 import { until } from '../../support/until.ts'
 import { SERVICE } from '../faults/support/package.ts'
-import { deployStaging, walkOn, type Deed } from './planned.ts'
+import { deployStaging, scaleTo, walkOn, type Deed } from './planned.ts'
 import type { Work } from './work.ts'
 
 const REST_MS = 120_000
@@ -75,4 +75,14 @@ export async function comeToRest(work: Work): Promise<void> {
   } catch (error) {
     work.fail(errorMessage(error))
   }
+}
+
+/** As many instances as in the beginning, so that what is used can be compared with then. */
+export async function restoreShape(work: Work): Promise<void> {
+  await comeToRest(work)
+  for (const slot of SLOTS) {
+    const { instances } = await work.subject.view(slot)
+    if (instances.length !== work.instances) await scaleTo(work, slot, work.instances)
+  }
+  await comeToRest(work)
 }

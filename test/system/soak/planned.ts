@@ -6,7 +6,7 @@ import { until } from '../../support/until.ts'
 import { SERVICE } from '../faults/support/package.ts'
 import { pidOf, runCli } from '../support/system.ts'
 import type { SecureService } from './secure-service.ts'
-import { INSTANCES, type Work } from './work.ts'
+import type { Work } from './work.ts'
 
 /** Something that an operator does in the course of things. */
 export interface Deed {
@@ -64,8 +64,15 @@ async function swapInPhases(work: Work): Promise<void> {
 
 async function upgrade(work: Work, mode: UpgradeMode): Promise<void> {
   const slot = work.slot()
-  await begin(work, slot, mode)
-  if (mode === 'manual' || mode === 'unmonitored-manual') await walkOn(work, slot)
+  const begun = begin(work, slot, mode)
+  // A manual upgrade has ended as an operation once it is accepted, an unmonitored one only after its last domain.
+  if (mode === 'unmonitored-manual') {
+    const walks = async (): Promise<boolean> => (await work.subject.view(slot)).upgradeStatus !== undefined
+    await Promise.race([begun, until('the walk has begun', walks, { timeoutMs: 60_000, intervalMs: 20 })])
+    await walkOn(work, slot)
+  }
+  await begun
+  if (mode === 'manual') await walkOn(work, slot)
 }
 
 async function begin(work: Work, slot: Slot, mode: UpgradeMode): Promise<void> {
@@ -121,7 +128,12 @@ async function badVersion(work: Work): Promise<void> {
 async function scale(work: Work): Promise<void> {
   const slot = work.slot()
   const { instances } = await work.subject.view(slot)
-  const count = instances.length === INSTANCES ? work.dice.pick([INSTANCES - 1, INSTANCES + 1]) : INSTANCES
+  const usual = work.instances
+  const count = instances.length === usual ? work.dice.pick([Math.max(2, usual - 1), usual + 1]) : usual
+  await scaleTo(work, slot, count)
+}
+
+export async function scaleTo(work: Work, slot: Slot, count: number): Promise<void> {
   await work.operate(`scale ${slot} to ${count}`, async idempotencyKey =>
     work.subject.client.configure(
       SERVICE,

@@ -50,6 +50,14 @@ export class RegisterClients {
     while (!stop.aborted) await this.#runRound()
   }
 
+  /** As in the beginning: nothing in staging. */
+  async end(): Promise<void> {
+    const [client] = this.#clients
+    if (client === undefined || (await client.service(NAME)).slots.staging === null) return
+    const { operationId } = await client.delete(NAME, 'staging')
+    await client.follow(operationId, { timeoutMs: AWAY_MS })
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#clients.map(async client => client.close()))
   }

@@ -14,6 +14,8 @@ const HELP = `npm run soak -- [options]: the real system under load, changed all
   --requests N    instead: until so many requests were made
   --kills         random kill -9 of instances, agents, the controller and proxy workers, too
   --cycles N      instead: so many times deploy, swap, delete; what it uses must be back where it was
+  --instances N   of each of the two deployments (default: 3)
+  --only A,B      of what is done to it, only this (test/system/soak/planned.ts)
   --seed N        the same choices again (default: any)
   --think-ms N    between two requests of a client (default: 10)
   --record DIR    where the recording goes (default: dist/soak)
@@ -26,6 +28,8 @@ const { values } = parseArgs({
     requests: { type: 'string' },
     kills: { type: 'boolean', default: false },
     cycles: { type: 'string' },
+    instances: { type: 'string' },
+    only: { type: 'string', default: '' },
     seed: { type: 'string' },
     'think-ms': { type: 'string', default: '10' },
     record: { type: 'string', default: join(projectRoot(), 'dist', 'soak') },
@@ -50,10 +54,15 @@ async function run(): Promise<void> {
   const seed = number(values.seed, randomInt(1_000_000))
   const minutes = number(values.minutes, values.requests === undefined ? 10 : Infinity)
   const requests = number(values.requests, Infinity)
+  const only = values.only.split(',').filter(name => name !== '')
   const how = { seed, kills: values.kills, record: values.record, thinkMs: number(values['think-ms'], 10) }
+  const instances = number(values.instances, 3)
   say(`seed ${seed}`)
   const cycles = values.cycles === undefined ? null : number(values.cycles, 0)
-  const result = cycles === null ? await runSoak({ ...how, minutes, requests }, say) : await runCycles(cycles, how, say)
+  const result =
+    cycles === null
+      ? await runSoak({ ...how, minutes, requests, instances, only }, say)
+      : await runCycles(cycles, how, say)
   process.stdout.write(`\n${'growth' in result ? cyclesText(result) : soakText(result)}\n`)
   const failures = failuresOf(result)
   const loadAverageAfter = readEnvironment().loadAverage

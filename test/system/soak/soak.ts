@@ -8,10 +8,10 @@ import { watchService } from '../faults/history/watch.ts'
 import { startClients } from '../faults/support/clients.ts'
 import { SERVICE } from '../faults/support/package.ts'
 import { Trial } from '../faults/support/trial.ts'
-import { availabilityOf, type Availability } from './availability.ts'
+import { availabilityOf, type Availability } from '../../checkers/availability.ts'
 import { runKills } from './kills.ts'
-import { checkLosses } from './losses.ts'
-import { comeToRest, runOperator } from './operator.ts'
+import { checkLosses } from '../../checkers/losses.ts'
+import { restoreShape, runOperator } from './operator.ts'
 import { deeds } from './planned.ts'
 import { processesLine } from './processes.ts'
 import { RegisterClients } from './register-clients.ts'
@@ -28,6 +28,10 @@ export interface SoakOptions {
   readonly kills: boolean
   /** Between two requests of a client, in milliseconds. */
   readonly thinkMs: number
+  /** Of each deployment. */
+  readonly instances: number
+  /** Only these deeds (planned.ts); empty: all. */
+  readonly only: readonly string[]
   /** Folder of the recording. */
   readonly record: string
 }
@@ -48,6 +52,8 @@ export interface SoakResult {
 }
 
 const SAMPLE_MS = 5000
+/** What was opened for a change is closed by then. */
+const REST_MS = 2000
 /** Of the role, as its package says (test/system/faults/support/package.ts). */
 const DRAIN_TIMEOUT_MS = 3000
 const CONFIG = 'workers: 2\n'
@@ -65,7 +71,7 @@ export async function runSoak(options: SoakOptions, say: (text: string) => void)
   try {
     const subject = await trial.subject({ config: CONFIG })
     const { data } = subject.system
-    const work = new Work(subject, seedOf(seed, 'operator'), kills)
+    const work = new Work(subject, { seed: seedOf(seed, 'operator'), disturbed: kills, instances: options.instances })
     const folder = trial.folder()
     await subject.deployed(work.next())
     await subject.deployed(work.next(), 'staging')
@@ -89,6 +95,8 @@ export async function runSoak(options: SoakOptions, say: (text: string) => void)
     })
     await delay(1000)
     sample()
+    const all = Object.entries(deeds(secure, folder))
+    const chosen = Object.fromEntries(all.filter(([name]) => options.only.length === 0 || options.only.includes(name)))
     let killed: Readonly<Record<string, number>> = {}
     const kill = async (): Promise<void> => {
       if (kills) killed = await runKills(trial, subject, new Prng(seedOf(seed, 'kills')), stop.signal)
@@ -107,11 +115,13 @@ export async function runSoak(options: SoakOptions, say: (text: string) => void)
     await together(stop, [
       pace(),
       kill(),
-      runOperator(work, deeds(secure, folder), stop.signal, say),
+      runOperator(work, chosen, stop.signal, say),
       secure.run(secured, 2, stop.signal),
       register.run(stop.signal),
     ])
-    await comeToRest(work)
+    await restoreShape(work)
+    await register.end()
+    await delay(REST_MS)
     await look()
     sample()
     await clients.stop()
@@ -132,6 +142,7 @@ export async function runSoak(options: SoakOptions, say: (text: string) => void)
     verdicts: [
       ...(own === undefined ? [] : [own]),
       checkLosses(history),
+      sameProcesses(samples),
       ...checkAll(history, { service: SERVICE, drainTimeoutMs: DRAIN_TIMEOUT_MS }),
     ],
     availability: availabilityOf(history),
@@ -145,4 +156,11 @@ async function together(stop: AbortController, tasks: readonly Promise<void>[]):
   for (const task of tasks) task.catch(() => stop.abort())
   const failed = (await Promise.allSettled(tasks)).find(result => result.status === 'rejected')
   if (failed !== undefined) throw failed.reason
+}
+
+/** At rest there are as many processes as in the beginning. */
+function sameProcesses(samples: readonly Sample[]): Verdict {
+  const [before, after] = [samples[0]?.processes ?? 0, samples.at(-1)?.processes ?? 0]
+  const violations = before === after ? [] : [{ at: Date.now(), text: `${before} processes before, ${after} after` }]
+  return { name: 'as many processes as before', judged: before, of: 'processes', violations }
 }

@@ -69,7 +69,7 @@ async function webSocket(vip: Vip, stop: AbortSignal, heard: () => void): Promis
   })
   socket.on('message', data => {
     // Each answer begins with who gives it.
-    const [instance = '', ...words] = String(data).split(' ')
+    const [instance = '', ...words] = Buffer.isBuffer(data) ? data.toString().split(' ') : []
     if (words.join(' ') !== waiting.shift()) how = 'corrupt'
     else heard()
     from = { ...from, instance }

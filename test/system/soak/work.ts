@@ -10,25 +10,28 @@ import { SERVICE } from '../faults/support/package.ts'
 import type { Subject } from '../faults/support/subject.ts'
 import type { Accepted } from '../../../src/contracts/api/operation.ts'
 
-/** Instances of a deployment when a run begins, and how they are laid out. */
-export const INSTANCES = 3
-
 /** What is done to the system in a run: each change of it, and what came otherwise than it should in planned work. */
 export class Work {
   readonly subject: Subject
   readonly dice: Prng
   /** With kills an operation may end any way that its rules allow; what it did is judged by the checkers alone. */
   readonly disturbed: boolean
+  /** Of each deployment, each in a domain of its own, where nothing was scaled. */
+  readonly instances: number
   /** How often what was done, by its name and its end. */
   readonly done: Record<string, number> = {}
   readonly #violations: Violation[] = []
   #versions = 0
   #operations = 0
 
-  constructor(subject: Subject, seed: number, disturbed: boolean) {
+  constructor(
+    subject: Subject,
+    { seed, disturbed, instances }: { seed: number; disturbed: boolean; instances: number },
+  ) {
     this.subject = subject
     this.dice = new Prng(seed)
     this.disturbed = disturbed
+    this.instances = instances
   }
 
   /** The next version of the role: always above those before. */
@@ -36,8 +39,8 @@ export class Work {
     this.#versions += 1
     return {
       version: `${this.#versions}.0.0`,
-      instances: INSTANCES,
-      domains: INSTANCES,
+      instances: this.instances,
+      domains: this.instances,
       modules: ['ws'],
       settings: { STEP: '0', ...settings },
     }

@@ -82,8 +82,14 @@ const paths = {
   },
 }
 
+// Callers' requests that are being answered; streams and probes are none.
+let open = 0
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? '/', 'http://role')
+  if (url.pathname !== '/healthz' && url.pathname !== '/events') {
+    open += 1
+    response.on('close', () => (open -= 1))
+  }
   response.on('close', () => {
     if (!response.writableFinished) note('aborted', { path: url.pathname })
   })
@@ -116,7 +122,7 @@ if (WebSocketServer !== undefined) {
 }
 
 process.on('SIGTERM', () => {
-  note('told')
+  note('told', { open })
   if (mode === 'deaf') return
   server.close(() => process.exit(0))
   server.closeIdleConnections()

@@ -15,6 +15,8 @@ export interface InstanceNote {
   readonly nonce?: string
   readonly path?: string
   readonly port?: number
+  /** Requests that it was answering when it was told to stop. */
+  readonly open?: number
 }
 
 /** All notes below a folder. */
@@ -34,10 +36,10 @@ function* eachNote(folder: string): Generator<InstanceNote> {
 /** What instances noted, as lines of a recording, on the recorder's clock. */
 export function* notedLines(folder: string): Generator<ExecutedLine | NotedLine> {
   const offset = timeNow() - Date.now()
-  for (const { what, nonce, instance, deployment, version, pid, at: wall } of eachNote(folder)) {
+  for (const { what, nonce, instance, deployment, version, pid, open = 0, at: wall } of eachNote(folder)) {
     const at = wall + offset
     if (what === 'executed' && nonce !== undefined) yield { type: 'executed', at, nonce, instance, deployment, pid }
     else if (what === 'began' || what === 'listens' || what === 'told')
-      yield { type: 'noted', at, what, instance, deployment, version, pid }
+      yield { type: 'noted', at, what, instance, deployment, version, pid, open }
   }
 }

@@ -1,4 +1,5 @@
-import type { History } from '../../checkers/recording.ts'
+import { emptyTimes, mayBeEmpty } from './empty-times.ts'
+import type { History } from './recording.ts'
 
 /** How an address did, second by second. */
 export interface Availability {
@@ -11,7 +12,7 @@ export interface Availability {
   readonly slowestMs: number
 }
 
-/** A second counts as good where every request that was begun in it was answered rightly. */
+/** A second counts as good where every request that was begun in it was answered rightly; 503 of an empty slot is neither. */
 export function availabilityOf(history: History): Availability[] {
   interface Count {
     requests: number
@@ -19,8 +20,10 @@ export function availabilityOf(history: History): Availability[] {
     slowestMs: number
     readonly seconds: Map<number, boolean>
   }
+  const empty = emptyTimes(history)
   const vips = new Map<string, Count>()
-  for (const { vip, start, end, outcome } of history.lines('request')) {
+  for (const { vip, start, end, outcome, status } of history.lines('request')) {
+    if (status === 503 && mayBeEmpty(empty, vip, start, end)) continue
     const count = vips.get(vip) ?? { requests: 0, lost: 0, slowestMs: 0, seconds: new Map<number, boolean>() }
     vips.set(vip, count)
     const second = Math.floor(start / 1000)
