@@ -27,6 +27,9 @@ const REPEATED = 16 * 1024
 const LINGER_MS = 2000
 const LONG_READ = 4096
 
+/** A half-closed client that has waited this long for its answer may as well be gone. */
+const SOUND_AFTER_MS = 400
+
 export interface ConnectionOwner {
   onConnectionClosed(connection: ClientConnection): void
   /** It goes to another process; `handle` is its own no more. */
@@ -52,6 +55,9 @@ export class ClientConnection implements ByteHandler, Caller {
   #pipelined: Buffer[] = []
   #pipelinedBytes = 0
   #halfClosed = false
+  #halfClosedAt = 0
+  /** How often a half-closed client was sent what shows whether it is still there. */
+  #soundings = 0
   /** The present request's method, for answers of our own. */
   #isHead = false
   /** The client wants the connection closed after the present answer. */
@@ -109,8 +115,10 @@ export class ClientConnection implements ByteHandler, Caller {
   watch(now: number): void {
     const { limits } = this.#plane.snapshot
     const waited = now - this.#since
-    if (this.#exchange !== null) this.#exchange.watch(now)
-    else if (this.#state === 'linger') {
+    if (this.#exchange !== null) {
+      if (this.#halfClosed && now - this.#halfClosedAt > SOUND_AFTER_MS) this.#sound(this.#exchange)
+      this.#exchange.watch(now)
+    } else if (this.#state === 'linger') {
       if (waited > LINGER_MS && (this.stream.pending === 0 || waited > limits.idleTimeoutMs)) this.stream.destroy()
     } else if (this.#state === 'behind') {
       if (waited > limits.idleTimeoutMs) this.stream.destroy()
@@ -145,6 +153,7 @@ export class ClientConnection implements ByteHandler, Caller {
 
   onEnd(): void {
     this.#halfClosed = true
+    this.#halfClosedAt = performance.now()
     if (this.#state === 'linger') this.stream.destroy()
     else if (this.#exchange === null) {
       // What it asked before is still answered.
@@ -242,6 +251,17 @@ export class ClientConnection implements ByteHandler, Caller {
   }
 
   // Private
+
+  /**
+   * A FIN may come from a client that has only stopped sending, or from one that is gone. The second answers what it is sent
+   * with a reset, which the write after that meets, since nothing is read any more. A 100 does for both: who is there drops
+   * it unasked for (RFC 9110 section 15.2). No more than two, since some clients count interim answers.
+   */
+  #sound(exchange: Exchange): void {
+    if (this.#soundings === 2 || exchange.isAnswering || this.payloadOnly || this.stream.pending > 0) return
+    this.#soundings += 1
+    this.stream.write('HTTP/1.1 100 Continue\r\n\r\n')
+  }
 
   #next(close: boolean): void {
     if (close) {

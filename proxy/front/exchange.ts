@@ -173,6 +173,11 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream?.resume()
   }
 
+  /** A final answer has begun. */
+  get isAnswering(): boolean {
+    return this.#state === 'answering'
+  }
+
   /** Ends what takes too long. `now` is monotonic. */
   watch(now: number): void {
     const policy = this.route?.pool?.pool.policy

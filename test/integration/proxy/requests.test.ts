@@ -189,6 +189,32 @@ void t.test('a client that leaves ends its request at the instance at once', asy
   t.equal(open(plane), 0)
 })
 
+void t.test('a client that closed while it waits is noticed though its FIN might mean less', async t => {
+  const origin = await startOrigin(t, () => {}, {})
+  const { plane, port, rows } = await startPlane(t, table([pool([target(origin)])]))
+  const client = await rawClient(t, port, `GET / HTTP/1.1\r\n${HOST}\r\n`)
+  await until('the instance has the request', () => origin.sockets.length === 1)
+  // Nothing is left to read: its kernel sends FIN, no reset.
+  client.socket.destroy()
+  await until('nothing is in flight', () => Object.keys(plane.status().inFlight).length === 0, { timeoutMs: 2000 })
+  t.equal(rows().clientGone, 1)
+  t.equal(open(plane), 0)
+})
+
+void t.test('a client that only stopped sending waits on, and gets its answer after two interim ones', async t => {
+  let answer = (): void => undefined
+  const origin = await startOrigin(t, (_text, socket) => {
+    answer = () => socket.write(ok('late'))
+  })
+  const { port } = await startPlane(t, table([pool([target(origin)])]))
+  const client = await rawClient(t, port, `GET / HTTP/1.1\r\n${HOST}\r\n`)
+  client.socket.end()
+  await client.until(text => text.split(' 100 Continue').length === 3)
+  answer()
+  const text = await client.end()
+  t.match(text, /^(?:HTTP\/1\.1 100 Continue\r\n\r\n){2}HTTP\/1\.1 200 OK\r\n[^]*late$/)
+})
+
 void t.test('a slow reader holds the instance back and other clients get only their own bytes', async t => {
   const big = 'z'.repeat(8 * 1024 * 1024)
   const origin = await startOrigin(t, (text, socket, clear) => {

@@ -18,6 +18,9 @@ export interface Row extends Finding {
   readonly seconds: number
 }
 
+const USUAL_MS = 240_000
+const LONG_MS = 3 * 3_600_000
+
 /** Runs one fault on a system of its own, and judges it. Recordings go below `recordings`. */
 export async function runFault(fault: Fault, options: { recordings: string; long: boolean }): Promise<Row> {
   const { id, name, injected, expected } = fault
@@ -28,11 +31,24 @@ export async function runFault(fault: Fault, options: { recordings: string; long
   const trial = new Trial(id, options.recordings, options.long)
   let finding: Finding = { seen: 'nothing: it did not come to its end' }
   try {
-    finding = await fault.run(trial)
+    finding = await inTime(fault.run(trial), options.long ? LONG_MS : USUAL_MS)
   } catch (error) {
     trial.unmet.push(errorMessage(error))
   }
   await trial.end()
   const seconds = Math.round((performance.now() - began) / 100) / 10
   return { ...what, ...finding, verdict: trial.unmet.length === 0 ? 'held' : 'broken', why: trial.unmet, seconds }
+}
+
+/** A run that hangs is a finding, and must not keep the others from theirs. */
+async function inTime<T>(run: Promise<T>, limitMs: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it had not come to its end after ${limitMs / 1000} s`)), limitMs)
+  })
+  try {
+    return await Promise.race([run, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }

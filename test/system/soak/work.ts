@@ -41,7 +41,7 @@ export class Work {
       version: `${this.#versions}.0.0`,
       instances: this.instances,
       domains: this.instances,
-      modules: ['ws'],
+      libraries: ['ws'],
       settings: { STEP: '0', ...settings },
     }
   }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { descendants } from '../../../../bench/system/processes.ts'
 import { until } from '../../../support/until.ts'
 import { pidOf } from '../../support/system.ts'
@@ -96,7 +95,6 @@ async function judge(
   const back = (backAt ?? (await answeredAfter(load, killedAt))) - killedAt
   await more(load)
   await subject.ready()
-  await delay(0)
   const losses = await load.finish()
   const after = await subject.pids()
   trial.check(`answered within ${boundMs} ms`, back <= boundMs)

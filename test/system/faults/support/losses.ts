@@ -21,10 +21,10 @@ export interface Losses {
   readonly ledger: { readonly arrived: number; readonly answered: number; readonly broken: number } | null
 }
 
-/** Puts the three counts together. */
+/** Puts the three counts together. `executed`: null where those who answer do not note it. */
 export function countLosses(
   requests: readonly RequestLine[],
-  executed: readonly ExecutedLine[],
+  executed: readonly ExecutedLine[] | null,
   traffic: TrafficView | null,
 ): Losses {
   const how: Record<string, number> = {}
@@ -45,7 +45,7 @@ export function countLosses(
     else lostOther += 1
   }
   const times = new Map<string, number>()
-  for (const { nonce } of executed) times.set(nonce, (times.get(nonce) ?? 0) + 1)
+  for (const { nonce } of executed ?? []) times.set(nonce, (times.get(nonce) ?? 0) + 1)
   const posts = requests.filter(({ method }) => method === 'POST')
   return {
     requests: requests.length,
@@ -56,7 +56,8 @@ export function countLosses(
     how,
     slowestMs,
     executedTwice: posts.filter(({ nonce }) => (times.get(nonce) ?? 0) > 1).length,
-    answeredNotExecuted: posts.filter(({ nonce, outcome }) => outcome === 'ok' && !times.has(nonce)).length,
+    answeredNotExecuted:
+      executed === null ? 0 : posts.filter(({ nonce, outcome }) => outcome === 'ok' && !times.has(nonce)).length,
     ledger:
       traffic?.complete === true
         ? { arrived: traffic.totals.arrived, answered: traffic.totals.answered, broken: traffic.totals.broken }

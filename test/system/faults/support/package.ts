@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectRoot } from '../../../../bench/system/packages.ts'
+import { installInto } from '../../support/install.ts'
 
 export interface PackageOptions {
   readonly version: string
@@ -12,8 +13,12 @@ export interface PackageOptions {
   /** The role's endpoint. */
   readonly endpoint?: string
   readonly probe?: string
-  /** Modules of this checkout that are laid beside the role. */
-  readonly modules?: readonly string[]
+  /** Of the registry, laid beside the role's files. */
+  readonly libraries?: readonly string[]
+  /** Default 5 s. */
+  readonly stopTimeout?: string
+  /** Default 20 s. */
+  readonly startTimeout?: string
 }
 
 export const SERVICE = 'subject'
@@ -25,8 +30,7 @@ export function writePackage(folder: string, ledger: string, options: PackageOpt
   const { probe = '{ path: /healthz, interval: 200ms, timeout: 1s }', endpoint = '{ protocol: http, port: 0 }' } =
     options
   cpSync(join(projectRoot(), 'test', 'system', 'faults', 'role', 'server.mjs'), join(folder, 'server.mjs'))
-  for (const name of options.modules ?? [])
-    cpSync(join(projectRoot(), 'node_modules', name), join(folder, 'node_modules', name), { recursive: true })
+  for (const library of options.libraries ?? []) installInto(folder, library)
   const all = { LEDGER: ledger, ...settings }
   const lines = [
     `name: ${SERVICE}`,
@@ -39,8 +43,8 @@ export function writePackage(folder: string, ledger: string, options: PackageOpt
     `    endpoints: { http: ${endpoint} }`,
     `    probe: ${probe}`,
     '    drainTimeout: 3s',
-    '    stopTimeout: 5s',
-    '    startTimeout: 20s',
+    `    stopTimeout: ${options.stopTimeout ?? '5s'}`,
+    `    startTimeout: ${options.startTimeout ?? '20s'}`,
     '    settings:',
     ...Object.entries(all).map(([name, value]) => `      ${name}: ${JSON.stringify(value)}`),
     ...(options.role ?? []).map(line => `    ${line}`),

@@ -12,7 +12,7 @@ import { VipswapError } from '../../../../src/core/errors.ts'
 import type { Slot } from '../../../../src/model/slot.ts'
 import { until } from '../../../support/until.ts'
 import { pidOf, type System } from '../../support/system.ts'
-import type { ExecutedLine, OperationLine } from '../history/line.ts'
+import type { ExecutedLine, OperationLine, RequestLine } from '../history/line.ts'
 import { timeNow } from '../history/recorder.ts'
 import { watchService, type Watch } from '../history/watch.ts'
 import { startClients, type Clients, type ClientsOptions } from './clients.ts'
@@ -27,8 +27,10 @@ const AWAY_MS = 30_000
 export interface Load {
   readonly clients: Clients
   readonly watch: Watch
-  /** Ends it, waits until the ledger has counted all, and compares the counts. */
-  finish(): Promise<Losses>
+  /** Ends it, waits until the ledger has counted all, and compares the counts. `others`: of clients that were there, too. */
+  finish(others?: readonly RequestLine[]): Promise<Losses>
+  /** The same where strangers sent requests too, so that the ledger has counted more. */
+  finishAmongStrangers(): Promise<Losses>
 }
 
 /** The real system under a fault, and what is done to it, recorded. */
@@ -177,17 +179,19 @@ export class Subject {
       await clients.stop()
       await watch.stop()
     })
+    const end = async (others: readonly RequestLine[], alone: boolean): Promise<Losses> => {
+      const requests = [...(await clients.stop()), ...others]
+      const traffic = alone ? await this.#settledTraffic(mark) : null
+      await watch.stop()
+      const losses = countLosses(requests, this.#packages === 0 ? null : this.#executed(), traffic)
+      this.#trial.unmet.push(...disagreements(losses))
+      return losses
+    }
     const load: Load = {
       clients,
       watch,
-      finish: async () => {
-        const requests = await clients.stop()
-        const traffic = await this.#settledTraffic(mark)
-        await watch.stop()
-        const losses = countLosses(requests, this.#executed(), traffic)
-        this.#trial.unmet.push(...disagreements(losses))
-        return losses
-      },
+      finish: async (others = []) => end(others, true),
+      finishAmongStrangers: async () => end([], false),
     }
     await more(load, 30)
     return load
