@@ -118,9 +118,9 @@ t.test('drained before it is stopped', async t => {
     instance(10_000, { routing: 'draining' }),
     instance(12_000, { routing: 'out', status: 'StoppingRole' }),
     noted('told', 12_100, { open }),
-    instance(12_900, { routing: 'out', status: 'StartingRole' }),
-    noted('listens', 13_000, { pid: 101 }),
-    instance(13_100, { pid: 101 }),
+    instance(12_900, { routing: 'out', status: 'StartingRole', pid: null }),
+    noted('listens', 13_000, { pid: 201, group: 200 }),
+    instance(13_100, { pid: 200 }),
   ]
   const judge = (...lines: Line[]): Verdict => checkDrains(historyOf([...life(), ...lines]), 5000)
   const good = judge(request({ start: 500, end: 11_900 }), request({ start: 12_500, end: 13_050 }))
@@ -187,6 +187,14 @@ t.test('streams end with their instance', async t => {
   }
   const judge = (...lines: Line[]): string[] => texts(checkStreams(historyOf(lines), 3000))
   t.same(judge(stream({}), noted('told', 5100)), [])
+  t.same(judge(stream({ end: 7000 }), noted('told', 5100)), [], 'seen late by a busy client')
+  t.equal(judge(stream({ start: 6000, end: 7000 }), noted('told', 5100)).length, 1, 'that was the process before')
+  t.same(
+    judge(stream({}), operation('replace proxy', 'op-1', 4000, 6000)),
+    [],
+    'the old proxy ends what lasts too long',
+  )
+  t.equal(judge(stream({}), operation('replace proxy', 'op-1', 5100, 6000)).length, 1)
   t.match(judge(stream({})), [/closed 1001, and its instance was not being stopped/])
   t.match(judge(stream({ how: 'closed 1006' }), noted('told', 5100)), [/without a close frame/])
   t.match(judge(stream({ how: 'corrupt' }), noted('told', 5100)), [/corrupt/])

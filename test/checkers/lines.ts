@@ -10,6 +10,8 @@ export interface NotedLine {
   readonly deployment: string
   readonly version: string
   readonly pid: number
+  /** Its process group, by which an `instance` line names it. */
+  readonly group: number
   /** Callers' requests that it was answering at that moment, streams aside. */
   readonly open: number
 }

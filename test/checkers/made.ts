@@ -57,7 +57,8 @@ export function noted(what: NotedLine['what'], at: number, line: Partial<NotedLi
     instance: 'web_IN_0',
     deployment: 'd1',
     version: '1.0.0',
-    pid: 100,
+    pid: 101,
+    group: 100,
     open: 0,
     ...line,
   }

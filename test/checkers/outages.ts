@@ -9,6 +9,8 @@ export interface Outage {
   /** When it was first and last seen so; `to` is Infinity where it never came back. */
   readonly from: number
   to: number
+  /** The process group that was taken out; null: it was not seen. */
+  readonly group: number | null
   /** When its process was first seen to have left the table before it was stopped; Infinity: it was not seen. */
   outAt: number
   /** It left the table by itself: it died, or its probe failed. */
@@ -55,7 +57,7 @@ function follow(line: InstanceLine, { outages, open, wasIn, failed }: Seen): voi
     return
   }
   if (current !== undefined) {
-    if (hasLeft(line)) current.outAt = Math.min(current.outAt, line.at)
+    if (hasLeft(line, current.group)) current.outAt = Math.min(current.outAt, line.at)
     return
   }
   // What was never chosen from is no outage: it starts.
@@ -66,14 +68,15 @@ function follow(line: InstanceLine, { outages, open, wasIn, failed }: Seen): voi
     domain: line.upgradeDomain,
     from: line.at,
     to: Infinity,
-    outAt: hasLeft(line) ? line.at : Infinity,
+    group: line.pid,
+    outAt: hasLeft(line, line.pid) ? line.at : Infinity,
     unplanned: failed.has(name),
   }
   open.set(name, outage)
   outages.push(outage)
 }
 
-/** Whatever is out and starts is the next process already. */
-function hasLeft({ routing, status }: InstanceLine): boolean {
-  return routing === 'out' && status === 'StoppingRole'
+/** Out of the table, and still this process: what starts is the next one. */
+function hasLeft({ routing, status, pid }: InstanceLine, group: number | null): boolean {
+  return routing === 'out' && status === 'StoppingRole' && pid === group
 }

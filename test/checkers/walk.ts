@@ -45,10 +45,10 @@ export function checkDrains(history: History, drainTimeoutMs: number): Verdict {
   let judged = 0
   for (const [name, list] of notes) {
     list.sort((a, b) => a.at - b.at)
-    for (const { what, at, open } of list) {
+    for (const { what, at, open, group } of list) {
       if (what !== 'told') continue
       judged += 1
-      const drain = outages.get(name)?.find(({ from, to }) => from <= at + LOOK_MS && to >= at)
+      const drain = outages.get(name)?.find(outage => outage.group === group)
       const drainedMs = drain === undefined ? 0 : Math.max(0, at - drain.from)
       if (open > 0 && drainedMs + LOOK_MS < drainTimeoutMs)
         violations.push({
@@ -77,11 +77,9 @@ function lateRequest(
   const answered = head ?? end
   const listened = notes.findLast(({ what, at }) => what === 'listens' && at <= answered + CLOCK_SLACK_MS)
   if (listened === undefined) return undefined
-  // A look that came back late may still tell of the process before.
-  const out = outages.find(({ outAt }) => outAt > listened.at + LOOK_MS && start > outAt)
+  const out = outages.find(({ outAt, group }) => group === listened.group && start > outAt)
   const told = notes.find(({ what, pid }) => what === 'told' && pid === listened.pid)
-  if (out !== undefined && (told === undefined || out.outAt < told.at + LOOK_MS))
-    return `answered a request that began ${ms(start - out.outAt)} after it was out of the table`
+  if (out !== undefined) return `answered a request that began ${ms(start - out.outAt)} after it was out of the table`
   if (told !== undefined && start > told.at + CLOCK_SLACK_MS)
     return `answered a request that began ${ms(start - told.at)} after its SIGTERM`
   return undefined

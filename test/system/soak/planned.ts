@@ -3,6 +3,7 @@ import { isAlive, identify } from '../../../src/core/process-identity.ts'
 import type { Slot } from '../../../src/model/slot.ts'
 import type { UpgradeMode } from '../../../src/model/states.ts'
 import { until } from '../../support/until.ts'
+import { timeNow } from '../faults/history/recorder.ts'
 import { SERVICE } from '../faults/support/package.ts'
 import { pidOf, runCli } from '../support/system.ts'
 import type { SecureService } from './secure-service.ts'
@@ -116,7 +117,7 @@ async function rollBack(work: Work): Promise<void> {
 async function badVersion(work: Work): Promise<void> {
   const slot = work.slot()
   const digest = await work.subject.upload(work.next({ MODE: 'ill' }))
-  const policy = { ...POLICY, upgradeDomainTimeout: '6s' }
+  const policy = { ...POLICY, healthCheckRetryTimeout: '4s' }
   await work.operate(
     `upgrade ${slot} monitored bad`,
     async idempotencyKey =>
@@ -191,12 +192,15 @@ async function certificate(work: Work, secure: SecureService, folder: string): P
 
 async function replaceProxy(work: Work): Promise<void> {
   const { data } = work.subject.system
+  const start = timeNow()
   const old = identify(pidOf(work.subject.system, 'proxy-0'))
   const { code, stderr } = await runCli(['proxy', '--replace', '--data', data, '--drain-timeout', '5s'])
-  work.count('replace proxy')
   if (code !== 0 && !work.disturbed) work.fail(`the proxy could not be replaced: ${stderr}`)
   if (code === 0 && old !== null)
     await until('the old proxy has ended', () => !isAlive(old), { timeoutMs: 30_000, intervalMs: 50 })
+  const outcome = code === 0 ? 'Succeeded' : 'Failed'
+  const line = { type: 'operation', call: 'replace proxy', id: null, accepted: null, code: null } as const
+  work.record({ ...line, start, end: timeNow(), outcome })
 }
 
 /** By SIGTERM, as the documentation tells a person to. */

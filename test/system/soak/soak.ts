@@ -71,7 +71,11 @@ export async function runSoak(options: SoakOptions, say: (text: string) => void)
   try {
     const subject = await trial.subject({ config: CONFIG })
     const { data } = subject.system
-    const work = new Work(subject, { seed: seedOf(seed, 'operator'), disturbed: kills, instances: options.instances })
+    const work = new Work(subject, trial.recorder, {
+      seed: seedOf(seed, 'operator'),
+      disturbed: kills,
+      instances: options.instances,
+    })
     const folder = trial.folder()
     await subject.deployed(work.next())
     await subject.deployed(work.next(), 'staging')

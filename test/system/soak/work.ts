@@ -3,7 +3,7 @@ import { SLOTS, type Slot } from '../../../src/model/slot.ts'
 import type { OperationStatus } from '../../../src/model/states.ts'
 import { Prng } from '../../simulation/prng.ts'
 import type { Verdict, Violation } from '../../checkers/verdict.ts'
-import { timeNow } from '../faults/history/recorder.ts'
+import { timeNow, type Recorder } from '../faults/history/recorder.ts'
 import type { OperationLine } from '../faults/history/line.ts'
 import type { PackageOptions } from '../faults/support/package.ts'
 import { SERVICE } from '../faults/support/package.ts'
@@ -20,15 +20,18 @@ export class Work {
   readonly instances: number
   /** How often what was done, by its name and its end. */
   readonly done: Record<string, number> = {}
+  readonly #recorder: Recorder
   readonly #violations: Violation[] = []
   #versions = 0
   #operations = 0
 
   constructor(
     subject: Subject,
+    recorder: Recorder,
     { seed, disturbed, instances }: { seed: number; disturbed: boolean; instances: number },
   ) {
     this.subject = subject
+    this.#recorder = recorder
     this.dice = new Prng(seed)
     this.disturbed = disturbed
     this.instances = instances
@@ -54,13 +57,22 @@ export class Work {
   ): Promise<OperationLine> {
     const line = await this.subject.operate(call, send)
     this.#operations += 1
-    const key = `${call.replaceAll(/\d+/g, 'N')}: ${line.outcome}`
-    this.done[key] = (this.done[key] ?? 0) + 1
+    this.#note(line)
     if (this.disturbed) return line
     if (line.outcome !== expected)
       this.fail(`${call} ended ${line.outcome} (${line.code ?? 'no code'}), not ${expected}`)
     if (line.id !== null) await this.#receipt(call, line.id)
     return line
+  }
+
+  /** What was done by other ways than the API. */
+  record(line: OperationLine): void {
+    this.#recorder.add(line)
+    this.#note(line)
+  }
+
+  #note({ call, outcome }: OperationLine): void {
+    this.count(`${call.replaceAll(/\d+/g, 'N')}: ${outcome}`)
   }
 
   /** Counts what is no operation of the API. */

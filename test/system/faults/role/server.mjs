@@ -15,7 +15,7 @@ const number = (name, usual) => Number(setting(name) || usual)
 const ledger = setting('LEDGER')
 function note(what, fact = {}) {
   if (ledger === '') return
-  const line = { what, at: Date.now(), instance, deployment, version, pid: process.pid, ...fact }
+  const line = { what, at: Date.now(), instance, deployment, version, pid: process.pid, group: process.ppid, ...fact }
   appendFileSync(join(ledger, `${deployment}-${instance}-${process.pid}.jsonl`), `${JSON.stringify(line)}\n`)
 }
 

@@ -12,6 +12,8 @@ export interface InstanceNote {
   readonly deployment: string
   readonly version: string
   readonly pid: number
+  /** Its keeper, which leads its process group: what the API shows as the instance's pid. */
+  readonly group?: number
   readonly nonce?: string
   readonly path?: string
   readonly port?: number
@@ -36,10 +38,10 @@ function* eachNote(folder: string): Generator<InstanceNote> {
 /** What instances noted, as lines of a recording, on the recorder's clock. */
 export function* notedLines(folder: string): Generator<ExecutedLine | NotedLine> {
   const offset = timeNow() - Date.now()
-  for (const { what, nonce, instance, deployment, version, pid, open = 0, at: wall } of eachNote(folder)) {
+  for (const { what, nonce, instance, deployment, version, pid, group = 0, open = 0, at: wall } of eachNote(folder)) {
     const at = wall + offset
     if (what === 'executed' && nonce !== undefined) yield { type: 'executed', at, nonce, instance, deployment, pid }
     else if (what === 'began' || what === 'listens' || what === 'told')
-      yield { type: 'noted', at, what, instance, deployment, version, pid, open }
+      yield { type: 'noted', at, what, instance, deployment, version, pid, group, open }
   }
 }
