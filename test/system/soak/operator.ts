@@ -34,7 +34,7 @@ export async function runOperator(
 }
 
 /** Until both slots hold deployments of which every instance is chosen from, and nothing is under way. */
-export async function comeToRest(work: Work): Promise<void> {
+async function comeToRest(work: Work): Promise<void> {
   const { client } = work.subject
   try {
     await until(
