@@ -58,20 +58,31 @@ export function closeReceipt(draft: Draft, operation: OperationRecord): void {
   const silent = Object.keys(operation.baseline).filter(
     incarnation => operation.baseline[incarnation] === null || end[incarnation] == null,
   )
+  const traffic = trafficBetween(operation.baseline, end)
   const notes = [
     ...(operation.waived === undefined
       ? []
       : [`forced: the guarantee was waived, without waiting for ${waivedWords(operation)}`]),
-    ...(silent.length === 0 ? [] : [`the counts of proxy ${silent.join(', ')} could not be read`]),
+    ...missingCounts(silent, traffic),
   ]
   operation.receipt = {
-    complete: silent.length === 0 && operation.waived === undefined,
+    complete: notes.length === 0,
     note: notes.length === 0 ? null : notes.join('; '),
-    traffic: trafficBetween(operation.baseline, end),
+    traffic,
     domains: operation.receipt?.domains ?? [],
     switchMs: operation.receipt?.switchMs ?? null,
   }
   operation.baseline = {}
+}
+
+/** Why counts are not all that happened, in words; empty where they are. `silent`: proxies that could not be asked. */
+export function missingCounts(silent: readonly string[], rows: Iterable<LedgerRow>): string[] {
+  const notes = silent.length === 0 ? [] : [`the counts of proxy ${silent.join(', ')} could not be read`]
+  for (const row of rows) {
+    if ((row.broken['proxy-died'] ?? 0) === 0) continue
+    return [...notes, 'a process of a proxy died, and what it had counted since it last told is missing']
+  }
+  return notes
 }
 
 /** What an operation in progress would write now. */

@@ -1,7 +1,7 @@
 import type { TrafficRow, TrafficTotals, TrafficView } from '../../contracts/traffic.ts'
 import type { LedgerRow } from '../../contracts/ledger.ts'
 import type { Moment } from '../../core/clock.ts'
-import { trafficBetween, type Counts } from '../../fabric/receipts.ts'
+import { missingCounts, trafficBetween, type Counts } from '../../fabric/receipts.ts'
 import { addRows, brokenOf, emptyRow, NO_ANSWERS, placeOf, type StatusClasses } from '../../model/ledger-row.ts'
 import { latencyOf } from '../../model/latency.ts'
 
@@ -20,14 +20,15 @@ export function viewWindow(start: Reading, end: Reading): Omit<TrafficView, 'ser
   const silent = Object.keys({ ...start.counts, ...end.counts }).filter(
     incarnation => start.counts[incarnation] === null || end.counts[incarnation] == null,
   )
+  const missing = missingCounts(silent, rows)
   let total: Counted = { ...emptyRow('', '', ''), open: 0 }
   for (const row of rows) total = { ...addRows(total, row), open: total.open + row.open }
   return {
     since: iso(start.at),
     until: iso(end.at),
     seconds,
-    complete: silent.length === 0,
-    note: silent.length === 0 ? null : `the counts of proxy ${silent.join(', ')} could not be read`,
+    complete: missing.length === 0,
+    note: missing.length === 0 ? null : missing.join('; '),
     rows: rows.map(row => viewRow(row, seconds)).toSorted(byPlace),
     totals: countsOf(total, seconds),
   }

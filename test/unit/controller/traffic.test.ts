@@ -135,6 +135,17 @@ t.test('a proxy that is gone, or had told nothing, makes a window incomplete', a
   t.match(await traffic.view('shop', mark), { complete: false, note: /p1 could/, totals: { arrived: 3 } })
 })
 
+t.test('a worker that died with open requests makes the window incomplete: its last counts are missing', async t => {
+  const { traffic, tell } = trafficOf(t, deployed())
+  await tell([answered(10, 1, { arrived: 11 })])
+  const { mark } = await traffic.mark('shop', null)
+  await tell([answered(10, 1, { arrived: 11, broken: { 'proxy-died': 1 } })])
+  t.match(await traffic.view('shop', mark), { complete: false, note: /died/, totals: { broken: 1 } })
+  await tell([answered(20, 1, { arrived: 21, broken: { 'proxy-died': 1 } })])
+  const { next } = await traffic.view('shop', mark)
+  t.match(await traffic.view('shop', next), { complete: true, note: null }, 'a window that began later is whole')
+})
+
 t.test('no such service, no such mark', async t => {
   const { traffic } = trafficOf(t, deployed())
   await t.rejects(traffic.view('nope', null), { code: 'service_not_found' })

@@ -61,6 +61,14 @@ t.test('a proxy that is gone at the end makes the receipt incomplete, and says s
   t.match(lab.operation(operation).receipt, { complete: false, note: /p1/ })
 })
 
+t.test('a worker that died with open requests makes the receipt incomplete, and it says so', async t => {
+  const lab = deployed()
+  const operation = lab.accept(reboot)
+  lab.rows = [row({ arrived: 5, answered: 3, broken: { 'proxy-died': 2 } })]
+  lab.settle()
+  t.match(lab.operation(operation).receipt, { complete: false, note: /died/ })
+})
+
 t.test('a request that was held arrives in one row and ends in another: open is told once a VIP', async t => {
   const lab = deployed()
   lab.rows = [row({ deployment: '', version: '', arrived: 5, held: 5 }), row({ answered: 5 })]

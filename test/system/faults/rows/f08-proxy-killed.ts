@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { descendants } from '../../../../bench/system/processes.ts'
 import { until } from '../../../support/until.ts'
 import { pidOf } from '../../support/system.ts'
@@ -11,14 +13,17 @@ export const workerKilled: Fault = {
   id: 'F8',
   name: 'the only proxy worker is killed',
   injected: 'kill -9 of the only worker of the data plane under load',
-  expected: 'its connections die; new ones are answered within 1 s; no connection is refused; no instance is touched',
+  expected:
+    'its connections die; new ones are answered within 1 s (or 12 starts of a bare Node, where the machine is busy); none is refused; no instance is touched',
   async run(trial) {
     const { subject, load, pids } = await underLoad(trial)
     const [worker] = workers(subject)
     trial.injected('SIGKILL to the worker')
     const killedAt = timeNow()
     process.kill(worker ?? 0, 'SIGKILL')
-    return judge(trial, subject, load, pids, killedAt)
+    const finding = await judge(trial, subject, load, pids, killedAt)
+    trial.check('no connection was refused', finding.losses.refused === 0)
+    return finding
   },
 }
 
@@ -26,7 +31,8 @@ export const holderKilled: Fault = {
   id: 'F8.holder',
   name: 'the holder of the listeners is killed',
   injected: 'kill -9 of the proxy process that holds the listeners; its worker finishes what it has',
-  expected: 'new connections are answered within 1 s by the next one; no instance is touched',
+  expected:
+    'new connections are answered by the next one within 1 s (or 12 starts of a bare Node); no instance is touched',
   async run(trial) {
     const { subject, load, pids } = await underLoad(trial)
     const killedAt = timeNow()
@@ -40,7 +46,7 @@ export const proxyAlone: Fault = {
   name: 'the proxy is killed while the controller hangs',
   injected: 'SIGSTOP of the controller, then kill -9 of the holder and its worker',
   expected:
-    'back from the table on its disk: it waits 1 s for a controller, so new connections are answered within 3 s',
+    'back from the table on its disk: it waits 1 s for a controller, so new connections are answered within 3 s (or 12 starts of a bare Node)',
   async run(trial) {
     const { subject, load, pids } = await underLoad(trial)
     const controller = subject.signalPart('controller', 'SIGSTOP')
@@ -73,14 +79,19 @@ async function underLoad(trial: Trial): Promise<{ subject: Subject; load: Load; 
   return { subject, pids: await subject.pids(), load: await subject.load({ oneShot: 3 }) }
 }
 
-/** When the first request that was begun after `at` had been answered. */
+/** When new connections were taken again for good: after the last refusal, and the first answer to what was begun after `at`. */
 async function answeredAfter({ clients }: Load, at: number): Promise<number> {
+  // One-shot clients begin within a few milliseconds: a second without a refusal is the end of them.
+  const isOver = (): boolean => {
+    const last = clients.requests.findLast(({ outcome }) => outcome === 'refused')
+    return last === undefined || timeNow() - last.end > 1000
+  }
   const first = await until(
     'a request is answered again',
-    () => clients.requests.find(({ start, outcome }) => start > at && outcome === 'ok'),
+    () => (isOver() ? clients.requests.find(({ start, outcome }) => start > at && outcome === 'ok') : null),
     { timeoutMs: 20_000 },
   )
-  return first.end
+  return Math.max(first.end, ...clients.requests.filter(({ outcome }) => outcome === 'refused').map(({ end }) => end))
 }
 
 async function judge(
@@ -89,15 +100,25 @@ async function judge(
   load: Load,
   pids: ReadonlyMap<string, number>,
   killedAt: number,
-  boundMs = 1000,
+  usualMs = 1000,
   backAt?: number,
 ): Promise<{ seen: string; losses: Losses }> {
   const back = (backAt ?? (await answeredAfter(load, killedAt))) - killedAt
+  // On a busy machine a process takes longer to start, whichever it is.
+  const boundMs = Math.max(usualMs, 12 * (await bareStart()))
   await more(load)
   await subject.ready()
-  const losses = await load.finish()
+  // What the dead process had counted in its last 50 ms died with it.
+  const losses = await load.finishUncounted()
   const after = await subject.pids()
-  trial.check(`answered within ${boundMs} ms`, back <= boundMs)
+  trial.check(`answered within ${Math.round(boundMs)} ms`, back <= boundMs)
   trial.check('the same processes serve', JSON.stringify([...after]) === JSON.stringify([...pids]))
   return { seen: `answered again after ${Math.round(back)} ms; ${lossWords(losses)}`, losses }
+}
+
+/** How long a Node that does nothing takes here and now, milliseconds. */
+async function bareStart(): Promise<number> {
+  const began = performance.now()
+  await promisify(execFile)(process.execPath, ['-e', '0'])
+  return performance.now() - began
 }

@@ -35,7 +35,7 @@ export const twoControllers: Fault = {
 
 async function runRefused(words: readonly string[]): Promise<{ code: number | null; said: string }> {
   const main = join(projectRoot(), 'dist', 'src', 'cli', 'main.js')
-  const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000 })
+  const child = spawn(process.execPath, [main, ...words], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 })
   let said = ''
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => (said += text))

@@ -9,6 +9,7 @@ import type { DeploymentView } from '../../../../src/contracts/api/deployment.ts
 import type { InstanceView } from '../../../../src/contracts/api/instance.ts'
 import type { TrafficView } from '../../../../src/contracts/traffic.ts'
 import { VipswapError } from '../../../../src/core/errors.ts'
+import { listProcesses } from '../../../../src/core/process-identity.ts'
 import type { Slot } from '../../../../src/model/slot.ts'
 import { until } from '../../../support/until.ts'
 import { pidOf, type System } from '../../support/system.ts'
@@ -29,8 +30,8 @@ export interface Load {
   readonly watch: Watch
   /** Ends it, waits until the ledger has counted all, and compares the counts. `others`: of clients that were there, too. */
   finish(others?: readonly RequestLine[]): Promise<Losses>
-  /** The same where strangers sent requests too, so that the ledger has counted more. */
-  finishAmongStrangers(): Promise<Losses>
+  /** The same where the ledger must differ: strangers sent requests too, or a process that counted was killed. */
+  finishUncounted(): Promise<Losses>
 }
 
 /** The real system under a fault, and what is done to it, recorded. */
@@ -126,6 +127,15 @@ export class Subject {
     process.kill(-pid, signal)
   }
 
+  /** Kills process groups; answers when the last process of them was gone, which a busy system takes its time for. */
+  async killGroups(groups: readonly number[]): Promise<number> {
+    this.#trial.injected(`SIGKILL to ${groups.join(', ')}`)
+    for (const pid of groups) process.kill(-pid, 'SIGKILL')
+    const lives = (): boolean => listProcesses().some(({ group, alive }) => alive && groups.includes(group))
+    await until('the groups are gone', () => !lives(), { intervalMs: 2 })
+    return timeNow()
+  }
+
   /** Sends a signal to one of `up`'s parts: `controller`, `proxy-0`, `node-1`. */
   signalPart(name: string, signal: NodeJS.Signals): number {
     const pid = pidOf(this.system, name)
@@ -191,7 +201,7 @@ export class Subject {
       clients,
       watch,
       finish: async (others = []) => end(others, true),
-      finishAmongStrangers: async () => end([], false),
+      finishUncounted: async () => end([], false),
     }
     await more(load, 30)
     return load
