@@ -104,6 +104,10 @@ t.test('one domain at a time', async t => {
   for (const call of ['upgrade production simultaneous', 'scale to 2', 'suspend']) {
     t.same(texts(checkDomains(historyOf([...together, operation(call, 'op-1', 5, 100)]))), [], call)
   }
+  const suspended = event('operation-started', 900, 'suspend d1 in production', { operation: 'op-9' })
+  t.same(texts(checkDomains(historyOf([...together, suspended]))), [], 'asked for by somebody else')
+  const reason = event('operation-started', 900, 'rollback of d1: it did not start', { operation: 'op-9' })
+  t.equal(texts(checkDomains(historyOf([...together, reason]))).length, 1)
   const died = event('instance-not-ready', 9, 'web_IN_0 left the table', { deployment: 'd1', instance: 'web_IN_0' })
   const [a, b, ...rest] = together
   t.same(texts(checkDomains(historyOf([a, b, died, ...rest].filter(line => line !== undefined)))), [], 'it died')

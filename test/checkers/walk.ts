@@ -9,6 +9,8 @@ import type { Verdict, Violation } from './verdict.ts'
 const CLOCK_SLACK_MS = 5
 /** Instances are looked at every 100 ms, over HTTP, of a controller that may be busy. */
 const LOOK_MS = 1500
+/** How far the controller's wall clock may be from the recorder's. */
+const WALL_SLACK_MS = 1000
 /** Calls beside which, by what they are, more than one domain may be out. */
 const MAY_OVERLAP = /suspend|start|delete|replace|simultaneous|unmonitored|overlap|scale|drain|reboot|reimage/
 /** Words of calls that a version may go back in. */
@@ -16,7 +18,7 @@ const GOES_BACK = /rollback/
 
 /** At no instant are instances of two upgrade domains of a deployment out of rotation because of planned work. */
 export function checkDomains(history: History): Verdict {
-  const free = [...history.lines('operation')].filter(({ call }) => MAY_OVERLAP.test(call))
+  const free = freeTimes(history)
   const violations: Violation[] = []
   const planned = outagesOf(history).filter(outage => !outage.unplanned)
   let latest: Outage[] = []
@@ -30,6 +32,20 @@ export function checkDomains(history: History): Verdict {
     violations.push({ at: outage.from, text })
   }
   return { name: 'one domain at a time', judged: planned.length, of: 'planned outages', violations }
+}
+
+/** When work ran beside which several domains may be out: by its call, and by the timeline, whoever asked for it. */
+function freeTimes(history: History): { start: number; end: number }[] {
+  const called = [...history.lines('operation')].filter(({ call }) => MAY_OVERLAP.test(call))
+  const told = new Map<string, { start: number; end: number }>()
+  for (const { kind, operation = '', message, at } of history.lines('event')) {
+    const time = told.get(operation)
+    // What follows a colon is a reason.
+    if (kind === 'operation-started' && MAY_OVERLAP.test(message.replace(/:.*/, '')))
+      told.set(operation, { start: at - WALL_SLACK_MS, end: Infinity })
+    else if (kind === 'operation-ended' && time !== undefined) time.end = at + WALL_SLACK_MS
+  }
+  return [...called, ...told.values()]
 }
 
 /**
