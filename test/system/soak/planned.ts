@@ -107,7 +107,9 @@ export async function walkOn(work: Work, slot: Slot, domains = 20): Promise<void
 async function rollBack(work: Work): Promise<void> {
   const slot = work.slot()
   await begin(work, slot, 'manual')
-  await walkOn(work, slot, work.dice.between(1, 2))
+  // After its last domain there is nothing to go back from.
+  const { effectiveUpgradeDomainCount: domains } = await work.subject.view(slot)
+  await walkOn(work, slot, work.dice.between(1, Math.max(1, domains - 1)))
   await work.operate(`rollback ${slot}`, async idempotencyKey =>
     work.subject.client.rollback(SERVICE, slot, {}, { idempotencyKey }),
   )

@@ -10,17 +10,17 @@ t.test('a tiny soak holds, and each rule that it can touch was judged', async t 
     {
       seed: 3,
       minutes: 3,
-      requests: 120,
+      requests: 60,
       kills: false,
-      thinkMs: 60,
+      thinkMs: 300,
       instances: 2,
-      only: ['upgrade auto', 'swap'],
+      only: ['swap'],
       record: join(tempDir(t), 'r'),
     },
     text => t.comment(text),
   )
   t.same(failuresOf(result), [], soakText(result))
-  t.ok(result.requests >= 120)
+  t.ok(result.requests >= 60)
   t.same(
     result.availability.map(({ vip }) => vip).sort((a, b) => a.localeCompare(b)),
     ['production', 'production by https', 'staging'],

@@ -105,10 +105,12 @@ export async function runSoak(options: SoakOptions, say: (text: string) => void)
     const kill = async (): Promise<void> => {
       if (kills) killed = await runKills(trial, subject, new Prng(seedOf(seed, 'kills')), stop.signal)
     }
+    // Those before it began to be changed do not count.
+    const goal = clients.made() + options.requests
     const pace = async (): Promise<void> => {
       const deadline = began + options.minutes * 60_000
       let nextSample = performance.now() + SAMPLE_MS
-      while (performance.now() < deadline && clients.made() < options.requests && !stop.signal.aborted) {
+      while (performance.now() < deadline && clients.made() < goal && !stop.signal.aborted) {
         await delay(200)
         if (performance.now() < nextSample) continue
         nextSample += SAMPLE_MS
