@@ -13,6 +13,8 @@ export interface MadeCertificate {
   readonly key: string
   /** What a peer must trust: the authority's certificate; of a self-signed one itself. */
   readonly ca: string
+  /** Its serial number, hexadecimal, lower case. */
+  readonly serial: string
 }
 
 /** Signs certificates; `intermediate` gives one under it, so that chains have more than one link. */
@@ -62,6 +64,7 @@ export async function makeCertificate(wanted: Wanted): Promise<MadeCertificate> 
     chain: leaf + (authority?.intermediates ?? ''),
     key: String(KeyObject.from(keys.privateKey).export({ type: 'pkcs8', format: 'pem' })),
     ca: authority?.ca ?? leaf,
+    serial: new x509.X509Certificate(leaf).serialNumber.toLowerCase(),
   }
 }
 

@@ -1,9 +1,9 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { promisify } from 'node:util'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { makeAuthority, makeCertificate } from '../support/certificates.ts'
 import { tempDir } from '../support/temp.ts'
 import { smallPackage, startSystem } from './support/system.ts'
@@ -12,15 +12,6 @@ const run = promisify(execFile)
 const absent = ['h2load', 'wrk', 'curl'].find(tool => spawnSync(tool, ['--version']).error !== undefined)
 const skip = absent === undefined ? false : `no ${absent} here`
 const NAMES = ['small.localhost', 'staging.small.localhost', '127.0.0.1']
-
-function httpsPackage(t: Test, version: string, { chain, key }: { chain: string; key: string }): string {
-  const folder = smallPackage(t, { version, instances: 2 })
-  writeFileSync(join(folder, 'site.pem'), chain + key)
-  const file = join(folder, 'service.yaml')
-  const text = readFileSync(file, 'utf8').replace('protocol: http,', 'protocol: https,')
-  writeFileSync(file, text.replace(/^( {4})instances:/m, '$1certificates: { site: site.pem }\n$1instances:'))
-  return folder
-}
 
 /** The serial number of the certificate that a new connection is shown. */
 async function serialShown(port: number): Promise<string> {
@@ -37,7 +28,9 @@ t.test('h2load, curl and wrk, by https, count no error over swaps, an upgrade an
   const authority = await makeAuthority()
   const certificate = await makeCertificate({ names: NAMES, authority })
   const system = await startSystem(t)
-  const packages = [httpsPackage(t, '1.0.0', certificate), httpsPackage(t, '2.0.0', certificate)] as const
+  const packages = ['1.0.0', '2.0.0'].map(version =>
+    smallPackage(t, { version, instances: 2, secured: certificate }),
+  ) as [string, string]
   const vipswap = async (...words: string[]): Promise<void> => {
     const { code, stderr } = await system.cli(...words)
     t.equal(code, 0, stderr)

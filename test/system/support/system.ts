@@ -175,14 +175,24 @@ process.on('SIGTERM', () => {
 })
 `
 
+export interface SmallPackage {
+  readonly name?: string
+  readonly version: string
+  readonly instances?: number
+  readonly port?: number
+  readonly server?: string
+  readonly extra?: string
+  /** By https, with this certificate. */
+  readonly secured?: { readonly chain: string; readonly key: string }
+}
+
 /** A small service's package in a fresh folder: answers its version. `port: 0` takes free ports. */
-export function smallPackage(
-  t: Teardown,
-  options: { name?: string; version: string; instances?: number; port?: number; server?: string; extra?: string },
-): string {
+export function smallPackage(t: Teardown, options: SmallPackage): string {
   const folder = join(tempDir(t), 'p')
   mkdirSync(folder)
-  const { name = 'small', version, instances = 4, port = 0, server = SERVER, extra = '' } = options
+  const { name = 'small', version, instances = 4, port = 0, server = SERVER, extra = '', secured } = options
+  if (secured !== undefined) writeFileSync(join(folder, 'site.pem'), secured.chain + secured.key)
+  const certificates = secured === undefined ? '' : '    certificates: { site: site.pem }\n'
   writeFileSync(join(folder, 'server.js'), server)
   writeFileSync(
     join(folder, 'service.yaml'),
@@ -193,9 +203,9 @@ roles:
     command: node server.js
     instances: ${instances}
     endpoints:
-      http: { protocol: http, port: ${port} }
+      http: { protocol: ${secured === undefined ? 'http' : 'https'}, port: ${port} }
     probe: { path: /healthz, interval: 200ms }
-${extra}`,
+${certificates}${extra}`,
   )
   return folder
 }

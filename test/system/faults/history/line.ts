@@ -3,6 +3,7 @@ import type { InstanceView } from '../../../../src/contracts/api/instance.ts'
 import type { OperationView } from '../../../../src/contracts/api/operation.ts'
 import type { Outcome } from '../../../../bench/load/records.ts'
 import type { Slot } from '../../../../src/model/slot.ts'
+import type { CheckedLine } from '../../../checkers/lines.ts'
 
 // One line of a recording: what README.md says in words. All times are milliseconds since 1970 on a clock that never jumps.
 
@@ -101,3 +102,4 @@ export type Line =
   | SlotsLine
   | ExecutedLine
   | InjectedLine
+  | CheckedLine

@@ -15,7 +15,7 @@ const number = (name, usual) => Number(setting(name) || usual)
 const ledger = setting('LEDGER')
 function note(what, fact = {}) {
   if (ledger === '') return
-  const line = { what, at: Date.now(), instance, deployment, version, pid: process.pid, ...fact }
+  const line = { what, at: Date.now(), instance, deployment, version, pid: process.pid, group: process.ppid, ...fact }
   appendFileSync(join(ledger, `${deployment}-${instance}-${process.pid}.jsonl`), `${JSON.stringify(line)}\n`)
 }
 
@@ -82,8 +82,14 @@ const paths = {
   },
 }
 
+// Callers' requests that are being answered; streams and probes are none.
+let open = 0
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? '/', 'http://role')
+  if (url.pathname !== '/healthz' && url.pathname !== '/events') {
+    open += 1
+    response.on('close', () => (open -= 1))
+  }
   response.on('close', () => {
     if (!response.writableFinished) note('aborted', { path: url.pathname })
   })
@@ -106,6 +112,9 @@ const server = createServer((request, response) => {
 const { WebSocketServer } = await import('ws').catch(() => ({}))
 if (WebSocketServer !== undefined) {
   const sockets = new WebSocketServer({ server })
+  sockets.on('headers', (headers, request) => {
+    for (const [name, value] of Object.entries(own(request))) headers.push(`${name}: ${value}`)
+  })
   sockets.on('connection', socket => {
     socket.on('message', data => socket.send(`${instance} ${data}`))
     socket.on('error', () => {})
@@ -113,7 +122,7 @@ if (WebSocketServer !== undefined) {
 }
 
 process.on('SIGTERM', () => {
-  note('told')
+  note('told', { open })
   if (mode === 'deaf') return
   server.close(() => process.exit(0))
   server.closeIdleConnections()

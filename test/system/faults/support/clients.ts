@@ -16,18 +16,23 @@ export interface ClientsOptions {
   readonly slowPosts?: number
   /** A new connection for each GET. Default 1. */
   readonly oneShot?: number
+  /** A new connection for each POST. Default 0. */
+  readonly oneShotPosts?: number
   /** Between two requests of a client. Default 10. */
   readonly thinkMs?: number
   /** Nothing at all for so long is a time-out. Default 20 s. */
   readonly timeoutMs?: number
   /** First part of each nonce. Default: a random one. */
   readonly name?: string
+  /** False: requests are recorded only, not kept in `requests`, so that hours of them need no memory. */
+  readonly keep?: boolean
 }
 
 export interface Clients {
   /** Every request so far, in the order of their ends. */
   readonly requests: readonly RequestLine[]
-  /** Answered 200. */
+  /** How many so far, and how many of them were answered 200. */
+  made(): number
   answered(): number
   /** Ends the clients after what they have begun. */
   stop(): Promise<readonly RequestLine[]>
@@ -50,6 +55,7 @@ export function startClients(recorder: Recorder, options: ClientsOptions): Clien
   const name = options.name ?? `c${process.pid}-${batches}`
   const requests: RequestLine[] = []
   let ok = 0
+  let done = 0
   let count = 0
   let stopping = false
 
@@ -80,7 +86,8 @@ export function startClients(recorder: Recorder, options: ClientsOptions): Clien
         version: answer.version,
       }
       if (line.outcome === 'ok') ok += 1
-      requests.push(line)
+      done += 1
+      if (options.keep !== false) requests.push(line)
       recorder.add(line)
       // A refused connection must not become a busy loop; and clients should not march in step.
       await delay(Math.max(thinkMs, answer.outcome === 'refused' ? 5 : 0) * (0.5 + Math.random()))
@@ -92,12 +99,14 @@ export function startClients(recorder: Recorder, options: ClientsOptions): Clien
     [options.slowGets ?? 1, { methods: ['GET'], target: `/slow?ms=${SLOW_MS}`, oneShot: false }],
     [options.slowPosts ?? 1, { methods: ['POST'], target: `/slow?ms=${SLOW_MS}`, oneShot: false }],
     [options.oneShot ?? 1, { methods: ['GET'], target: '/', oneShot: true }],
+    [options.oneShotPosts ?? 0, { methods: ['POST'], target: '/', oneShot: true }],
   ]
   const running = options.vips.flatMap(vip =>
     manners.flatMap(([clients, manner]) => Array.from({ length: clients }, async () => one(vip, manner))),
   )
   return {
     requests,
+    made: () => done,
     answered: () => ok,
     async stop() {
       stopping = true

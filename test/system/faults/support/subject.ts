@@ -17,7 +17,7 @@ import type { ExecutedLine, OperationLine, RequestLine } from '../history/line.t
 import { timeNow } from '../history/recorder.ts'
 import { watchService, type Watch } from '../history/watch.ts'
 import { startClients, type Clients, type ClientsOptions } from './clients.ts'
-import { readNotes, type InstanceNote } from './instance-notes.ts'
+import { notedLines, readNotes, type InstanceNote } from './instance-notes.ts'
 import { countLosses, disagreements, type Losses } from './losses.ts'
 import { SERVICE, writePackage, type PackageOptions } from './package.ts'
 import type { Trial } from './trial.ts'
@@ -212,6 +212,11 @@ export class Subject {
     return readNotes(this.#notes)
   }
 
+  /** The same as lines of a recording. */
+  noted(): ReturnType<typeof notedLines> {
+    return notedLines(this.#notes)
+  }
+
   /** Null where the controller cannot say. */
   async #settledTraffic(mark: string): Promise<TrafficView | null> {
     try {
@@ -224,12 +229,14 @@ export class Subject {
     }
   }
 
+  /** Records what the instances noted, and answers the POSTs that they carried out. */
   #executed(): ExecutedLine[] {
-    const lines = this.notes().flatMap(({ what, at, instance, deployment, pid, nonce }): ExecutedLine[] =>
-      what === 'executed' && nonce !== undefined ? [{ type: 'executed', at, nonce, instance, deployment, pid }] : [],
-    )
-    for (const line of lines) this.#trial.recorder.add(line)
-    return lines
+    const executed: ExecutedLine[] = []
+    for (const line of this.noted()) {
+      this.#trial.recorder.add(line)
+      if (line.type === 'executed') executed.push(line)
+    }
+    return executed
   }
 }
 
