@@ -39,7 +39,7 @@ t.test('the page', { skip: noBrowser }, async t => {
     await live(page)
     let [event, state]: [number[], number[]] = [[], []]
     // As above: one quiet moment shows what the page needs.
-    for (let round = 0; round < 3 && !(median(event) <= 200 && median(state) <= 200); round += 1) {
+    for (let round = 0; round < 8 && !(median(event) <= 200 && median(state) <= 200); round += 1) {
       ;[event, state] = [[], []]
       for (let i = 0; i < 10; i += 1) {
         await watchState(page)
@@ -65,13 +65,13 @@ t.test('the page', { skip: noBrowser }, async t => {
     t.teardown(() => clearInterval(noise))
     const longest: number[] = []
     // A busy machine makes work dearer too: a window without such a task shows that the page does not need one.
-    while (longest.length < 4 && !longest.some(ms => ms <= 100)) longest.push(await longestTask(browser, page, 3000))
+    while (longest.length < 8 && !longest.some(ms => ms <= 100)) longest.push(await longestTask(browser, page, 3000))
     t.comment(`longest: ${longest.map(Math.round).join(', ')} ms`)
     t.ok(longest.some(ms => ms <= 100))
     await page.goto(`${url}/#/timeline`)
     await page.locator('.events li').first().waitFor()
     const lists: number[] = []
-    while (lists.length < 4 && !lists.some(ms => ms <= 100)) lists.push(await longestTask(browser, page, 2000))
+    while (lists.length < 8 && !lists.some(ms => ms <= 100)) lists.push(await longestTask(browser, page, 2000))
     t.comment(`longest in the timeline: ${lists.map(Math.round).join(', ')} ms`)
     t.ok(lists.some(ms => ms <= 100))
   })
