@@ -182,7 +182,7 @@ export const FabricSchema = Type.Object(
             }),
           ),
           certificateLife: Type.Optional(
-            Duration('Life of their certificates; they are renewed when a third of it is left.', '30d'),
+            Duration('Life of their certificates; they are renewed when a third of it is left.', '21d'),
           ),
         },
         {

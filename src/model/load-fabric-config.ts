@@ -136,7 +136,7 @@ function resolveConfig(source: FabricSource, page: Page): FabricConfig {
     },
     links: {
       listen: source.links?.listen ?? null,
-      certificateLifeMs: parseDuration(source.links?.certificateLife ?? '30d'),
+      certificateLifeMs: parseDuration(source.links?.certificateLife ?? '21d'),
     },
     workers: source.workers ?? 1,
     vips: source.vips === undefined ? null : resolveVips(source.vips),

@@ -26,7 +26,7 @@ export const JoinTokenBody = Type.Object(
         description: 'Only that one may join with it, also in place of one that has joined. Default: any that is new.',
       }),
     ),
-    ttl: Type.Optional(Type.String({ pattern: DURATION_PATTERN, description: 'Default 1h, at most 30d.' })),
+    ttl: Type.Optional(Type.String({ pattern: DURATION_PATTERN, description: 'Default 1h, at most 24d.' })),
   },
   closed,
 )
