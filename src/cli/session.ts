@@ -15,8 +15,8 @@ export interface GlobalFlags {
   readonly admin?: string
   readonly token?: string
   readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
+  readonly clientCert?: string
+  readonly clientKey?: string
   readonly idempotencyKey?: string
   /** False with `--no-wait`. */
   readonly wait?: boolean

@@ -256,6 +256,17 @@ t.test(
         headers: { 'content-type': 'application/gzip' },
       })
       t.equal(upload.status, 422)
+      t.equal((await api.call('GET', '/v1/whoami')).status, 200)
+      t.equal((await api.call('GET', '/v1/recovery')).status, 200)
+      await api.call('POST', '/v1/recovery/accept')
+      for (const [method, path] of [
+        ['GET', '/v1/members'],
+        ['POST', '/v1/join-tokens'],
+        ['DELETE', '/v1/members/agent/node-7'],
+      ] as const) {
+        const options = method === 'POST' ? { body: { kind: 'agent' } } : {}
+        t.equal((await api.call(method, path, options)).status, 409, `${path}: only with --links`)
+      }
       const missed = api.document.operations
         .map(({ id }) => id)
         .filter(id => !api.called.has(id) && !/^askInstance(Root)?-/.test(id))

@@ -79,7 +79,11 @@ export function supervise(
     record = null
     removePidFile(pids, part.name)
     if (stopping) {
-      onGone?.()
+      // Killed by what it handles: it had just begun, and has not ended what it is there for. The stop file tells it to.
+      if (told && !revived && how === 'SIGTERM') {
+        revived = true
+        start()
+      } else onGone?.()
       return
     }
     if (performance.now() - startedAt >= SETTLED_MS) quickDeaths = 0

@@ -227,14 +227,17 @@ t.test('the command line trusts an authority and shows a certificate', async t =
     admin.url,
     '--ca',
     env.VIPSWAP_CACERT,
-    '--cert',
+    '--client-cert',
     env.VIPSWAP_CLIENT_CERT,
-    '--key',
+    '--client-key',
     env.VIPSWAP_CLIENT_KEY,
   ]
   t.match(await run(['status', ...flags], {}), { code: 0 })
   t.match(await run(['status', ...flags.slice(0, 4)], {}), { code: 1, stderr: /unreachable/ })
-  t.match(await run(['status', ...flags.slice(0, 6)], {}), { code: 2, stderr: /--cert FILE and --key FILE together/ })
+  t.match(await run(['status', ...flags.slice(0, 6)], {}), {
+    code: 2,
+    stderr: /--client-cert FILE and --client-key FILE together/,
+  })
   t.match(await run(['status'], { VIPSWAP_ADMIN: admin.url }), { code: 1, stderr: /self-signed|unreachable/ })
 })
 

@@ -62,6 +62,7 @@ t.test('every result is a JSON document that names its schema', async t => {
     operations: ['operations', 'op-1'],
     receipt: ['receipt', 'op-1'],
     force: ['force', 'op-1'],
+    'member remove': ['member', 'remove', 'agent', 'far'],
     status: ['status'],
     events: ['events'],
     logs: ['logs', 'web_IN_0'],
@@ -131,7 +132,7 @@ t.test('completion', async t => {
   await run('swap')
   for (const [words, expected] of [
     [['sw'], ['swap']],
-    [['re'], ['reboot', 'receipt', 'reimage', 'resume']],
+    [['re'], ['reboot', 'receipt', 'recovery', 'reimage', 'resume']],
     [
       ['swap', ''],
       ['cancel', 'commit', 'prepare'],
@@ -194,7 +195,10 @@ t.test('completion', async t => {
       ask re; ask logs ''; ask --slot st; complete -p vipswap`
     const { stdout } = await promisify(execFile)('bash', ['--norc', '-c', script], { env })
     const [verbs, instances, slots, registered] = stdout.split(/\n(?=web|staging|complete)/)
-    t.equal(verbs, 'reboot\nreceipt\nreimage\nresume'.replaceAll('\n', verbs?.includes('\n') === true ? '\n' : ' '))
+    t.equal(
+      verbs,
+      'reboot\nreceipt\nrecovery\nreimage\nresume'.replaceAll('\n', verbs?.includes('\n') === true ? '\n' : ' '),
+    )
     t.match(instances, /^web_IN_0\s/)
     t.match(slots, /^staging/)
     t.match(registered, /complete -o bashdefault -o default -F _vipswap vipswap/)
@@ -221,6 +225,6 @@ t.test('completion', async t => {
       vipswap completion fish | source
       for line in 'vipswap re' 'vipswap logs ' 'vipswap status --slot=st'; complete -C $line; end`
     const { stdout } = await promisify(execFile)('fish', ['--no-config', '-c', script], { env, timeout: 60_000 })
-    t.equal(stdout, 'reboot\nreceipt\nreimage\nresume\nweb_IN_0\nweb_IN_1\n--slot=staging\n')
+    t.equal(stdout, 'reboot\nreceipt\nrecovery\nreimage\nresume\nweb_IN_0\nweb_IN_1\n--slot=staging\n')
   })
 })

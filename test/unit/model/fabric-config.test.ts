@@ -16,7 +16,7 @@ t.test('every field is optional', async t => {
   t.strictSame(DEFAULT_FABRIC_CONFIG.limits, DEFAULT_LIMITS, "the data plane's own defaults are the same")
   t.match(DEFAULT_FABRIC_CONFIG, {
     admin: { host: '127.0.0.1', port: 9090, tokenFile: null, tls: null, audit: { maxBytes: 16 * 1024 ** 2, keep: 10 } },
-    links: { listen: null, certificateLifeMs: 30 * 86_400_000 },
+    links: { listen: null, certificateLifeMs: 21 * 86_400_000 },
     workers: 1,
     vips: null,
     services: {},
