@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   readFileSync,
