@@ -4,7 +4,7 @@ import { failedToCome, isReady, keepUp, takeDown } from '../instances.ts'
 import { requireDeployment, slotOf } from '../lookup.ts'
 import { beginOperation, endOperation, operationsOn } from '../operations.ts'
 import { refuse } from '../refusal.ts'
-import { roleKey, type DeploymentRecord } from '../state.ts'
+import { roleKey, type DeploymentRecord, type InstanceRecord } from '../state.ts'
 import type { UpgradeRecord } from '../upgrade-record.ts'
 import { rollbackWarning } from '../version-path.ts'
 import { fitAddresses } from './addresses.ts'
@@ -88,6 +88,7 @@ export function beginRollback(
   }
   // Asked for again: what did not start is started afresh.
   const again = upgrade.phase === 'halted' ? downBecauseOf(upgrade) : []
+  const inFlight = downBecauseOf(upgrade)
   const moved = new Set<number>()
   const broken = new Set<number>()
   for (const [name, { from }] of Object.entries(upgrade.roles)) {
@@ -106,6 +107,9 @@ export function beginRollback(
       } else if (instance.nextSpec !== null && instance.nextSpec !== from && !keepUp(draft, instance)) {
         // Told to stop already: it comes back as what it was.
         instance.nextSpec = from
+        moved.add(instance.upgradeDomain)
+      } else if (inFlight.includes(instance.upgradeDomain) && isOnItsWay(instance)) {
+        // It comes back as what it was already: no other domain goes down before it is there.
         moved.add(instance.upgradeDomain)
       }
     }
@@ -135,6 +139,10 @@ export function beginRollback(
   // As with a manual upgrade: accepted is done, each walk is an operation of its own.
   if (mode === 'manual') endOperation(draft, operation.id, 'Succeeded')
   return operation.id
+}
+
+function isOnItsWay({ stage, hopeless }: Readonly<InstanceRecord>): boolean {
+  return stage !== 'serving' && stage !== 'planned' && !hopeless
 }
 
 /**
