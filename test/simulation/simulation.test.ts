@@ -29,3 +29,11 @@ t.test('whatever goes wrong and is asked for, no rule is broken and everything c
     'everything was asked for',
   )
 })
+
+t.test('seeds that broke a rule once', async t => {
+  for (const [seed, why] of [
+    [664, 'what began to cycle in the very input that began a walk goes along with it'],
+    [2480, 'a rollback waits for the domain that an earlier walk left in flight'],
+  ] as const)
+    t.equal(simulate(seed).failure, null, why)
+})

@@ -87,8 +87,12 @@ export class WalkWatch {
     }
     for (const { key, instance } of placedIn(old, after.id)) {
       // Down, and not because of this walk: taken along it brings nothing down.
+      const seen = state.observed.nodes[instance.node]?.instances[key]?.state
       const ails =
         instance.hopeless ||
+        // Told of in the very input with which the walk began.
+        seen === 'cycling' ||
+        seen === 'failed' ||
         (instance.next === 'remove' && instance.stage !== 'serving') ||
         (known === undefined && instance.stage !== 'serving')
       if (ails) walk.downBefore.add(key)
