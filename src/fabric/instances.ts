@@ -381,9 +381,16 @@ export function hasCome({ stage, hopeless }: Readonly<ProcessRecord>): boolean {
   return stage === 'serving' || hopeless
 }
 
-/** Given up by its agent, and not there at all or only as what it was to take the place of. */
-export function failedToCome({ stage, hopeless, beside }: Readonly<InstanceRecord>): boolean {
-  return hopeless && (stage === 'starting' || (stage === 'serving' && beside?.next === null))
+/**
+ * Not there at all, or only as what it was to take the place of: given up by its agent, or up beside that and not answering
+ * its probe.
+ */
+export function failedToCome(draft: Draft, deployment: string, instance: Readonly<InstanceRecord>): boolean {
+  const { stage, hopeless, beside, incarnation } = instance
+  if (stage === 'starting') return hopeless
+  if (stage !== 'serving' || beside === undefined || beside.next !== null) return false
+  const seen = observationOf(draft, deployment, instance)
+  return hopeless || (seen?.state === 'unresponsive' && seen.incarnation === incarnation)
 }
 
 /**

@@ -34,6 +34,7 @@ t.test('seeds that broke a rule once', async t => {
   for (const [seed, why] of [
     [664, 'what began to cycle in the very input that began a walk goes along with it'],
     [2480, 'a rollback waits for the domain that an earlier walk left in flight'],
+    [14_231, 'a rollback onto what is up and never answers ends'],
   ] as const)
     t.equal(simulate(seed).failure, null, why)
 })

@@ -100,7 +100,7 @@ export function beginRollback(
       if (instance.spec !== from) {
         moved.add(instance.upgradeDomain)
         if (!isReady(instance)) broken.add(instance.upgradeDomain)
-      } else if (again.includes(instance.upgradeDomain) && failedToCome(instance)) {
+      } else if (again.includes(instance.upgradeDomain) && failedToCome(draft, deployment.id, instance)) {
         takeDown(draft, instance, { kind: 'restart', spec: from })
         moved.add(instance.upgradeDomain)
         broken.add(instance.upgradeDomain)

@@ -189,7 +189,7 @@ function hasArrived(
   if (instance.stage !== 'serving') return false
   if (isReady(instance)) return instance.beside === undefined
   // On the way back, where there is no gate, what ails by itself is not waited for.
-  if (direction === 'back') return instance.beside === undefined || failedToCome(instance)
+  if (direction === 'back') return instance.beside === undefined || failedToCome(draft, deployment, instance)
   // About to be in the table again, or not asked yet by this controller.
   if (isSeenReady(draft, deployment, instance) || !isHeardOf(draft, deployment, instance)) return false
   return instance.beside === undefined || instance.beside.next === null
@@ -203,13 +203,15 @@ function halts(draft: Draft, deployment: DeploymentRecord, upgrade: UpgradeRecor
   if (upgrade.direction === 'forward') return false
   const domains = domainsAt(upgrade)
   const failed = affected(draft, deployment.id, upgrade).flatMap(({ role }) =>
-    role.instances.filter(instance => domains.includes(instance.upgradeDomain) && failedToCome(instance)),
+    role.instances.filter(
+      instance => domains.includes(instance.upgradeDomain) && failedToCome(draft, deployment.id, instance),
+    ),
   )
   if (failed.length === 0) return false
   const ids = failed.map(({ id }) => id).join(', ')
   const error = {
     code: 'start_failed',
-    message: `${ids} did not start on ${upgrade.from.version} (\`vipswap logs ${failed[0]?.id ?? ''}\`); what serves keeps serving: a fresh \`vipswap upgrade\` to ${upgrade.to.version}, or to another version that starts, mends it, or \`vipswap rollback\` again once ${upgrade.from.version} can start`,
+    message: `${ids} did not become ready on ${upgrade.from.version} (\`vipswap logs ${failed[0]?.id ?? ''}\`); what serves keeps serving: a fresh \`vipswap upgrade\` to ${upgrade.to.version}, or to another version that starts, mends it, or \`vipswap rollback\` again once ${upgrade.from.version} can start`,
   } as const
   for (const operation of [upgrade.walk, upgrade.operation]) {
     if (operation === null) continue

@@ -195,6 +195,29 @@ t.test('a rollback after the old one was told to stop starts it again beside the
   t.strictSame(routed(bench), ['1.0.0 in'])
 })
 
+t.test('a rollback whose old process is up and never answers ends, and what serves keeps serving', async t => {
+  const bench = lab()
+  upgrade(bench)
+  bench.settle()
+  upgrade(bench, '3.0.0', 'monitored')
+  bench.settle()
+  // Ready once, at a moment at which no controller listened, and sick since.
+  bench.seen = ({ spec }) => ({ state: spec.version === '2.0.0' ? 'unresponsive' : 'ready' })
+  bench.accept({ kind: 'rollback', ...SHOP })
+  steps(bench, () => t.ok(routed(bench).includes('3.0.0 in')))
+  const ended = Object.values(bench.state.operations).map(({ kind, status, error }) => [kind, status, error?.code])
+  t.strictSame(ended.at(-1), ['rollback', 'Failed', 'start_failed'])
+  t.match(
+    bench.events.find(({ kind }) => kind === 'rollback-halted')?.message,
+    /web_IN_0 did not become ready on 2.0.0/,
+  )
+
+  bench.seen = () => ({})
+  bench.accept({ kind: 'rollback', ...SHOP })
+  steps(bench, () => t.ok(routed(bench).some(target => target.endsWith(' in'))))
+  t.strictSame(routed(bench), ['2.0.0 in'])
+})
+
 t.test('a controller that dies after any step is taken over, and nothing is told otherwise', async t => {
   const whole = lab()
   upgrade(whole)
