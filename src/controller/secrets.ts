@@ -5,7 +5,7 @@ import { own } from '../core/own.ts'
 import { ensureSealKey, readSealKey, type SealKey } from '../core/seal-key.ts'
 import { isSealed } from '../core/sealed-text.ts'
 import { specOf } from '../fabric/instances.ts'
-import { rolesOf } from '../fabric/project.ts'
+import { rolesOf } from '../fabric/lookup.ts'
 import type { FabricState } from '../fabric/state.ts'
 import type { Configuration, RoleConfiguration, RoleDefinition } from '../model/definition.ts'
 

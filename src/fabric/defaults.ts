@@ -1,7 +1,7 @@
 import type { Platform } from '../model/definition.ts'
 import { DEFAULT_UPGRADE_POLICY } from '../model/upgrade-policy.ts'
 import type { Draft } from './draft.ts'
-import { roleKey } from './state.ts'
+import { roleKey } from './keys.ts'
 
 const NO_PLATFORM: Platform = { version: null, trustLevel: 'full' }
 

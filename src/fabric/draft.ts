@@ -6,15 +6,15 @@ import type {
   FabricEvent,
   FabricRecord,
   FabricState,
-  HealthRecord,
   MarkRecord,
   NodeRecord,
-  Observed,
   ProxyRecord,
   RequestRecord,
   RoleRecord,
   ServiceRecord,
 } from './state.ts'
+import type { HealthRecord } from './health-record.ts'
+import type { Observed } from './observed.ts'
 import type { AftermathRecord, OperationRecord, TaskRecord } from './operation-record.ts'
 import type { Certificate } from '../model/certificate.ts'
 import type { Release } from '../model/release.ts'

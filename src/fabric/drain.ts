@@ -8,7 +8,8 @@ import { beginOperation, endOperation } from './operations.ts'
 import { processesOn } from './placement.ts'
 import { waivedWords } from './receipts.ts'
 import { refuse } from './refusal.ts'
-import { roleKey, type NodeRecord, type ProcessRecord } from './state.ts'
+import type { NodeRecord, ProcessRecord } from './state.ts'
+import { roleKey } from './keys.ts'
 import type { OperationRecord } from './operation-record.ts'
 
 /** Empties a node, or lets it be used again. What has left it does not come back by itself. */

@@ -1,6 +1,7 @@
 import type { FrontedInstance, InstanceObservation } from '../contracts/assignment.ts'
 import type { Draft } from './draft.ts'
-import { instanceKey, type NodeRecord, type ProcessRecord, type RoleRecord, type RoleSpec } from './state.ts'
+import type { NodeRecord, ProcessRecord, RoleRecord, RoleSpec } from './state.ts'
+import { instanceKey } from './keys.ts'
 
 /** Which node's agent asks after what is not ours to run: the first that is not lost; '' where there is none. */
 export function probingNode(nodes: Iterable<Readonly<NodeRecord>>): string {

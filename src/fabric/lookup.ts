@@ -1,7 +1,7 @@
 import type { Slot } from '../model/slot.ts'
 import type { Draft } from './draft.ts'
 import { refuse } from './refusal.ts'
-import type { DeploymentRecord, RoleRecord, ServiceRecord } from './state.ts'
+import type { DeploymentRecord, FabricState, RoleRecord, ServiceRecord } from './state.ts'
 
 /** The service of a name; refuses with `service_not_found`, naming the known ones. */
 export function requireService(draft: Draft, name: string): Readonly<ServiceRecord> {
@@ -39,4 +39,12 @@ export function slotOf(
   { id, service }: Pick<DeploymentRecord, 'id' | 'service'>,
 ): Slot {
   return draft.services.get(service)?.slots.staging === id ? 'staging' : 'production'
+}
+
+export function rolesOf(state: FabricState, deployment: string): RoleRecord[] {
+  const prefix = `${deployment}/`
+  return Object.keys(state.roles)
+    .filter(key => key.startsWith(prefix))
+    .toSorted()
+    .flatMap(key => state.roles[key] ?? [])
 }

@@ -1,21 +1,16 @@
 import { elapsedMs, startAnchor } from './anchor.ts'
 import type { Draft } from './draft.ts'
-import { descend, hasCome, homeOf, isReady, settleOn, takeDown } from './instances.ts'
+import { homeOf, settleOn } from './instances.ts'
+import { descend, takeDown } from './way-down.ts'
+import { hasCome, isReady } from './seen.ts'
 import { mayGo } from './capacity.ts'
 import { UNSEEN_NODE } from './observe.ts'
 import { hasPlaceElsewhere, mustLeave, processesOn } from './placement.ts'
 import { needsOf, type Needs } from './room.ts'
 import { comesBeside } from './beside.ts'
 import { standBeside } from './start-first.ts'
-import {
-  instanceKey,
-  roleKey,
-  type DeploymentRecord,
-  type FabricState,
-  type InstanceRecord,
-  type NodeRecord,
-  type RoleRecord,
-} from './state.ts'
+import type { DeploymentRecord, FabricState, InstanceRecord, NodeRecord, RoleRecord } from './state.ts'
+import { instanceKey, roleKey } from './keys.ts'
 import type { Moment } from '../core/clock.ts'
 
 /** Every known node is silent from now on: unknown is not gone, so a new controller's time-outs start anew. */

@@ -7,7 +7,7 @@ import type { Draft } from './draft.ts'
 import type { Input } from './input.ts'
 import { adoptDomains } from './placement.ts'
 import { completeBaselines } from './receipts.ts'
-import type { ObservedNode, ObservedProxy } from './state.ts'
+import type { ObservedNode, ObservedProxy } from './observed.ts'
 
 type Of<K extends Input['kind']> = Extract<Input, { kind: K }>
 

@@ -11,7 +11,8 @@ import {
   sumRows,
 } from '../model/ledger-row.ts'
 import type { Draft } from './draft.ts'
-import type { FabricState, Observed } from './state.ts'
+import type { FabricState } from './state.ts'
+import type { Observed } from './observed.ts'
 import type { OperationRecord, ReceiptRecord } from './operation-record.ts'
 
 /** Whose word a forced operation did not wait for. */

@@ -3,7 +3,9 @@ import { allAcknowledged } from './acknowledgements.ts'
 import type { Draft } from './draft.ts'
 import { proxyExited } from './observe.ts'
 import { refuse } from './refusal.ts'
-import { instanceKey, processesOf, type FabricState, type ObservedNode, type ProcessRecord } from './state.ts'
+import { processesOf, type FabricState, type ProcessRecord } from './state.ts'
+import type { ObservedNode } from './observed.ts'
+import { instanceKey } from './keys.ts'
 
 /** How the journal was put back after damage, as the store tells it. */
 export interface RecoveryNote {

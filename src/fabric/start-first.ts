@@ -1,7 +1,9 @@
 import { startAnchor } from './anchor.ts'
 import { comesBeside } from './beside.ts'
 import type { Draft } from './draft.ts'
-import { descend, highestIncarnation, homeOf, isReady, keepUp, settleOn, takeDown } from './instances.ts'
+import { highestIncarnation, homeOf, settleOn } from './instances.ts'
+import { descend, keepUp, takeDown } from './way-down.ts'
+import { isReady } from './seen.ts'
 import type { InstanceRecord, ProcessRecord, RoleRecord } from './state.ts'
 
 // The one variant of the drain order (design rule 5): the new process becomes ready beside the old one, enters the table,

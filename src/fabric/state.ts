@@ -1,6 +1,5 @@
-import type { InstanceObservation } from '../contracts/assignment.ts'
 import type { LedgerRow } from '../contracts/ledger.ts'
-import type { ListenerStatus, NodeFacts, ProxyStatus } from '../contracts/link.ts'
+import type { NodeFacts } from '../contracts/link.ts'
 import type { Revision } from '../contracts/revision.ts'
 import type { DataPlaneLimits, ListenerOptions, ListenerTls } from '../contracts/routing.ts'
 import type { Slot } from '../model/slot.ts'
@@ -9,13 +8,14 @@ import type { Configuration, Platform, RoleDefinition, VipAddresses } from '../m
 import type { EndpointDefaults } from '../model/fabric-config.ts'
 import type { HookEvent } from '../model/hooks.ts'
 import type { Release } from '../model/release.ts'
-import type { HealthState } from '../model/states.ts'
 import type { UpgradePolicy } from '../model/upgrade-policy.ts'
 import type { Moment } from '../core/clock.ts'
 import type { Anchor } from './anchor.ts'
 import type { AftermathRecord, OperationRecord, TaskRecord } from './operation-record.ts'
 import type { RecoveryRecord } from './recovery.ts'
 import type { UpgradeRecord } from './upgrade-record.ts'
+import { NOTHING_OBSERVED, type Observed } from './observed.ts'
+import type { HealthRecord } from './health-record.ts'
 
 export type Table<T> = Readonly<Record<string, T>>
 
@@ -269,62 +269,6 @@ export interface MarkRecord {
   counts: Record<string, LedgerRow[] | null>
 }
 
-/** What others say of the health of one deployment or instance. */
-export interface HealthRecord {
-  deployment: string
-  instance: string | null
-  reports: HealthReport[]
-}
-
-/** Latest report of one source on one property. */
-export interface HealthReport {
-  source: string
-  property: string
-  state: HealthState
-  description: string
-  /** null: for ever. */
-  ttlMs: number | null
-  /** When its time is up it is gone; else it stays, and counts as Error. */
-  removeWhenExpired: boolean
-  sequence: number
-  at: number
-  anchor: Anchor
-}
-
-/** Seen since this controller started. */
-export interface Observed {
-  readonly nodes: Readonly<Record<string, ObservedNode>>
-  readonly proxies: Readonly<Record<string, ObservedProxy>>
-  /** What proxies had told in the last seconds, about one a second, oldest first. */
-  readonly earlier?: readonly Earlier[]
-}
-
-/** `mono` compares with moments of this controller's life only. */
-export interface Earlier {
-  readonly mono: number
-  readonly proxies: Observed['proxies']
-}
-
-export interface ObservedNode {
-  readonly online: boolean
-  /** Since when it is not connected, by this controller's life; null while it is. */
-  readonly silentSince: Anchor | null
-  /** It has reported since it connected. */
-  readonly reported: boolean
-  readonly revision: Revision | null
-  /** By `deployment/instance`. */
-  readonly instances: Readonly<Record<string, InstanceObservation>>
-  readonly packages: readonly string[]
-  readonly packageErrors: Readonly<Record<string, string>>
-}
-
-export interface ObservedProxy {
-  readonly online: boolean
-  readonly acknowledged: Revision | null
-  readonly listeners: readonly ListenerStatus[]
-  readonly status: ProxyStatus | null
-}
-
 /** One line of the timeline, journaled under its number. */
 export interface FabricEvent {
   seq: number
@@ -339,8 +283,6 @@ export interface FabricEvent {
   domain?: number | undefined
   message: string
 }
-
-export const NOTHING_OBSERVED: Observed = { nodes: {}, proxies: {} }
 
 /** A fabric in which nothing has happened. */
 export function emptyState(id: string, settings: FabricSettings): FabricState {
@@ -371,21 +313,7 @@ export function emptyState(id: string, settings: FabricSettings): FabricState {
   }
 }
 
-export function roleKey(deployment: string, role: string): string {
-  return `${deployment}/${role}`
-}
-
-/** Names a process and its folders towards agents: `d1/web_IN_0`, or `d1/web_IN_0.b` for its second lane. */
-export function instanceKey(deployment: string, { id, lane }: Pick<ProcessRecord, 'id' | 'lane'>): string {
-  return `${deployment}/${id}${lane === undefined ? '' : `.${lane}`}`
-}
-
 /** An instance's processes: itself, and what it stands beside. */
 export function processesOf(instance: Readonly<InstanceRecord>): readonly Readonly<ProcessRecord>[] {
   return instance.beside === undefined ? [instance] : [instance, instance.beside]
-}
-
-/** One start of one process, as the data plane counts it. */
-export function targetKey(deployment: string, instance: Readonly<ProcessRecord>): string {
-  return `${instanceKey(deployment, instance)}#${instance.incarnation}.${instance.published?.attempt ?? 0}`
 }

@@ -1,10 +1,5 @@
-import {
-  instanceKey,
-  processesOf,
-  type FabricState,
-  type InstanceRecord,
-  type RoleRecord,
-} from '../../src/fabric/state.ts'
+import { processesOf, type FabricState, type InstanceRecord, type RoleRecord } from '../../src/fabric/state.ts'
+import { instanceKey } from '../../src/fabric/keys.ts'
 import { leaves } from '../../src/fabric/upgrade/roles.ts'
 import { floorCount } from '../../src/model/order.ts'
 import type { World } from './world.ts'

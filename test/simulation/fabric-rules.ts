@@ -1,5 +1,7 @@
 import { apply } from '../../src/fabric/apply.ts'
-import { projectAssignments, projectRouting, projectWakeIn } from '../../src/fabric/project.ts'
+import { projectWakeIn } from '../../src/fabric/wake.ts'
+import { projectAssignments } from '../../src/fabric/project-assignments.ts'
+import { projectRouting } from '../../src/fabric/project-routing.ts'
 import type { FabricState } from '../../src/fabric/state.ts'
 
 /** The rules under simulation: those of src/fabric, or a copy of them with one broken on purpose (mutants.ts). */

@@ -1,13 +1,13 @@
 import type { Applied } from '../../src/fabric/apply.ts'
 import type { Input } from '../../src/fabric/input.ts'
 import {
-  instanceKey,
   processesOf,
   type DeploymentRecord,
   type FabricState,
   type InstanceRecord,
   type RoleRecord,
 } from '../../src/fabric/state.ts'
+import { instanceKey } from '../../src/fabric/keys.ts'
 import type { CapacityFloor } from '../../src/model/definition.ts'
 import { REAL_RULES, type FabricRules } from './fabric-rules.ts'
 import type { Rule } from './rules.ts'

@@ -1,10 +1,5 @@
-import {
-  instanceKey,
-  processesOf,
-  type FabricState,
-  type ProcessRecord,
-  type RoleRecord,
-} from '../../src/fabric/state.ts'
+import { processesOf, type FabricState, type ProcessRecord, type RoleRecord } from '../../src/fabric/state.ts'
+import { instanceKey } from '../../src/fabric/keys.ts'
 
 /** A process of a state with where it belongs. */
 export interface Placed {

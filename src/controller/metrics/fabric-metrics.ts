@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client'
 import { ownVersion } from '../../core/version.ts'
-import { isReady, specOf } from '../../fabric/instances.ts'
+import { specOf } from '../../fabric/instances.ts'
+import { isReady } from '../../fabric/seen.ts'
 import type { FabricState } from '../../fabric/state.ts'
 import { addSeries } from './series.ts'
 

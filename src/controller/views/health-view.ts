@@ -2,8 +2,9 @@ import type { HealthReportView, HealthView } from '../../contracts/api/health.ts
 import type { Moment } from '../../core/clock.ts'
 import { evaluateHealth } from '../../fabric/health/evaluate.ts'
 import { healthIn, isExpired, healthKey } from '../../fabric/health/report.ts'
-import { rolesOf } from '../../fabric/project.ts'
-import type { DeploymentRecord, FabricState, HealthReport } from '../../fabric/state.ts'
+import { rolesOf } from '../../fabric/lookup.ts'
+import type { DeploymentRecord, FabricState } from '../../fabric/state.ts'
+import type { HealthReport } from '../../fabric/health-record.ts'
 import { completedDomains } from '../../fabric/upgrade/monitored.ts'
 
 /** A deployment's health as its policy judges it, and why. */

@@ -2,14 +2,8 @@ import type { InstanceObservation } from '../../contracts/assignment.ts'
 import type { InstanceView } from '../../contracts/api/instance.ts'
 import { probingNode } from '../../fabric/fronted.ts'
 import { specOf } from '../../fabric/instances.ts'
-import {
-  instanceKey,
-  processesOf,
-  targetKey,
-  type FabricState,
-  type InstanceRecord,
-  type RoleRecord,
-} from '../../fabric/state.ts'
+import { processesOf, type FabricState, type InstanceRecord, type RoleRecord } from '../../fabric/state.ts'
+import { instanceKey, targetKey } from '../../fabric/keys.ts'
 import type { InstanceStatus, Membership } from '../../model/states.ts'
 
 /** One role instance as operators see it, in Azure's words. */

@@ -5,7 +5,8 @@ import type { EndpointDefinition } from '../../model/definition.ts'
 import { certificatesOfEndpoint, knownTo } from '../certificates.ts'
 import type { Draft } from '../draft.ts'
 import { specOf } from '../instances.ts'
-import { roleKey, type DeploymentRecord, type ListenerRecord, type RoleRecord, type ServiceRecord } from '../state.ts'
+import type { DeploymentRecord, ListenerRecord, RoleRecord, ServiceRecord } from '../state.ts'
+import { roleKey } from '../keys.ts'
 
 interface Face {
   tls: ListenerTls | null

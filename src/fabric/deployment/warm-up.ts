@@ -1,8 +1,10 @@
 import type { ErrorCode } from '../../core/errors.ts'
 import type { Draft } from '../draft.ts'
-import { isReady, specOf } from '../instances.ts'
+import { specOf } from '../instances.ts'
+import { isReady } from '../seen.ts'
 import type { OperationRecord, SwapProgress } from '../operation-record.ts'
-import { targetKey, type ServiceRecord } from '../state.ts'
+import type { ServiceRecord } from '../state.ts'
+import { targetKey } from '../keys.ts'
 import { beginTask, tasksOf } from '../tasks.ts'
 
 type Warmth =

@@ -1,7 +1,8 @@
 import { own } from '../../core/own.ts'
 import { HEALTH_STATES, type HealthState } from '../../model/states.ts'
 import type { UpgradePolicy } from '../../model/upgrade-policy.ts'
-import type { HealthReport, RoleRecord } from '../state.ts'
+import type { RoleRecord } from '../state.ts'
+import type { HealthReport } from '../health-record.ts'
 import { instanceHealth } from './instance-health.ts'
 import { healthKey, isExpired, type HealthSource } from './report.ts'
 

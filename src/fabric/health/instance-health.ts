@@ -1,6 +1,8 @@
 import type { HealthState } from '../../model/states.ts'
-import { isReady } from '../instances.ts'
-import { instanceKey, type InstanceRecord, type Observed } from '../state.ts'
+import { isReady } from '../seen.ts'
+import type { InstanceRecord } from '../state.ts'
+import type { Observed } from '../observed.ts'
+import { instanceKey } from '../keys.ts'
 
 /**
  * What an instance's own state says of its health. Ready is Ok; what was ready and is not, or cannot become it, is Error;

@@ -4,7 +4,8 @@ import type { Configuration, RoleDefinition } from '../../model/definition.ts'
 import { Draft } from '../draft.ts'
 import { Refused, type Refusal } from '../refusal.ts'
 import { requireRelease } from '../specs.ts'
-import { beginUpgrade, differs, type Wish } from '../upgrade/accept.ts'
+import { beginUpgrade, type Wish } from '../upgrade/begin.ts'
+import { differs } from '../upgrade/changed-roles.ts'
 import { definitionsOf } from '../verify/targets.ts'
 
 /**

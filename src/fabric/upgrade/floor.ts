@@ -7,7 +7,7 @@ import type { DeploymentRecord, InstanceRecord, RoleRecord } from '../state.ts'
 import type { UpgradeRecord } from '../upgrade-record.ts'
 import { own } from '../../core/own.ts'
 import { leaves } from './roles.ts'
-import { isReady } from '../instances.ts'
+import { isReady } from '../seen.ts'
 
 /**
  * Why the next domains may not go down yet, or null. On the way back nothing is asked: what is broken must come home.

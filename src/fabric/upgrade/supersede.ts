@@ -1,5 +1,7 @@
 import type { Draft } from '../draft.ts'
-import { isReady, isSeenReady, keepUp, specOf } from '../instances.ts'
+import { specOf } from '../instances.ts'
+import { keepUp } from '../way-down.ts'
+import { isReady, isSeenReady } from '../seen.ts'
 import { endOperation } from '../operations.ts'
 import { changesSecret } from '../secrets.ts'
 import { canonicalSettings } from '../specs.ts'

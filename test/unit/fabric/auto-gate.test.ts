@@ -2,7 +2,7 @@ import t from 'tap'
 import { makeRelease, role } from '../../simulation/releases.ts'
 import type { UpgradeMode } from '../../../src/model/states.ts'
 import type { UpgradePolicySource } from '../../../src/model/upgrade-policy-schema.ts'
-import { projectWakeIn } from '../../../src/fabric/project.ts'
+import { projectWakeIn } from '../../../src/fabric/wake.ts'
 import { AT, deployed, running, upgradeTo } from './upgrade-lab.ts'
 
 const web = role('web', { instances: 4 })

@@ -4,7 +4,7 @@ import type { Certificate } from '../../../src/model/certificate.ts'
 import type { Slot } from '../../../src/model/slot.ts'
 import type { Configuration, EndpointDefinition, ServiceDefinition } from '../../../src/model/definition.ts'
 import type { Release } from '../../../src/model/release.ts'
-import { projectAssignments } from '../../../src/fabric/project.ts'
+import { projectAssignments } from '../../../src/fabric/project-assignments.ts'
 import { certificate, endpoint, makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 

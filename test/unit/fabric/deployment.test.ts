@@ -3,7 +3,7 @@ import type { CreateCommand, UpgradeCommand } from '../../../src/contracts/comma
 import { viewOperation } from '../../../src/controller/views/operation-view.ts'
 import type { Slot } from '../../../src/model/slot.ts'
 import type { Release } from '../../../src/model/release.ts'
-import { projectAssignments } from '../../../src/fabric/project.ts'
+import { projectAssignments } from '../../../src/fabric/project-assignments.ts'
 import { endpoint, makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 

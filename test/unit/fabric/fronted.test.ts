@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Slot } from '../../../src/model/slot.ts'
 import type { Release } from '../../../src/model/release.ts'
-import { projectAssignments } from '../../../src/fabric/project.ts'
+import { projectAssignments } from '../../../src/fabric/project-assignments.ts'
 import { viewDeployment } from '../../../src/controller/views/deployment-view.ts'
 import { makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'

@@ -1,7 +1,7 @@
 import t from 'tap'
 
 import type { InstanceObservation } from '../../../src/contracts/assignment.ts'
-import { projectWakeIn } from '../../../src/fabric/project.ts'
+import { projectWakeIn } from '../../../src/fabric/wake.ts'
 import { makeRelease } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 

@@ -11,16 +11,18 @@ import type { Release } from '../../../src/model/release.ts'
 import { apply, type Applied } from '../../../src/fabric/apply.ts'
 import type { Refusal } from '../../../src/fabric/refusal.ts'
 import type { Input } from '../../../src/fabric/input.ts'
-import { projectAssignments, projectRouting, projectWakeIn } from '../../../src/fabric/project.ts'
+import { projectWakeIn } from '../../../src/fabric/wake.ts'
+import { projectAssignments } from '../../../src/fabric/project-assignments.ts'
+import { projectRouting } from '../../../src/fabric/project-routing.ts'
 import {
   emptyState,
-  NOTHING_OBSERVED,
   type DeploymentRecord,
   type FabricEvent,
   type FabricSettings,
   type FabricState,
   type InstanceRecord,
 } from '../../../src/fabric/state.ts'
+import { NOTHING_OBSERVED } from '../../../src/fabric/observed.ts'
 import type { OperationRecord } from '../../../src/fabric/operation-record.ts'
 
 type Seen = Partial<InstanceObservation> | null

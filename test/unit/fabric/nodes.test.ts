@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { ObservedState } from '../../../src/contracts/assignment.ts'
-import { projectAssignments, projectWakeIn } from '../../../src/fabric/project.ts'
+import { projectWakeIn } from '../../../src/fabric/wake.ts'
+import { projectAssignments } from '../../../src/fabric/project-assignments.ts'
 import type { RoleDefinition } from '../../../src/model/definition.ts'
 import { endpoint, makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { projectWakeIn } from '../../../src/fabric/project.ts'
+import { projectWakeIn } from '../../../src/fabric/wake.ts'
 import { viewService } from '../../../src/controller/views/service-view.ts'
 import type { Lab } from './lab.ts'
 import { AT, deployed, upgradeTo } from './upgrade-lab.ts'

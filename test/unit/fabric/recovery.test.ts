@@ -1,6 +1,7 @@
 import t from 'tap'
 import { isHeld, mayAssign, consequencesOf, type RecoveryNote } from '../../../src/fabric/recovery.ts'
-import { projectAssignments, projectWakeIn } from '../../../src/fabric/project.ts'
+import { projectWakeIn } from '../../../src/fabric/wake.ts'
+import { projectAssignments } from '../../../src/fabric/project-assignments.ts'
 import type { FabricState } from '../../../src/fabric/state.ts'
 import { makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Command } from '../../../src/contracts/command.ts'
-import { projectAssignments } from '../../../src/fabric/project.ts'
+import { projectAssignments } from '../../../src/fabric/project-assignments.ts'
 import { makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { AssignedInstance } from '../../../src/contracts/assignment.ts'
-import { projectAssignments } from '../../../src/fabric/project.ts'
+import { projectAssignments } from '../../../src/fabric/project-assignments.ts'
 import { makeRelease, role } from '../../simulation/releases.ts'
 import type { RoleDefinition } from '../../../src/model/definition.ts'
 import { Lab } from './lab.ts'

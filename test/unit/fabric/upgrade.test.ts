@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Command, UpgradeCommand } from '../../../src/contracts/command.ts'
 import type { Configuration } from '../../../src/model/definition.ts'
 import type { UpgradeMode } from '../../../src/model/states.ts'
-import { projectAssignments } from '../../../src/fabric/project.ts'
+import { projectAssignments } from '../../../src/fabric/project-assignments.ts'
 import { makeRelease, role } from '../../simulation/releases.ts'
 import { Lab } from './lab.ts'
 

@@ -1,35 +1,24 @@
-import type { AssignedInstance, Assignment, FrontedInstance, RunSpec } from '../contracts/assignment.ts'
 import type { Listener, Pool, RoutingTable, Target, TlsCertificate } from '../contracts/routing.ts'
 import type { Moment } from '../core/clock.ts'
 import { own } from '../core/own.ts'
 import type { Slot } from '../model/slot.ts'
 import type { EndpointDefinition } from '../model/definition.ts'
-import { variableName } from '../model/environment.ts'
 import { elapsedMs } from './anchor.ts'
-import { afterDueInMs } from './around.ts'
 import { speechOf } from './detect-changes.ts'
-import { frontedInstance, probingNode } from './fronted.ts'
-import { dueInMs, specOf } from './instances.ts'
-import { nodeDueInMs } from './nodes.ts'
-import { pauseDueInMs, projectPause } from './pause.ts'
+import { specOf } from './instances.ts'
+import { projectPause } from './pause.ts'
 import { policyOf, weightOf } from './policy.ts'
-import { stayingCount } from './lookup.ts'
-import { shareOfPorts } from './ports.ts'
-import { confinementOf } from './processes.ts'
-import { isHeld } from './recovery.ts'
 import {
-  instanceKey,
-  processesOf,
-  targetKey,
   type DeploymentRecord,
   type FabricState,
   type ListenerRecord,
+  processesOf,
   type ProcessRecord,
   type RoleRecord,
   type RoleSpec,
 } from './state.ts'
-import { reportDueInMs } from './health/report.ts'
-import { upgradeDueInMs } from './upgrade/clocks.ts'
+import { targetKey } from './keys.ts'
+import { rolesOf } from './lookup.ts'
 
 /** The whole routing table of a committed state. */
 export function projectRouting(state: FabricState, now: Moment): RoutingTable {
@@ -164,14 +153,6 @@ function poolKey(deployment: string, role: string, endpoint: string): string {
   return `${deployment}/${role}/${endpoint}`
 }
 
-export function rolesOf(state: FabricState, deployment: string): RoleRecord[] {
-  const prefix = `${deployment}/`
-  return Object.keys(state.roles)
-    .filter(key => key.startsWith(prefix))
-    .toSorted()
-    .flatMap(key => state.roles[key] ?? [])
-}
-
 function* poolsOf(state: FabricState, deployment: DeploymentRecord, role: RoleRecord, now: Moment): Iterable<Pool> {
   const { definition } = specOf(role, role.target)
   const live = isLive(deployment)
@@ -221,145 +202,4 @@ function isExpected(role: RoleRecord, instance: ProcessRecord, endpoint: Endpoin
   if (servedAs(spec, endpoint) === null) return false
   if (instance.stage === 'starting' || instance.stage === 'serving' || instance.stage === 'planned') return true
   return instance.next === 'restart'
-}
-
-/** The newest operation in progress on each deployment. */
-function operationsByDeployment({ operations }: FabricState): Map<string, string> {
-  const running = Object.values(operations)
-    .filter(({ status }) => status === 'InProgress')
-    .toSorted((a, b) => Number(a.id.slice(3)) - Number(b.id.slice(3)))
-  return new Map(running.flatMap(({ id, deployments }) => deployments.map(deployment => [deployment, id] as const)))
-}
-
-/** What each node should run, whole; a node without instances gets an empty assignment. */
-export function projectAssignments(state: FabricState): Record<string, Assignment> {
-  const byNode: Record<string, AssignedInstance[]> = {}
-  const fronted: FrontedInstance[] = []
-  const prober = probingNode(Object.values(state.nodes))
-  const wanted: Record<string, Set<string>> = {}
-  for (const name of Object.keys(state.nodes)) {
-    byNode[name] = []
-    wanted[name] = new Set()
-  }
-  const peers: Record<string, Record<string, number>> = {}
-  // By name: the same text whatever order the journal gives them back in.
-  for (const key of Object.keys(state.roles).toSorted()) {
-    const role = state.roles[key]
-    if (role === undefined) continue
-    const told = (peers[role.deployment] ??= {})
-    told[role.name] = stayingCount(role)
-  }
-  const working = operationsByDeployment(state)
-  for (const role of Object.values(state.roles)) {
-    const deployment = state.deployments[role.deployment]
-    if (deployment === undefined) continue
-    const operation = working.get(role.deployment)
-    const variables = internalVariables(deployment)
-    // One for all that run the same: a role may have thousands of instances.
-    const specs = new Map<string, RunSpec>()
-    const specFor = (id: string): RunSpec => {
-      const known = specs.get(id) ?? runSpec(state, role, id, variables)
-      specs.set(id, known)
-      return known
-    }
-    for (const instance of role.instances.flatMap(processesOf)) {
-      const asked = frontedInstance(role, instance, specOf(role, instance.spec))
-      if (asked !== null) fronted.push(asked)
-      const instances = byNode[instance.node]
-      if (instances === undefined) continue
-      for (const id of [instance.spec, instance.nextSpec ?? instance.spec, role.target]) {
-        wanted[instance.node]?.add(specOf(role, id).package)
-      }
-      // Both ends of a walk stay at hand: it may turn round.
-      const ends = own(deployment.upgrade?.roles ?? {}, role.name)
-      for (const id of ends === undefined ? [] : [ends.from, ends.to]) {
-        wanted[instance.node]?.add(specOf(role, id).package)
-      }
-      if (instance.stage === 'planned') continue
-      instances.push({
-        key: instanceKey(role.deployment, instance),
-        service: deployment.service,
-        deployment: role.deployment,
-        role: role.name,
-        instance: instance.id,
-        index: instance.index,
-        incarnation: instance.incarnation,
-        desired: instance.stage === 'stopping' || instance.stage === 'stopped' ? 'stop' : 'run',
-        ...(operation === undefined ? {} : { operation }),
-        clean: instance.clean,
-        upgradeDomain: instance.upgradeDomain,
-        faultDomain: instance.faultDomain,
-        peers: peers[role.deployment] ?? {},
-        spec: specFor(instance.spec),
-      })
-    }
-  }
-  const assignments: Record<string, Assignment> = {}
-  for (const node of Object.values(state.nodes)) {
-    assignments[node.name] = {
-      fabric: state.fabric.id,
-      revision: state.fabric.revision,
-      node: node.name,
-      instances: byNode[node.name] ?? [],
-      fronted: node.name === prober ? fronted : [],
-      packages: [...(wanted[node.name] ?? [])].toSorted(),
-      portRange: shareOfPorts(state.fabric.settings.portRange, node.index),
-    }
-  }
-  return assignments
-}
-
-function runSpec(state: FabricState, role: RoleRecord, id: string, internalEndpoints: Record<string, string>): RunSpec {
-  const { definition, ...spec } = specOf(role, id)
-  return {
-    id: spec.id,
-    package: spec.package,
-    path: definition.path,
-    version: spec.version,
-    command: definition.command ?? [],
-    startup: definition.startup,
-    endpoints: definition.endpoints.map(({ name, protocol, backend }) => ({ name, protocol, backend })),
-    probe: definition.probe,
-    settings: spec.settings,
-    ...(definition.secrets === undefined ? {} : { secrets: definition.secrets }),
-    ...(definition.settingsReload === undefined ? {} : { settingsReload: definition.settingsReload }),
-    env: definition.env,
-    internalEndpoints,
-    localStorage: definition.localStorage,
-    ...confinementOf(definition, state.fabric.settings),
-    startTimeoutMs: definition.startTimeoutMs,
-    stopTimeoutMs: definition.stopTimeoutMs,
-  }
-}
-
-/** `ENDPOINT_<ROLE>_<NAME>` of a deployment's internal endpoints that are bound. */
-function internalVariables(deployment: DeploymentRecord): Record<string, string> {
-  const variables: Record<string, string> = {}
-  for (const { role, endpoint, host, bound } of deployment.internal) {
-    if (bound !== null) variables[variableName('ENDPOINT', role, endpoint)] = `${host}:${bound}`
-  }
-  return variables
-}
-
-/**
- * Milliseconds until a clock in the state is due, or null; always more than 0. `now` is the moment of the last `apply`:
- * what was due then has been looked at.
- */
-export function projectWakeIn(state: FabricState, now: Moment): number | null {
-  if (isHeld(state)) return null
-  let due: number | null = null
-  const consider = (ms: number | null): void => {
-    if (ms !== null && (due === null || ms < due)) due = ms
-  }
-  for (const role of Object.values(state.roles)) {
-    for (const instance of role.instances.flatMap(processesOf)) consider(dueInMs({ now }, role, instance))
-  }
-  consider(nodeDueInMs(state, now))
-  for (const deployment of Object.values(state.deployments)) {
-    consider(upgradeDueInMs(deployment, now))
-  }
-  for (const service of Object.values(state.services)) consider(pauseDueInMs(service, now))
-  for (const aftermath of Object.values(state.aftermaths)) consider(afterDueInMs(aftermath, now))
-  for (const record of Object.values(state.health)) consider(reportDueInMs(record, now))
-  return due
 }
