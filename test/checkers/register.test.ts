@@ -69,6 +69,15 @@ t.test('admin API as a register', async t => {
     t.same(judge(read(0, 'a', null), call({ call: 'delete', start: 1, end: 2, code: 'slot_empty' })), [])
     t.same(judge(read(0, 'a', null), call({ call: 'delete', start: 1, end: 2, code: 'internal' })), broken)
   })
+  t.test('a creation in the slot that a deletion has emptied, before that has ended', async t => {
+    const drop = call({ call: 'delete', start: 10, end: 20, operation: 'op-1' })
+    const create = call({ call: 'create', start: 25, end: 30, operation: 'op-2' })
+    const ends = [ended('op-1', 10, 50, 'Succeeded', 'b'), ended('op-2', 25, 70, 'Succeeded', 'c')]
+    const lines = [read(0, 'a', 'b'), drop, create, ...ends]
+    t.same(judge(...lines, read(35, 'a', 'c', 'op-1'), read(60, 'a', 'c', 'op-2'), read(80, 'a', 'c')), [])
+    t.same(judge(...lines, read(35, 'a', 'b', 'op-1')), broken, 'the deleted one is there again')
+    t.same(judge(...lines, read(60, 'a', 'c', 'op-1')), broken, 'the deletion is over')
+  })
   t.test('rounds are judged by themselves, and not where an answer never came', async t => {
     const lines = [read(0, 'a', 'b'), { ...call({ call: 'swap', start: 1, end: 2 }), outcome: 'unknown' as const }]
     t.equal(checkRegister(historyOf(lines)).judged, 0)

@@ -4,9 +4,18 @@ import type { History } from './recording.ts'
 import type { SlotMap } from './slot-timeline.ts'
 import type { Verdict, Violation } from './verdict.ts'
 
-/** The service as its API promises it: two slots, and at most one swap, creation or deletion. */
+interface Running {
+  readonly id: string
+  readonly kind: CallLine['call']
+  readonly done: boolean
+}
+
+/**
+ * The service as its API promises it: two slots, and at most one swap, creation or deletion; a creation, too, in a slot that a
+ * deletion has emptied and that waits for the proxies' word only.
+ */
 interface Register extends SlotMap {
-  readonly running: { readonly id: string; readonly kind: CallLine['call']; readonly done: boolean } | null
+  readonly running: readonly Running[]
 }
 
 /** Nothing is said of the slots: the first look at a round says it. */
@@ -17,8 +26,8 @@ const REASONS: Readonly<Record<string, (state: Register, call: CallLine) => bool
   slot_empty: state => state.staging === null,
   slot_occupied: state => state.staging !== null,
   expectation_failed: (state, { expect }) => expect !== null && !sameSlots(state, expect),
-  operation_in_progress: state => state.running !== null,
-  not_running: state => state.running !== null,
+  operation_in_progress: state => state.running.length > 0,
+  not_running: state => state.running.length > 0,
 }
 
 /**
@@ -72,8 +81,9 @@ function look(state: State, { seen }: CallLine): State | null {
   if (seen === null) return null
   // Rounds begin with nothing under way.
   if (state === 'unseen')
-    return seen.operation === null ? { production: seen.production, staging: seen.staging, running: null } : null
-  return sameSlots(state, seen) && (state.running?.id ?? null) === seen.operation ? state : null
+    return seen.operation === null ? { production: seen.production, staging: seen.staging, running: [] } : null
+  const shown = seen.operation === null ? state.running.length === 0 : has(state, seen.operation)
+  return sameSlots(state, seen) && shown ? state : null
 }
 
 function refuse(state: State, call: CallLine): State | null {
@@ -84,26 +94,38 @@ function refuse(state: State, call: CallLine): State | null {
 
 function accept(state: State, { call, expect, operation }: CallLine, { deployment }: EndedLine): State | null {
   if (state === 'unseen' || operation === null) return null
-  const running = { id: operation, kind: call, done: call === 'create' }
-  if (call === 'create')
-    return state.running === null && state.staging === null ? { ...state, staging: deployment, running } : null
+  const began = { id: operation, kind: call, done: call === 'create' }
+  if (call === 'create') {
+    const free = state.staging === null && state.running.every(({ kind, done }) => kind === 'delete' && done)
+    return free ? { ...state, staging: deployment, running: [...state.running, began] } : null
+  }
   if (state.staging === null) return null
-  // What starts may be deleted.
-  if (call === 'delete') return state.running === null || state.running.kind === 'create' ? { ...state, running } : null
-  return state.running === null && (expect === null || sameSlots(state, expect)) ? { ...state, running } : null
+  // What starts may be deleted, which ends its creation.
+  if (call === 'delete')
+    return state.running.every(({ kind }) => kind === 'create') ? { ...state, running: [began] } : null
+  const free = state.running.length === 0 && (expect === null || sameSlots(state, expect))
+  return free ? { ...state, running: [began] } : null
 }
 
 function act(state: State, operation: string): State | null {
-  if (state === 'unseen' || state.running?.id !== operation || state.running.done) return null
-  const running = { ...state.running, done: true }
-  if (running.kind === 'delete') return { ...state, staging: null, running }
+  if (state === 'unseen') return null
+  const mine = state.running.find(({ id }) => id === operation)
+  if (mine === undefined || mine.done) return null
+  const running = state.running.map(each => (each === mine ? { ...each, done: true } : each))
+  if (mine.kind === 'delete') return { ...state, staging: null, running }
   return { production: state.staging, staging: state.production, running }
 }
 
 function finish(state: State, operation: string, { outcome }: EndedLine): State | null {
   if (state === 'unseen') return null
-  if (outcome === 'Cancelled') return state.running?.id === operation ? null : state
-  return state.running?.id === operation && state.running.done ? { ...state, running: null } : null
+  // Ended by the deletion of what it had begun to create.
+  if (outcome === 'Cancelled') return has(state, operation) ? null : state
+  const mine = state.running.find(({ id }) => id === operation)
+  return mine?.done === true ? { ...state, running: state.running.filter(each => each !== mine) } : null
+}
+
+function has({ running }: Register, operation: string): boolean {
+  return running.some(({ id }) => id === operation)
 }
 
 function sameSlots(a: SlotMap, b: SlotMap): boolean {
