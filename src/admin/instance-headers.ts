@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import { formatAddress } from '../core/address.ts'
+import { answeredToSandbox, sendFromSandbox } from './road/sandboxed-page.ts'
 
 /** Which endpoint of the instance is meant; absent: its first. */
 export const ENDPOINT_HEADER = 'x-vipswap-endpoint'
@@ -21,8 +22,19 @@ const NOT_FORWARDED = new Set([
   'authorization',
   ENDPOINT_HEADER,
 ])
+/** They speak for all of an origin, and this one is the admin's. */
+const OF_THE_ORIGIN = new Set([
+  'alt-svc',
+  'clear-site-data',
+  'nel',
+  'public-key-pins',
+  'report-to',
+  'reporting-endpoints',
+  'service-worker-allowed',
+  'strict-transport-security',
+])
 /** What an instance answers is not ours: a page of it may not use the admin API as this origin. */
-const SANDBOX = 'sandbox allow-forms allow-modals allow-popups allow-scripts'
+const SANDBOX = 'sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts'
 
 /** Where a request goes: an instance, and the path at it. `prefix` is what stands before that path here. */
 export interface Target {
@@ -30,11 +42,13 @@ export interface Target {
   readonly port: number
   readonly path: string
   readonly prefix: string
+  /** Below a key: it is a page in its sandbox that asks. */
+  readonly sandboxed: boolean
 }
 
 /** What an instance is sent. It is told by which name and under which prefix it was called, to make links from. */
 export function forwardedHeaders(request: IncomingMessage, target: Target): Record<string, string | string[]> {
-  return {
+  const sent = {
     ...endToEnd(request.headers),
     host: formatAddress(target),
     'x-forwarded-host': request.headers.host ?? '',
@@ -42,11 +56,18 @@ export function forwardedHeaders(request: IncomingMessage, target: Target): Reco
     'x-forwarded-for': request.socket.remoteAddress ?? '',
     'x-forwarded-prefix': target.prefix,
   }
+  if (target.sandboxed) sendFromSandbox(sent, target)
+  return sent
 }
 
 /** What the caller gets of an instance's fields: those that name a place at the instance name it as it is reached here. */
-export function answeredHeaders(headers: IncomingHttpHeaders, target: Target): Record<string, string | string[]> {
+export function answeredHeaders(
+  headers: IncomingHttpHeaders,
+  target: Target,
+  asked: IncomingHttpHeaders,
+): Record<string, string | string[]> {
   const kept = endToEnd(headers)
+  for (const name of OF_THE_ORIGIN) delete kept[name]
   for (const name of ['location', 'content-location']) {
     const place = kept[name]
     if (typeof place === 'string') kept[name] = underPrefix(place, target)
@@ -54,7 +75,8 @@ export function answeredHeaders(headers: IncomingHttpHeaders, target: Target): R
   const cookies = kept['set-cookie']
   if (cookies !== undefined)
     kept['set-cookie'] = [cookies].flat().map(cookie => cookieUnderPrefix(cookie, target.prefix))
-  return { ...kept, 'content-security-policy': SANDBOX }
+  const answered = { ...kept, 'content-security-policy': SANDBOX }
+  return target.sandboxed ? answeredToSandbox(answered, asked) : answered
 }
 
 /** A reference of the instance's; one that leads elsewhere stays as it is. */

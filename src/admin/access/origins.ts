@@ -39,15 +39,26 @@ export function createHostCheck(
 /** Pages of other origins may not do this: throws `forbidden`. What is no browser sends neither field. */
 export function checkOrigin(request: IncomingMessage): void {
   const { origin, host = '', 'sec-fetch-site': site } = request.headers
-  const own = origin === undefined || origin.replace(/^https?:\/\//, '').toLowerCase() === host.toLowerCase()
+  const own = origin === undefined || isOwn(origin, host)
   if (own && (site === undefined || site === 'same-origin' || site === 'none')) return
   throw new VipswapError('forbidden', `pages of another origin (${origin ?? String(site)}) may not do this`)
+}
+
+/** As `checkOrigin`, where a sandboxed page may ask, too: to a browser it is of no origin and of another site. */
+export function checkSandboxOrigin(request: IncomingMessage): void {
+  const { origin, host = '' } = request.headers
+  if (origin === undefined || origin === 'null' || isOwn(origin, host)) return
+  throw new VipswapError('forbidden', `pages of another origin (${origin}) may not do this`)
 }
 
 /** `*.example.org` covers one label more. */
 function isCovered(name: string, pattern: string): boolean {
   const other = bare(pattern)
   return other.startsWith('*.') ? name.replace(/^[^.]+/, '*') === other : name === other
+}
+
+function isOwn(origin: string, host: string): boolean {
+  return origin.replace(/^https?:\/\//, '').toLowerCase() === host.toLowerCase()
 }
 
 /** A host name or address as it is compared. */
