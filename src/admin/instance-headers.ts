@@ -42,22 +42,27 @@ export interface Target {
   readonly port: number
   readonly path: string
   readonly prefix: string
-  /** Below a key: it is a page in its sandbox that asks. */
-  readonly sandboxed: boolean
+  /** How it is asked: by whoever shows who he is, from a page in its sandbox below a key, or under a name of its own. */
+  readonly from: 'caller' | 'sandbox' | 'own-name'
 }
 
 /** What an instance is sent. It is told by which name and under which prefix it was called, to make links from. */
 export function forwardedHeaders(request: IncomingMessage, target: Target): Record<string, string | string[]> {
   const sent = {
     ...endToEnd(request.headers),
-    host: formatAddress(target),
+    ...fieldsOfOrigin(request.headers, target),
     'x-forwarded-host': request.headers.host ?? '',
     'x-forwarded-proto': request.socket instanceof TLSSocket ? 'https' : 'http',
     'x-forwarded-for': request.socket.remoteAddress ?? '',
-    'x-forwarded-prefix': target.prefix,
   }
-  if (target.sandboxed) sendFromSandbox(sent, target)
+  if (target.from === 'sandbox') sendFromSandbox(sent, target)
   return sent
+}
+
+/** Under its own name all is as a browser asked it; else the instance is told what its pages have to put before a path. */
+function fieldsOfOrigin({ host = '', authorization }: IncomingHttpHeaders, target: Target): Record<string, string> {
+  if (target.from !== 'own-name') return { host: formatAddress(target), 'x-forwarded-prefix': target.prefix }
+  return authorization === undefined ? { host } : { host, authorization }
 }
 
 /** What the caller gets of an instance's fields: those that name a place at the instance name it as it is reached here. */
@@ -67,7 +72,7 @@ export function answeredHeaders(
   asked: IncomingHttpHeaders,
 ): Record<string, string | string[]> {
   const kept = endToEnd(headers)
-  for (const name of OF_THE_ORIGIN) delete kept[name]
+  if (target.from !== 'own-name') for (const name of OF_THE_ORIGIN) delete kept[name]
   for (const name of ['location', 'content-location']) {
     const place = kept[name]
     if (typeof place === 'string') kept[name] = underPrefix(place, target)
@@ -75,8 +80,10 @@ export function answeredHeaders(
   const cookies = kept['set-cookie']
   if (cookies !== undefined)
     kept['set-cookie'] = [cookies].flat().map(cookie => cookieUnderPrefix(cookie, target.prefix))
+  // The name is the key: other origins are not told it.
+  if (target.from === 'own-name') return { ...kept, 'referrer-policy': 'same-origin' }
   const answered = { ...kept, 'content-security-policy': SANDBOX }
-  return target.sandboxed ? answeredToSandbox(answered, asked) : answered
+  return target.from === 'sandbox' ? answeredToSandbox(answered, asked) : answered
 }
 
 /** A reference of the instance's; one that leads elsewhere stays as it is. */

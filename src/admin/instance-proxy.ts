@@ -11,8 +11,10 @@ import { InstanceParams, findInstance, type AdminApp, type AdminContext } from '
 import { ENDPOINT_HEADER, answeredHeaders, forwardedHeaders, type Target } from './instance-headers.ts'
 import { PROBLEM_TYPE, problemOf, toVipswapError } from './problem.ts'
 import { PROXY, PROXY_ROOT as ROOT } from './calls/instances.ts'
-import { prefixOf, readRoadAddress } from './road/address.ts'
+import { readRoadAddress } from './road/address.ts'
 import { isNavigation } from './road/navigation.ts'
+import { openPage } from './road/open-page.ts'
+import { keyInHost } from './road/own-name.ts'
 import { preflightAnswer, sendFromSandbox } from './road/sandboxed-page.ts'
 
 /**
@@ -28,7 +30,7 @@ export interface InstanceProxy {
 
 export function createInstanceProxy({ api, closing, keys }: AdminContext): InstanceProxy {
   const agent = new Agent({ connect: { timeout: 5000 }, headersTimeout: 0, bodyTimeout: 0 })
-  const tunnels = createProxyServer({ changeOrigin: true, xfwd: true })
+  const tunnels = createProxyServer({ xfwd: true })
   // What an instance sets this way would be a cookie of the admin's own paths.
   tunnels.on('proxyReqWs', asked => {
     for (const event of ['upgrade', 'response'])
@@ -46,7 +48,11 @@ export function createInstanceProxy({ api, closing, keys }: AdminContext): Insta
     const wanted = request.headers[ENDPOINT_HEADER]
     const endpoint = typeof wanted === 'string' ? wanted : undefined
     const address = api.instanceAddress(service, slot, instance, endpoint)
-    if (address !== null) return { ...address, path, prefix: prefixOf(road), sandboxed: road.key !== null }
+    if (address !== null) {
+      if (road.key === null) return { ...address, path, prefix: road.root, from: 'caller' }
+      if (keyInHost(request) === road.key) return { ...address, path, prefix: '', from: 'own-name' }
+      return { ...address, path, prefix: `${road.root}/~${road.key}`, from: 'sandbox' }
+    }
     const what = endpoint === undefined ? 'an endpoint' : `the endpoint "${endpoint}"`
     throw new VipswapError('unreachable', `${instance} does not listen on ${what} now`)
   }
@@ -55,7 +61,7 @@ export function createInstanceProxy({ api, closing, keys }: AdminContext): Insta
   const placeOfPage = ({ raw, caller }: FastifyRequest): string | null => {
     const road = readRoadAddress(raw.url ?? '')
     if (road === null || road.key !== null || !isNavigation(raw)) return null
-    return prefixOf({ root: road.root, key: keys.make(road, caller, Date.now()).key }) + road.path
+    return openPage(keys, road, { raw, caller }).base + road.path
   }
 
   const forward = async ({ raw: request, id }: FastifyRequest, response: ServerResponse): Promise<void> => {
@@ -95,10 +101,10 @@ export function createInstanceProxy({ api, closing, keys }: AdminContext): Insta
           url,
           { schema: { params: InstanceParams }, config: { call: url === path ? ROOT : PROXY } },
           (request, reply) => {
-            const { sandboxed } = targetOf(request.raw)
+            const { from } = targetOf(request.raw)
             const place = placeOfPage(request)
             if (place !== null) return reply.redirect(place, 307)
-            const allowed = sandboxed ? preflightAnswer(request.method, request.headers) : null
+            const allowed = from === 'sandbox' ? preflightAnswer(request.method, request.headers) : null
             if (allowed !== null) return reply.code(204).headers(allowed).send()
             reply.hijack()
             forward(request, reply.raw).catch((error: unknown) => {
@@ -122,10 +128,11 @@ export function createInstanceProxy({ api, closing, keys }: AdminContext): Insta
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
       request.url = target.path
-      delete request.headers.authorization
       delete request.headers[ENDPOINT_HEADER]
-      if (target.sandboxed) sendFromSandbox(request.headers, target)
-      tunnels.ws(request, socket, head, { target: `http://${formatAddress(target)}` }, (error: Error) => {
+      const changeOrigin = target.from !== 'own-name'
+      if (changeOrigin) delete request.headers.authorization
+      if (target.from === 'sandbox') sendFromSandbox(request.headers, target)
+      tunnels.ws(request, socket, head, { target: `http://${formatAddress(target)}`, changeOrigin }, (error: Error) => {
         if (socket.writable && socket.bytesWritten === 0) lastWords(socket, rawProblem(unreachable(error)))
         else socket.destroy()
       })

@@ -36,6 +36,7 @@ import { trafficRoutes } from './routes/traffic.ts'
 import { systemRoutes } from './routes/system.ts'
 import { requestIdOf } from './request-id.ts'
 import { RoadKeys } from './road/keys.ts'
+import { urlForRoutes } from './road/own-name.ts'
 import { upgradeToInstance } from './upgrade.ts'
 import { compileValidator } from './validation.ts'
 
@@ -132,6 +133,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: JSON_LIMIT_BYTES,
     routerOptions: { maxParamLength: 500 },
+    rewriteUrl: request => urlForRoutes(context.keys, request as IncomingMessage),
     ...(secure === null ? {} : { serverFactory: secure }),
     // Uploads take as long as they take.
     requestTimeout: 0,

@@ -10,6 +10,7 @@ import { rawProblem, type InstanceProxy } from './instance-proxy.ts'
 import { toVipswapError } from './problem.ts'
 import { admitToRoad } from './road/admission.ts'
 import type { RoadKeys } from './road/keys.ts'
+import { urlForRoutes } from './road/own-name.ts'
 
 interface Parts {
   readonly guard: Guard
@@ -27,6 +28,7 @@ export function upgradeToInstance(
 ): void {
   socket.on('error', () => socket.destroy())
   let caller = ANYBODY
+  request.url = urlForRoutes(keys, request)
   // What is forwarded has another one.
   const { url = '' } = request
   try {

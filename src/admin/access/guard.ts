@@ -7,7 +7,7 @@ import type { Logger } from '../../core/logger.ts'
 import { ANYBODY, LOCAL, type Caller } from './caller.ts'
 import { callerOfCertificate, type ClientRoles } from './client-certificate.ts'
 import { FailedAttempts } from './failed-attempts.ts'
-import { checkOrigin, checkSandboxOrigin, createHostCheck, isLoopback, READING } from './origins.ts'
+import { checkOrigin, checkOwnPage, checkSandboxOrigin, createHostCheck, isLoopback, READING } from './origins.ts'
 import { Tokens } from './tokens.ts'
 
 export interface GuardOptions {
@@ -41,10 +41,11 @@ export interface Guard {
    */
   admit(asked: Asked): Caller
   /**
-   * For a request that may come out of a sandboxed page: the answer of `findMaker`, who opened the way for it. Throws
-   * `forbidden` for a foreign `Host`, for the page of another origin, and where the maker's token is gone.
+   * For a request of a page that somebody opened: who that is, which `findMaker` answers or throws. `ownName`: the page
+   * has an origin of its own, else it is in a sandbox. Throws `forbidden` for a foreign `Host`, for the page of another
+   * origin, and where the maker's token is gone.
    */
-  admitFor(request: IncomingMessage, findMaker: () => Caller): Caller
+  admitFor(request: IncomingMessage, page: { findMaker: () => Caller; ownName: boolean }): Caller
   /** Reads the token file if it was changed, and cuts the connections of those whose token is gone. */
   refresh(): void
   /** Cuts the connections of those who showed a certificate: they are asked for it again. */
@@ -109,9 +110,12 @@ export function createGuard(options: GuardOptions): Guard {
       attempts.failed(from, given)
       throw new VipswapError('unauthorized', 'the token is not the right one')
     },
-    admitFor(request, findMaker) {
-      checkHost(request)
-      checkSandboxOrigin(request)
+    admitFor(request, { findMaker, ownName }) {
+      if (ownName) checkOwnPage(request)
+      else {
+        checkHost(request)
+        checkSandboxOrigin(request)
+      }
       const maker = findMaker()
       file?.refresh()
       if (maker.means === 'token' && !tokens.has(maker))

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { hostname } from 'node:os'
 import { VipswapError } from '../../core/errors.ts'
+import { isNavigation } from '../road/navigation.ts'
 
 /** Methods that change nothing (RFC 9110 section 9.2.1). */
 export const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -42,6 +43,12 @@ export function checkOrigin(request: IncomingMessage): void {
   const own = origin === undefined || isOwn(origin, host)
   if (own && (site === undefined || site === 'same-origin' || site === 'none')) return
   throw new VipswapError('forbidden', `pages of another origin (${origin ?? String(site)}) may not do this`)
+}
+
+/** As `checkOrigin`, where a page is first led to from elsewhere. */
+export function checkOwnPage(request: IncomingMessage): void {
+  const { origin, host = '' } = request.headers
+  if (!(isNavigation(request) && (origin === undefined || isOwn(origin, host)))) checkOrigin(request)
 }
 
 /** As `checkOrigin`, where a sandboxed page may ask, too: to a browser it is of no origin and of another site. */

@@ -48,12 +48,13 @@ export const OPEN: Call = {
   summary: 'Make an address of one instance for a browser, which sends no token for a page and what the page loads.',
   description:
     'Whoever has it reaches that instance, as it is now deployed, for an hour and until the controller restarts; nothing ' +
-    'else. Pages below it are sandboxed and may ask the instance, and no call of /v1. A browser that navigates to ' +
-    '`…/proxy/{path}` with rights of its own is redirected to such an address.',
+    'else. Asked without TLS at a loopback address it is a name of its own, `KEY.localhost`, else `…/proxy/~KEY/`, where ' +
+    'pages are sandboxed. A browser that navigates to `…/proxy/{path}` with rights of its own is redirected to such an ' +
+    'address.',
   answers: { 200: { description: 'The address.', schema: OpenedInstance } },
   problems: ['service_not_found', 'deployment_not_found', 'instance_not_found'],
   example: {
-    path: '/v1/services/guestbook/slots/staging/instances/web_IN_0/proxy/~k3x7q2mbn5t4w6yzc2v7a5hsdf/',
+    url: '/v1/services/guestbook/slots/staging/instances/web_IN_0/proxy/~k3x7q2mbn5t4w6yzc2v7a5hsdf/',
     expiresAt: '2026-03-02T10:30:00.000Z',
   } satisfies OpenedInstance,
 }

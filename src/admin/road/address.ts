@@ -24,9 +24,9 @@ export function readRoadAddress(url: string): RoadAddress | null {
   return { service: decode(service), slot, instance: decode(instance), root, key, path: path + query }
 }
 
-/** What stands before the instance's own path in all that a caller asks this way. */
-export function prefixOf({ root, key }: Pick<RoadAddress, 'root' | 'key'>): string {
-  return key === null ? root : `${root}/~${key}`
+/** Where the road to an instance begins: `/v1/…/proxy`. */
+export function rootOf({ service, slot, instance }: Pick<RoadAddress, 'service' | 'slot' | 'instance'>): string {
+  return `/v1/services/${encodeURIComponent(service)}/slots/${slot}/instances/${encodeURIComponent(instance)}/proxy`
 }
 
 function decode(part: string): string {

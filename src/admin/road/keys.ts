@@ -11,7 +11,10 @@ const MAX_KEYS = 1000
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
 const KEY_LENGTH = 26
 
-type Place = Pick<RoadAddress, 'service' | 'slot' | 'instance'>
+export type Place = Pick<RoadAddress, 'service' | 'slot' | 'instance'>
+
+/** Where a key leads that is none: it finds nothing there. */
+const NOWHERE: Place = { service: '-', slot: 'production', instance: '-' }
 
 interface Opened extends Place {
   readonly deployment: string | null
@@ -50,6 +53,11 @@ export class RoadKeys {
     return { key, expiresAt }
   }
 
+  /** Where a key leads, without a look at whether it is good. */
+  placeOf(key: string): Place {
+    return this.#opened.get(key) ?? NOWHERE
+  }
+
   /** Who made the key in an address. Throws `forbidden` where it is none, is over, or was made for something else. */
   makerOf({ key, service, slot, instance }: RoadAddress, now: number): Caller {
     const opened = key === null ? undefined : this.#opened.get(key)
@@ -60,7 +68,10 @@ export class RoadKeys {
       opened.instance === instance &&
       opened.deployment === this.#deploymentIn(service, slot)
     if (opened === undefined || !isOfPlace)
-      throw new VipswapError('forbidden', `this address does not lead to ${instance} as it is now; open it again`)
+      throw new VipswapError(
+        'forbidden',
+        'this address does not lead to an instance as it is deployed now; open it again',
+      )
     if (opened.expiresAt <= now)
       throw new VipswapError('forbidden', `this address was good for an hour; open ${instance} again`)
     return opened.maker

@@ -17,7 +17,7 @@ import {
   type AdminContext,
 } from '../context.ts'
 import { LOGS, OPEN, instanceCommand } from '../calls/instances.ts'
-import { prefixOf } from '../road/address.ts'
+import { openPage } from '../road/open-page.ts'
 
 const PATH = '/v1/services/:service/slots/:slot/instances/:instance'
 const LogQuery = Type.Object({ follow: Type.Optional(FlagText), tail: Type.Optional(CountText) })
@@ -43,12 +43,8 @@ export function instanceRoutes(app: AdminApp, context: AdminContext): void {
   app.post(`${PATH}/open`, { schema: { params: InstanceParams }, config: { call: OPEN } }, request => {
     const { service, slot, instance } = request.params
     findInstance(api, service, slot, instance)
-    const { key, expiresAt } = keys.make(request.params, request.caller, Date.now())
-    const root = `/v1/services/${encodeURIComponent(service)}/slots/${slot}/instances/${encodeURIComponent(instance)}/proxy`
-    return {
-      path: `${prefixOf({ root, key })}/`,
-      expiresAt: new Date(expiresAt).toISOString(),
-    } satisfies OpenedInstance
+    const { base, expiresAt } = openPage(keys, request.params, request)
+    return { url: `${base}/`, expiresAt: new Date(expiresAt).toISOString() } satisfies OpenedInstance
   })
 
   app.get(

@@ -3,7 +3,7 @@ import { Text, Time, type View } from './shape.ts'
 
 export const OpenedInstance = Type.Object(
   {
-    path: Text('Of its first page. It begins with a slash, holds the key and ends with a slash.'),
+    url: Text('Of its first page; relative to the address that was asked. It holds the key, and ends with a slash.'),
     expiresAt: Time(),
   },
   { title: 'OpenedInstance' },

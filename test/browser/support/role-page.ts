@@ -75,7 +75,8 @@ export async function startRolePage(t: Teardown): Promise<{ port: number; asked:
       // As careful roles answer.
       response.setHeader('cross-origin-resource-policy', 'same-origin')
       response.setHeader('cross-origin-opener-policy', 'same-origin')
-      response.setHeader('content-security-policy', "default-src 'self'")
+      response.setHeader('content-security-policy', "default-src 'self'; connect-src *")
+      response.setHeader('set-cookie', 'seen=1; Path=/')
       if (file !== undefined) return response.setHeader('content-type', file[0]).end(file[1])
       if (url === '/' || url === '/rooted')
         return response.setHeader('content-type', 'text/html').end(pageOf(url === '/' ? '' : '/'))

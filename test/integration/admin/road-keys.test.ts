@@ -16,6 +16,8 @@ import { FakeController } from './fake-controller.ts'
 // The road to one instance as a browser walks it, and who may not.
 
 const INSTANCES = '/v1/services/guestbook/slots/production/instances'
+/** The admin by a name that is not of the loopback. */
+const REMOTE = 'ops.example'
 const HOUR_MS = 60 * 60 * 1000
 
 interface Seen {
@@ -57,6 +59,7 @@ async function serve(t: Test, options: { token?: string; tokenFile?: string; aud
     api,
     port: 0,
     log: silentLogger(),
+    hostNames: [REMOTE],
     ...access,
     ...(audit === undefined ? {} : { audit: { path: audit, maxBytes: 1024 ** 2, keep: 2 } }),
   })
@@ -71,8 +74,8 @@ async function serve(t: Test, options: { token?: string; tokenFile?: string; aud
     }
   }
   const open = async (instance = 'web_IN_0', headers: Record<string, string> = {}): Promise<string> => {
-    const { json } = await ask(`${INSTANCES}/${instance}/open`, headers, 'POST')
-    return (json as OpenedInstance).path
+    const { json } = await ask(`${INSTANCES}/${instance}/open`, { ...headers, host: REMOTE }, 'POST')
+    return (json as OpenedInstance).url
   }
   return { api, admin, ask, open, own: `127.0.0.1:${port}` }
 }
@@ -87,7 +90,7 @@ t.test('a navigation is led below a key, and nothing else is', async t => {
     ['/proxy', '/'],
     ['/proxy/a/b?c=d', '/a/b?c=d'],
   ] as const) {
-    const { status, headers } = await ask(`${INSTANCES}/web_IN_0${path}`, TYPED)
+    const { status, headers } = await ask(`${INSTANCES}/web_IN_0${path}`, { ...TYPED, host: REMOTE })
     t.equal(status, 307)
     t.match(headers['location'], new RegExp(`^${INSTANCES}/web_IN_0/proxy/~[a-z2-7]{26}${rest.replace('?', '\\?')}$`))
     t.match((await ask(String(headers['location']), TYPED)).json, { url: rest })
@@ -219,6 +222,63 @@ t.test('a key opens one instance of one deployment, and nothing of the API', asy
   t.equal((await ask(way)).status, 200)
   api.addService('guestbook', { staging: '1.0.0' })
   t.equal((await ask(way)).status, 403, 'the slot is empty')
+})
+
+t.test('on the loopback an instance gets an origin of its own', async t => {
+  const { admin, api, ask, open } = await serve(t)
+  const port = String(admin.port)
+  for (const name of ['127.0.0.1', 'localhost', '[::1]']) {
+    const { status, headers } = await ask(`${INSTANCES}/web_IN_0/proxy/a?b=c`, { ...TYPED, host: `${name}:${port}` })
+    t.equal(status, 307)
+    t.match(headers['location'], new RegExp(`^http://[a-z2-7]{26}\\.localhost:${port}/a\\?b=c$`), name)
+  }
+  for (const field of ['x-forwarded-for', 'forwarded', 'via']) {
+    const { headers } = await ask(`${INSTANCES}/web_IN_0/proxy/`, { ...TYPED, [field]: 'x' })
+    t.match(headers['location'], /^\/v1\//, `behind a proxy that says ${field} the browser is elsewhere`)
+  }
+
+  const key = /~([a-z2-7]+)/.exec(await open())?.[1] ?? ''
+  const host = `${key}.localhost:${port}`
+  const origin = `http://${host}`
+  const { headers, json } = await ask('/v1/services?a=b', { host, origin, cookie: 'a=1', authorization: 'Bearer page' })
+  t.match(json, { url: '/v1/services?a=b', headers: { host, origin, cookie: 'a=1', authorization: 'Bearer page' } })
+  t.equal((json as Seen).headers['x-forwarded-prefix'], undefined)
+  t.match(headers, {
+    'set-cookie': 'session=1; Path=/',
+    'content-security-policy': "default-src 'self'",
+    'referrer-policy': 'same-origin',
+    'access-control-allow-origin': 'http://evil.example',
+  })
+  for (const path of ['/', '/metrics', '/v1/services/guestbook/swap', '/portal/x.js', '/nowhere'])
+    t.match((await ask(path, { host })).json, { url: path }, `${path} is the instance’s there`)
+  t.match((await ask('/x', { host, 'sec-fetch-site': 'same-origin' }, 'DELETE')).json, { method: 'DELETE' })
+  t.match((await ask('/x', { host, ...TYPED, 'sec-fetch-site': 'cross-site' })).status, 200, 'a page is led there')
+
+  for (const fields of [
+    { host: `${'a'.repeat(26)}.localhost:${port}` },
+    { host: `${key}.localhost.evil.example` },
+    { host: `x.${key}.localhost` },
+    { host: `${key}x.localhost` },
+    { host, origin: 'http://evil.example' },
+    { host, origin: 'null' },
+    { host, origin: admin.url },
+    { host, 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' },
+    { host: `127.0.0.1:${port}`, origin },
+  ])
+    t.equal((await ask('/v1/services/guestbook/swap', fields, 'POST')).status, 403, JSON.stringify(fields))
+  t.strictSame(api.commands, [])
+
+  const socket = new WebSocket(`${admin.url.replace('http', 'ws')}/chat`, { headers: { host, origin, cookie: 'a=1' } })
+  t.teardown(() => socket.terminate())
+  const [text] = (await once(socket, 'message')) as [Buffer]
+  t.match(JSON.parse(text.toString()), { url: '/chat', headers: { host, origin, cookie: 'a=1' } })
+  for (const fields of [
+    { host, origin: admin.url },
+    { host: `${'a'.repeat(26)}.localhost`, origin },
+  ]) {
+    const refused = new WebSocket(`${admin.url.replace('http', 'ws')}/chat`, { headers: fields })
+    t.match(((await once(refused, 'error')) as [Error])[0].message, '403')
+  }
 })
 
 t.test('a key ends after an hour, and with the token of who made it', async t => {
