@@ -43,6 +43,21 @@ t.test('a page of a role works whole, and gives the admin no orders', { skip: no
     t.match(page.url(), `${url}${INSTANCE}/proxy/~${key}/done`)
   })
 
+  await t.test('from the portal, in a tab that has no hold of it', async t => {
+    await page.goto(`${url}/#/services/large/staging/web_IN_0`)
+    const [tab] = await Promise.all([
+      page.waitForEvent('popup'),
+      page.getByRole('button', { name: 'Open', exact: true }).click(),
+    ])
+    await tab.waitForURL(/^http:\/\/[a-z2-7]{26}\.localhost:\d+\/$/)
+    t.strictSame(await reportOf(tab), WHOLE)
+    t.equal(await tab.evaluate('globalThis.opener'), null)
+    await page.goto(`${url}/#/services/large/staging/worker_IN_0`)
+    const button = page.getByRole('button', { name: 'Open', exact: true })
+    await page.getByText('its role has no http endpoint').waitFor({ state: 'attached' })
+    t.equal(await button.getAttribute('aria-disabled'), 'true')
+  })
+
   t.strictSame(api.commands, [], 'the admin took no order')
 })
 

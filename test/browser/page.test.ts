@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import t from 'tap'
 import { projectRoot } from '../../bench/system/packages.ts'
+import { rawTar } from '../support/archives.ts'
 import { until } from '../support/until.ts'
+import { seriousFaults } from './support/accessibility.ts'
 import { noBrowser, openPage, startBrowser } from './support/browser.ts'
 import { live, startFabric } from './support/fabric.ts'
 import { longestTask } from './support/longest-task.ts'
-import { shownAt, usableAt, watchState } from './support/probe.ts'
+import { dropFile, shownAt, usableAt, watchState } from './support/probe.ts'
 
 // The page against a controller in memory: what needs numbers, faults or crowds that a real one has only by chance.
 
@@ -88,6 +90,48 @@ t.test('the page', { skip: noBrowser }, async t => {
     await page.reload()
     await live(page)
     t.equal(await page.getByLabel('Token').count(), 0)
+    t.strictSame(faults, [])
+  })
+
+  await t.test('says who signed what runs, what is dropped and what an operation brought', async t => {
+    const { api, url } = await startFabric(t)
+    const signedBy = ['release-key', 'second-key']
+    api.change('large', 'production', { signedBy })
+    const roles = [{ name: 'web', change: 'changed' as const, fromVersion: '1.0.0', toVersion: '1.1.0' }]
+    api.plans = {
+      outcome: 'changes',
+      blockers: [],
+      warnings: [],
+      steps: [],
+      upgrade: {
+        mode: 'monitored',
+        fromVersion: '1.0.0',
+        toVersion: '1.1.0',
+        signedBy,
+        domains: { declared: 5, effective: 5 },
+        moves: [],
+        changes: [],
+        roles: roles.map(role => ({ ...role, instances: { from: 4, to: 4 }, lowWater: 3, changes: [] })),
+        cores: { before: 4, after: 4, quota: null },
+      },
+    }
+    const { receipt } = api
+    api.receipt = id => {
+      const found = receipt(id)
+      return found === null ? null : { ...found, signedBy }
+    }
+    api.ending = 'Succeeded'
+    const { operationId } = await api.submit({ kind: 'swap', service: 'large' }, {})
+    const { page, faults } = await openPage(browser, `${url}/#/services/large`)
+    const said = 'signed by release-key, second-key'
+    await page.locator('[data-slot="production"]').getByText(said).waitFor()
+    t.equal(await page.locator('[data-slot="staging"]').getByText('signed by').count(), 0)
+    await dropFile(page, '[data-slot="production"]', 'large.tar.gz', rawTar([]))
+    await page.getByRole('dialog').getByText(said).waitFor()
+    t.strictSame(await seriousFaults(page), [])
+    await page.keyboard.press('Escape')
+    await page.goto(`${url}/#/operations/${operationId}`)
+    await page.locator('.receipt').getByText(said).waitFor()
     t.strictSame(faults, [])
   })
 

@@ -2,11 +2,11 @@ import type { ComponentChildren, JSX } from 'preact'
 import type { Latency } from '../../../contracts/traffic.ts'
 import type { ReceiptView } from '../../../contracts/api/receipt.ts'
 import { clock, count, duration } from '../core/format.ts'
-import { Callout } from '../ui/parts.tsx'
+import { Callout, Signers } from '../ui/parts.tsx'
 
 /** What an operation did to the traffic. */
 export function Receipt({ receipt }: { receipt: ReceiptView }): JSX.Element {
-  const { totals, switchMs, from, to, domains, remarks, note, complete } = receipt
+  const { totals, switchMs, signedBy, from, to, domains, remarks, note, complete } = receipt
   const causes = Object.entries(totals.brokenBy).map(([cause, many]) => `${count(many)} ${cause}`)
   const changed = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter(key => from[key] !== to[key])
   return (
@@ -19,6 +19,7 @@ export function Receipt({ receipt }: { receipt: ReceiptView }): JSX.Element {
           {remark}
         </Callout>
       ))}
+      <Signers signedBy={signedBy} />
       <dl class="figures">
         <Figure name="broken" tone={totals.broken === 0 ? 'good' : 'bad'} below={causes.join(', ') || 'none lost'}>
           {count(totals.broken)}
