@@ -36,6 +36,8 @@ export function createInstanceProxy({ api, closing, keys }: AdminContext): Insta
     for (const event of ['upgrade', 'response'])
       asked.prependListener(event, (answer: IncomingMessage) => delete answer.headers['set-cookie'])
   })
+  // Without a listener, a caller's reset of his WebSocket is thrown, and ends the controller. The socket is closed elsewhere.
+  tunnels.on('error', () => {})
   const sockets = new Set<Socket>()
 
   const targetOf = (request: IncomingMessage): Target => {

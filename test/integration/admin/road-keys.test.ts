@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, get, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
@@ -180,6 +180,30 @@ t.test('a WebSocket goes that way, too', async t => {
   ] as const) {
     const [error] = (await once(dial(path, origin), 'error')) as [Error]
     t.match(error.message, String(code), path)
+  }
+})
+
+t.test('a caller that resets its WebSocket harms nobody else', async t => {
+  const { admin, ask, open } = await serve(t)
+  const way = await open()
+  for (const path of [`${INSTANCES}/web_IN_0/proxy/chat`, `${way}chat`]) {
+    const socket = connect(admin.port, '127.0.0.1')
+    socket.write(
+      [
+        `GET ${path} HTTP/1.1`,
+        `host: 127.0.0.1:${admin.port}`,
+        'connection: upgrade',
+        'upgrade: websocket',
+        'sec-websocket-version: 13',
+        'sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==',
+        '\r\n',
+      ].join('\r\n'),
+    )
+    const [answer] = (await once(socket, 'data')) as [Buffer]
+    t.match(answer.toString(), /^HTTP\/1\.1 101 /)
+    socket.resetAndDestroy()
+    await once(socket, 'close')
+    t.equal((await ask(`${way}x`)).status, 200)
   }
 })
 
