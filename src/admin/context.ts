@@ -9,6 +9,7 @@ import type { Members } from '../controller/members/members.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
 import type { Slot } from '../model/slot.ts'
 import type { AuditFile } from './audit/audit-file.ts'
+import type { RoadKeys } from './road/keys.ts'
 
 /** What every group of routes gets. */
 export interface AdminContext {
@@ -23,6 +24,8 @@ export interface AdminContext {
   readonly audit: AuditFile | null
   /** null: there are none of other machines. */
   readonly members: Members | null
+  /** Of the road to one instance. */
+  readonly keys: RoadKeys
 }
 
 export type AdminApp = FastifyInstance<

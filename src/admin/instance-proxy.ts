@@ -7,13 +7,16 @@ import { Agent } from 'undici'
 import { lastWords } from '../core/last-words.ts'
 import { formatAddress } from '../core/address.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
-import type { Slot } from '../model/slot.ts'
 import { InstanceParams, findInstance, type AdminApp, type AdminContext } from './context.ts'
 import { ENDPOINT_HEADER, answeredHeaders, forwardedHeaders, type Target } from './instance-headers.ts'
 import { PROBLEM_TYPE, problemOf, toVipswapError } from './problem.ts'
 import { PROXY, PROXY_ROOT as ROOT } from './calls/instances.ts'
+import { readRoadAddress } from './road/address.ts'
+import { isNavigation } from './road/navigation.ts'
+import { openPage } from './road/open-page.ts'
+import { keyInHost } from './road/own-name.ts'
+import { preflightAnswer, sendFromSandbox } from './road/sandboxed-page.ts'
 
-const ROUTE = /^(\/v1\/services\/([^/?]+)\/slots\/(production|staging)\/instances\/([^/?]+)\/proxy)(\/[^?]*)?(\?.*)?$/
 /**
  * The road to one chosen instance, whatever its slot and health: plain requests through undici, WebSocket through
  * `http-proxy`, which frames bodies wrongly and so never sees one.
@@ -25,25 +28,42 @@ export interface InstanceProxy {
   close(): Promise<void>
 }
 
-export function createInstanceProxy({ api, closing }: AdminContext): InstanceProxy {
+export function createInstanceProxy({ api, closing, keys }: AdminContext): InstanceProxy {
   const agent = new Agent({ connect: { timeout: 5000 }, headersTimeout: 0, bodyTimeout: 0 })
-  const tunnels = createProxyServer({ changeOrigin: true, xfwd: true })
+  const tunnels = createProxyServer({ xfwd: true })
+  // What an instance sets this way would be a cookie of the admin's own paths.
+  tunnels.on('proxyReqWs', asked => {
+    for (const event of ['upgrade', 'response'])
+      asked.prependListener(event, (answer: IncomingMessage) => delete answer.headers['set-cookie'])
+  })
+  // Without a listener, a caller's reset of his WebSocket is thrown, and ends the controller. The socket is closed elsewhere.
+  tunnels.on('error', () => {})
   const sockets = new Set<Socket>()
 
   const targetOf = (request: IncomingMessage): Target => {
-    const [, prefix = '', service = '', slot, instance = '', path = '/', query = ''] =
-      ROUTE.exec(request.url ?? '') ?? []
-    if (slot !== 'production' && slot !== 'staging') {
+    const road = readRoadAddress(request.url ?? '')
+    if (road === null) {
       throw new VipswapError('not_found', 'there is nothing to upgrade to here; only …/instances/{id}/proxy/… takes it')
     }
-    const place: Slot = slot
-    findInstance(api, decode(service), place, decode(instance))
+    const { service, slot, instance, path } = road
+    findInstance(api, service, slot, instance)
     const wanted = request.headers[ENDPOINT_HEADER]
     const endpoint = typeof wanted === 'string' ? wanted : undefined
-    const address = api.instanceAddress(decode(service), place, decode(instance), endpoint)
-    if (address !== null) return { ...address, path: path + query, prefix }
+    const address = api.instanceAddress(service, slot, instance, endpoint)
+    if (address !== null) {
+      if (road.key === null) return { ...address, path, prefix: road.root, from: 'caller' }
+      if (keyInHost(request) === road.key) return { ...address, path, prefix: '', from: 'own-name' }
+      return { ...address, path, prefix: `${road.root}/~${road.key}`, from: 'sandbox' }
+    }
     const what = endpoint === undefined ? 'an endpoint' : `the endpoint "${endpoint}"`
-    throw new VipswapError('unreachable', `${decode(instance)} does not listen on ${what} now`)
+    throw new VipswapError('unreachable', `${instance} does not listen on ${what} now`)
+  }
+
+  /** Where a browser finds the page that it asks for: what the page then loads comes without a token, and has a key. */
+  const placeOfPage = ({ raw, caller }: FastifyRequest): string | null => {
+    const road = readRoadAddress(raw.url ?? '')
+    if (road === null || road.key !== null || !isNavigation(raw)) return null
+    return openPage(keys, road, { raw, caller }).base + road.path
   }
 
   const forward = async ({ raw: request, id }: FastifyRequest, response: ServerResponse): Promise<void> => {
@@ -65,7 +85,10 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
       body: length === undefined && coding === undefined ? null : request,
       signal: AbortSignal.any([left.signal, closing]),
     })
-    response.writeHead(answer.statusCode, { ...answeredHeaders(answer.headers, target), 'x-request-id': id })
+    response.writeHead(answer.statusCode, {
+      ...answeredHeaders(answer.headers, target, request.headers),
+      'x-request-id': id,
+    })
     await pipeline(answer.body, response)
   }
 
@@ -80,12 +103,17 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
           url,
           { schema: { params: InstanceParams }, config: { call: url === path ? ROOT : PROXY } },
           (request, reply) => {
-            targetOf(request.raw)
+            const { from } = targetOf(request.raw)
+            const place = placeOfPage(request)
+            if (place !== null) return reply.redirect(place, 307)
+            const allowed = from === 'sandbox' ? preflightAnswer(request.method, request.headers) : null
+            if (allowed !== null) return reply.code(204).headers(allowed).send()
             reply.hijack()
             forward(request, reply.raw).catch((error: unknown) => {
               request.log.debug({ error: errorMessage(error) }, 'an instance did not answer')
               fail(reply.raw, error, request.id)
             })
+            return reply
           },
         )
       }
@@ -102,9 +130,11 @@ export function createInstanceProxy({ api, closing }: AdminContext): InstancePro
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
       request.url = target.path
-      delete request.headers.authorization
       delete request.headers[ENDPOINT_HEADER]
-      tunnels.ws(request, socket, head, { target: `http://${formatAddress(target)}` }, (error: Error) => {
+      const changeOrigin = target.from !== 'own-name'
+      if (changeOrigin) delete request.headers.authorization
+      if (target.from === 'sandbox') sendFromSandbox(request.headers, target)
+      tunnels.ws(request, socket, head, { target: `http://${formatAddress(target)}`, changeOrigin }, (error: Error) => {
         if (socket.writable && socket.bytesWritten === 0) lastWords(socket, rawProblem(unreachable(error)))
         else socket.destroy()
       })
@@ -141,12 +171,4 @@ function fail(response: ServerResponse, thrown: unknown, id: string): void {
 
 function unreachable(thrown: unknown): VipswapError {
   return new VipswapError('unreachable', `the instance did not answer: ${errorMessage(thrown)}`)
-}
-
-function decode(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    throw new VipswapError('invalid_request', `"${part}" is not a valid part of a path`)
-  }
 }

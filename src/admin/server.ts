@@ -35,6 +35,8 @@ import { slotRoutes } from './routes/slots.ts'
 import { trafficRoutes } from './routes/traffic.ts'
 import { systemRoutes } from './routes/system.ts'
 import { requestIdOf } from './request-id.ts'
+import { RoadKeys } from './road/keys.ts'
+import { urlForRoutes } from './road/own-name.ts'
 import { upgradeToInstance } from './upgrade.ts'
 import { compileValidator } from './validation.ts'
 
@@ -120,6 +122,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     heartbeatMs: options.heartbeatMs ?? 15_000,
     audit: auditFile(options),
     members: options.members ?? null,
+    keys: new RoadKeys((service, slot) => options.api.deployment(service, slot)?.id ?? null),
   }
   const proxy = createInstanceProxy(context)
   const log: FastifyBaseLogger = options.log.child({ part: 'admin' })
@@ -130,6 +133,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: JSON_LIMIT_BYTES,
     routerOptions: { maxParamLength: 500 },
+    rewriteUrl: request => urlForRoutes(context.keys, request as IncomingMessage),
     ...(secure === null ? {} : { serverFactory: secure }),
     // Uploads take as long as they take.
     requestTimeout: 0,
@@ -151,7 +155,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   const routes = collectRoutes(app)
 
   auditRequests(app, context.audit)
-  admitRequests(app, guard)
+  admitRequests(app, guard, context.keys)
   // Every body may be left out; what is then missing in it is told like any other fault.
   app.addHook('preValidation', async request => {
     if (request.body === undefined || request.body === null) request.body = {}
@@ -196,7 +200,7 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   void app.register(async inner => packageRoutes(inner, context))
   void app.register(async inner => proxy.register(inner))
   app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    upgradeToInstance({ guard, proxy, audit: context.audit }, request, socket, head)
+    upgradeToInstance({ guard, keys: context.keys, proxy, audit: context.audit }, request, socket, head)
   })
 
   const close = async (): Promise<void> => {

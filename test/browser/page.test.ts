@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import t from 'tap'
 import { projectRoot } from '../../bench/system/packages.ts'
+import { rawTar } from '../support/archives.ts'
 import { until } from '../support/until.ts'
+import { seriousFaults } from './support/accessibility.ts'
 import { noBrowser, openPage, startBrowser } from './support/browser.ts'
 import { live, startFabric } from './support/fabric.ts'
 import { longestTask } from './support/longest-task.ts'
-import { shownAt, usableAt, watchState } from './support/probe.ts'
+import { dropFile, shownAt, usableAt, watchState } from './support/probe.ts'
 
 // The page against a controller in memory: what needs numbers, faults or crowds that a real one has only by chance.
 
@@ -90,6 +92,64 @@ t.test('the page', { skip: noBrowser }, async t => {
     t.equal(await page.getByLabel('Token').count(), 0)
     t.strictSame(faults, [])
   })
+
+  await t.test(
+    'says who signed what runs, what is dropped and what an operation brought, and what that did',
+    async t => {
+      const { api, url } = await startFabric(t)
+      const signedBy = ['release-key', 'second-key']
+      api.change('large', 'production', { signedBy })
+      const roles = [{ name: 'web', change: 'changed' as const, fromVersion: '1.0.0', toVersion: '1.1.0' }]
+      api.plans = {
+        outcome: 'changes',
+        blockers: [],
+        warnings: [],
+        steps: [],
+        upgrade: {
+          mode: 'monitored',
+          fromVersion: '1.0.0',
+          toVersion: '1.1.0',
+          signedBy,
+          domains: { declared: 5, effective: 5 },
+          moves: [],
+          changes: [],
+          roles: roles.map(role => ({ ...role, instances: { from: 4, to: 4 }, lowWater: 3, changes: [] })),
+          cores: { before: 4, after: 4, quota: null },
+        },
+      }
+      const { receipt } = api
+      const at = (seconds: number): string => new Date(seconds * 1000).toISOString()
+      api.receipt = id => {
+        const found = receipt(id)
+        if (found === null) return null
+        const [row, ...others] = found.traffic
+        if (row === undefined) return null
+        const domains = [
+          { domain: 0, instances: 2, startedAt: at(0), arrivedAt: at(4), endedAt: at(7) },
+          { domain: 1, instances: 1, startedAt: at(7), arrivedAt: at(8), endedAt: null },
+        ]
+        const lossy = { ...row, held: 2, heldMaxMs: 120, broken: { timeout: 3 } }
+        return { ...found, signedBy, domains, traffic: [lossy, ...others] }
+      }
+      api.ending = 'Succeeded'
+      const { operationId } = await api.submit({ kind: 'swap', service: 'large' }, {})
+      const { page, faults } = await openPage(browser, `${url}/#/services/large`)
+      const said = 'signed by release-key, second-key'
+      await page.locator('[data-slot="production"]').getByText(said).waitFor()
+      t.equal(await page.locator('[data-slot="staging"]').getByText('signed by').count(), 0)
+      await dropFile(page, '[data-slot="production"]', 'large.tar.gz', rawTar([]))
+      await page.getByRole('dialog').getByText(said).waitFor()
+      t.strictSame(await seriousFaults(page), [])
+      await page.keyboard.press('Escape')
+      await page.goto(`${url}/#/operations/${operationId}`)
+      await page.locator('.receipt').getByText(said).waitFor()
+      await page.locator('.receipt').getByText('2 (at most 120 ms)').waitFor()
+      await page.locator('.receipt').getByText('3 (3 timeout)').waitFor()
+      const domains = page.getByRole('region', { name: 'upgrade domains' }).locator('tbody')
+      t.match(await domains.textContent(), /UD 02[\d:]+4 s3 s7 sUD 11[\d:]+1 snot donenot done/)
+      t.strictSame(faults, [])
+    },
+  )
 
   await t.test('works by keyboard alone', async t => {
     const { api, url } = await startFabric(t)

@@ -148,6 +148,7 @@ t.test(
       await api.done('POST', `${SLOT}/configuration`, { configuration: { roles: { web: { instances: 3 } } } })
       await api.done('POST', `${SLOT}/status`, { status: 'Suspended' })
       await api.done('POST', `${SLOT}/status`, { status: 'Running' })
+      t.match((await api.call('POST', `${INSTANCE}/open`)).json, { url: /[a-z2-7]{26}.*\/$/ })
       t.match((await api.call('POST', `${SLOT}/plan`, { body: { upgrade: { package: digests[1] } } })).json, {
         outcome: 'changes',
       })

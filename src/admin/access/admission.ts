@@ -2,6 +2,8 @@ import type { AdminApp } from '../context.ts'
 import { ANYBODY, type Caller } from './caller.ts'
 import type { Guard } from './guard.ts'
 import { checkRole } from './permissions.ts'
+import { admitToRoad } from '../road/admission.ts'
+import type { RoadKeys } from '../road/keys.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -11,13 +13,13 @@ declare module 'fastify' {
 
 /** Routes that need no token: balancers and supervisors ask them, and browsers before there is one. They hold nothing of the fabric. */
 const OPEN = new Set(['/', '/healthz', '/readyz', '/portal/:file'])
-/** What these do with a request only the instance knows, so a GET of them may change something. */
+/** To one instance: with a key in their address they need no token. */
 const ROAD = new Set(['askInstance', 'askInstanceRoot'])
 /** How often changed files are looked for while nobody calls. */
 const REFRESH_MS = 1000
 
 /** Lets a request in, or not: before its body is read, and before anything is looked up for it. */
-export function admitRequests(app: AdminApp, guard: Guard): void {
+export function admitRequests(app: AdminApp, guard: Guard, keys: RoadKeys): void {
   app.decorateRequest('caller')
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
@@ -27,7 +29,9 @@ export function admitRequests(app: AdminApp, guard: Guard): void {
     request.caller = ANYBODY
     const { url, config } = request.routeOptions
     const id = config.call?.id ?? ''
-    request.caller = guard.admit({ request: request.raw, open: OPEN.has(url ?? ''), acts: ROAD.has(id) })
+    request.caller = ROAD.has(id)
+      ? admitToRoad(guard, keys, request.raw)
+      : guard.admit({ request: request.raw, open: OPEN.has(url ?? '') })
     if (config.call !== undefined) checkRole(request.caller, id)
   })
   const refresh = setInterval(() => guard.refresh(), REFRESH_MS)

@@ -7,7 +7,7 @@ import type { Logger } from '../../core/logger.ts'
 import { ANYBODY, LOCAL, type Caller } from './caller.ts'
 import { callerOfCertificate, type ClientRoles } from './client-certificate.ts'
 import { FailedAttempts } from './failed-attempts.ts'
-import { checkOrigin, createHostCheck, isLoopback, READING } from './origins.ts'
+import { checkOrigin, checkOwnPage, checkSandboxOrigin, createHostCheck, isLoopback, READING } from './origins.ts'
 import { Tokens } from './tokens.ts'
 
 export interface GuardOptions {
@@ -29,8 +29,8 @@ export interface Asked {
   readonly request: IncomingMessage
   /** Balancers ask it, or a page before it has a token: it needs none. */
   readonly open: boolean
-  /** It may change something, whatever its method. */
-  readonly acts: boolean
+  /** It may change something, whatever its method; default: it may not. */
+  readonly acts?: boolean
 }
 
 /** Decides who may call, and who it is. */
@@ -40,6 +40,12 @@ export interface Guard {
    * wants to change something; `unauthorized`; `too_many_attempts`.
    */
   admit(asked: Asked): Caller
+  /**
+   * For a request of a page that somebody opened: who that is, which `findMaker` answers or throws. `ownName`: the page
+   * has an origin of its own, else it is in a sandbox. Throws `forbidden` for a foreign `Host`, for the page of another
+   * origin, and where the maker's token is gone.
+   */
+  admitFor(request: IncomingMessage, page: { findMaker: () => Caller; ownName: boolean }): Caller
   /** Reads the token file if it was changed, and cuts the connections of those whose token is gone. */
   refresh(): void
   /** Cuts the connections of those who showed a certificate: they are asked for it again. */
@@ -84,7 +90,7 @@ export function createGuard(options: GuardOptions): Guard {
   }
 
   return {
-    admit({ request, open, acts }) {
+    admit({ request, open, acts = false }) {
       checkHost(request)
       if (acts || !READING.has(request.method ?? '')) checkOrigin(request)
       if (tokens.size === 0 && clients === undefined) return LOCAL
@@ -103,6 +109,21 @@ export function createGuard(options: GuardOptions): Guard {
       if (caller !== null) return remember(request.socket, caller)
       attempts.failed(from, given)
       throw new VipswapError('unauthorized', 'the token is not the right one')
+    },
+    admitFor(request, { findMaker, ownName }) {
+      if (ownName) checkOwnPage(request)
+      else {
+        checkHost(request)
+        checkSandboxOrigin(request)
+      }
+      const maker = findMaker()
+      file?.refresh()
+      if (maker.means === 'token' && !tokens.has(maker))
+        throw new VipswapError(
+          'forbidden',
+          `the token of ${maker.name}, who opened this address, is not valid any more`,
+        )
+      return remember(request.socket, maker)
     },
     refresh: () => file?.refresh(),
     cutCertificates: () => cut(caller => caller.means === 'certificate'),

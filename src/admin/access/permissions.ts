@@ -59,6 +59,7 @@ export const ROLE_OF_CALL: Readonly<Record<string, AccessRole>> = {
   // Whatever the instance does with a request, it is done to what runs.
   askInstance: 'operator',
   askInstanceRoot: 'operator',
+  openInstance: 'operator',
   // The fabric itself, and what cannot be made again.
   deleteService: 'admin',
   drainNode: 'admin',

@@ -153,9 +153,12 @@ function outcomeOf(status: number): AuditRecord['outcome'] {
   return status < 500 ? 'refused' : 'failed'
 }
 
-/** Queries are left out: on the road to an instance they are the instance's, secrets and all. */
+/** Queries are left out: on the road to an instance they are the instance's, secrets and all. A key of it is one, too. */
 function pathOf(url: string): string {
-  return url.replace(/[?#].*$/s, '').slice(0, MAX_TEXT)
+  return url
+    .replace(/[?#].*$/s, '')
+    .replace(/(\/proxy\/~)[a-z2-7]{26}(?=\/|$)/, '$1…')
+    .slice(0, MAX_TEXT)
 }
 
 /** The names in the path: service, slot, instance, node, operation. */

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { Type } from 'typebox'
 import { errorMessage } from '../../core/errors.ts'
+import type { OpenedInstance } from '../../contracts/api/open.ts'
 import { WaitQuery, accept } from '../accept.ts'
 import {
   CountText,
@@ -15,7 +16,8 @@ import {
   type AdminApp,
   type AdminContext,
 } from '../context.ts'
-import { LOGS, instanceCommand } from '../calls/instances.ts'
+import { LOGS, OPEN, instanceCommand } from '../calls/instances.ts'
+import { openPage } from '../road/open-page.ts'
 
 const PATH = '/v1/services/:service/slots/:slot/instances/:instance'
 const LogQuery = Type.Object({ follow: Type.Optional(FlagText), tail: Type.Optional(CountText) })
@@ -24,7 +26,7 @@ const DEFAULT_TAIL_BYTES = 64 * 1024
 const FIRST_TEXT_MS = 250
 
 export function instanceRoutes(app: AdminApp, context: AdminContext): void {
-  const { api } = context
+  const { api, keys } = context
 
   for (const kind of ['reboot', 'reimage', 'drain', 'undrain'] as const) {
     app.post(
@@ -37,6 +39,13 @@ export function instanceRoutes(app: AdminApp, context: AdminContext): void {
       },
     )
   }
+
+  app.post(`${PATH}/open`, { schema: { params: InstanceParams }, config: { call: OPEN } }, request => {
+    const { service, slot, instance } = request.params
+    findInstance(api, service, slot, instance)
+    const { base, expiresAt } = openPage(keys, request.params, request)
+    return { url: `${base}/`, expiresAt: new Date(expiresAt).toISOString() } satisfies OpenedInstance
+  })
 
   app.get(
     `${PATH}/logs`,

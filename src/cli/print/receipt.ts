@@ -19,7 +19,6 @@ export function receiptText(receipt: ReceiptView): string {
 
 function summary(receipt: ReceiptView): string[] {
   const { totals, operation, drained } = receipt
-  const causes = Object.entries(totals.brokenBy).map(([cause, count]) => `${cause} ${count}`)
   const { by, signedBy } = receipt
   return [
     `when      ${operation.startedAt} to ${operation.endedAt ?? '-'}${by === null ? '' : `, by ${by}`}`,
@@ -28,7 +27,7 @@ function summary(receipt: ReceiptView): string[] {
     ...(signedBy === undefined ? [] : [`signed    by ${signedBy.join(', ')}`]),
     `requests  ${totals.arrived} arrived, ${totals.answered} answered, ${totals.refused} refused, ${totals.clientGone} left, ${totals.open} open`,
     `held      ${totals.held}, longest ${formatDuration(totals.heldMaxMs)}; replayed ${totals.replayed}`,
-    `broken    ${totals.broken}${causes.length === 0 ? '' : ` (${causes.join(', ')})`}`,
+    `broken    ${withDetail(totals.broken, causesOf(totals.brokenBy))}`,
     ...(drained === null
       ? []
       : [`drained   ${drained.connections} requests and tunnels in flight, ${drained.tunnels} tunnels ended`]),
@@ -46,9 +45,10 @@ function traffic(receipt: ReceiptView): string | null {
     return [
       placeText({ ...placeOf(row.vip), deployment: row.deployment === '' ? null : row.deployment }),
       row.version,
-      ...[row.arrived, row.answered, row.refused, row.clientGone, row.open, brokenOf(row), row.held, row.replayed].map(
-        String,
-      ),
+      ...[row.arrived, row.answered, row.refused, row.clientGone, row.open].map(String),
+      withDetail(brokenOf(row), causesOf(row.broken)),
+      withDetail(row.held, formatDuration(row.heldMaxMs)),
+      String(row.replayed),
       ...(['p50Ms', 'p99Ms', 'p999Ms'] as const).map(quantile => msText(durations, quantile)),
     ]
   })
@@ -84,6 +84,17 @@ function domains(receipt: ReceiptView): string | null {
       took(each.startedAt, each.endedAt),
     ]),
   )
+}
+
+/** `3 (timeout 3)`; nothing is said of none. */
+function withDetail(count: number, detail: string): string {
+  return count === 0 ? '0' : `${count} (${detail})`
+}
+
+function causesOf(broken: ReceiptView['totals']['brokenBy']): string {
+  return Object.entries(broken)
+    .map(([cause, count]) => `${cause} ${count}`)
+    .join(', ')
 }
 
 function section(text: string | null): string[] {

@@ -14,6 +14,7 @@ import { ServicesPage } from './pages/services.tsx'
 import { TimelinePage } from './pages/timeline.tsx'
 import { AwayBar, ConnectionChip } from './shell/connection.tsx'
 import { Help } from './shell/help.tsx'
+import { RecoveryBar } from './shell/recovery-bar.tsx'
 import { TokenDialog } from './shell/token-dialog.tsx'
 import { Icon, type IconName } from './ui/icon.tsx'
 import { Notices } from './ui/notices.tsx'
@@ -78,6 +79,7 @@ export function Shell(): JSX.Element {
         </div>
       </header>
       <AwayBar />
+      {wanted === null ? <RecoveryBar /> : null}
       <main id="main" tabIndex={-1}>
         <Page at={at} />
       </main>

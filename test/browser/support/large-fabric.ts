@@ -78,7 +78,7 @@ export class LargeFabric extends FakeController {
         cores: 1,
         instances: this.#count,
         ready: instances.filter(({ role, status }) => role === name && status === 'ReadyRole').length,
-        endpoints: [],
+        endpoints: name === 'web' ? [{ name: 'http', protocol: 'http', port: 8080, internal: false }] : [],
         certificates: [],
       })),
       instances,

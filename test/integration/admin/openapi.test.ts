@@ -126,6 +126,7 @@ const CALLS: Readonly<Record<string, readonly Call[]>> = {
     get(`${SLOT}/instances/web_IN_1/proxy/`),
     get(`${SLOT}/instances/x/proxy/`),
   ],
+  openInstance: [post(`${INSTANCE}/open`), post(`${SLOT}/instances/web_IN_9/open`)],
   'askInstanceRoot-get': [get(`${INSTANCE}/proxy`)],
 }
 /** Also in every spelling of their method. */

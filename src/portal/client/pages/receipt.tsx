@@ -2,12 +2,11 @@ import type { ComponentChildren, JSX } from 'preact'
 import type { Latency } from '../../../contracts/traffic.ts'
 import type { ReceiptView } from '../../../contracts/api/receipt.ts'
 import { clock, count, duration } from '../core/format.ts'
-import { Callout } from '../ui/parts.tsx'
+import { Callout, Signers } from '../ui/parts.tsx'
 
 /** What an operation did to the traffic. */
 export function Receipt({ receipt }: { receipt: ReceiptView }): JSX.Element {
-  const { totals, switchMs, from, to, domains, remarks, note, complete } = receipt
-  const causes = Object.entries(totals.brokenBy).map(([cause, many]) => `${count(many)} ${cause}`)
+  const { totals, switchMs, signedBy, from, to, domains, remarks, note, complete } = receipt
   const changed = [...new Set([...Object.keys(from), ...Object.keys(to)])].filter(key => from[key] !== to[key])
   return (
     <section aria-label="receipt" class="receipt">
@@ -19,8 +18,13 @@ export function Receipt({ receipt }: { receipt: ReceiptView }): JSX.Element {
           {remark}
         </Callout>
       ))}
+      <Signers signedBy={signedBy} />
       <dl class="figures">
-        <Figure name="broken" tone={totals.broken === 0 ? 'good' : 'bad'} below={causes.join(', ') || 'none lost'}>
+        <Figure
+          name="broken"
+          tone={totals.broken === 0 ? 'good' : 'bad'}
+          below={causesOf(totals.brokenBy) || 'none lost'}
+        >
           {count(totals.broken)}
         </Figure>
         <Figure name="requests" below={`${count(totals.answered)} answered, ${count(totals.refused)} refused`}>
@@ -78,19 +82,25 @@ export function Receipt({ receipt }: { receipt: ReceiptView }): JSX.Element {
                 </th>
                 <th scope="col">Began</th>
                 <th scope="col" class="number">
+                  Down and ready
+                </th>
+                <th scope="col" class="number">
+                  Checked
+                </th>
+                <th scope="col" class="number">
                   Took
                 </th>
               </tr>
             </thead>
             <tbody>
-              {domains.map(({ domain, instances, startedAt, endedAt }) => (
+              {domains.map(({ domain, instances, startedAt, arrivedAt, endedAt }) => (
                 <tr key={`${domain} ${startedAt}`}>
                   <th scope="row">UD {domain}</th>
                   <td class="number">{instances}</td>
                   <td>{clock(startedAt)}</td>
-                  <td class="number">
-                    {endedAt === null ? 'not done' : duration(Date.parse(endedAt) - Date.parse(startedAt))}
-                  </td>
+                  <td class="number nowrap">{between(startedAt, arrivedAt)}</td>
+                  <td class="number nowrap">{between(arrivedAt, endedAt)}</td>
+                  <td class="number nowrap">{between(startedAt, endedAt)}</td>
                 </tr>
               ))}
             </tbody>
@@ -99,6 +109,11 @@ export function Receipt({ receipt }: { receipt: ReceiptView }): JSX.Element {
       )}
     </section>
   )
+}
+
+/** How long something took; what has not come to its end says so. */
+function between(from: string | null, to: string | null): string {
+  return from === null || to === null ? 'not done' : duration(Date.parse(to) - Date.parse(from))
 }
 
 function LatencyTable({ latency: { before, during, after } }: { latency: ReceiptView['latency'] }): JSX.Element | null {
@@ -168,9 +183,9 @@ function TrafficTable({ receipt: { traffic } }: { receipt: ReceiptView }): JSX.E
               <td class="number">{count(row.arrived)}</td>
               <td class="number">{count(row.answered)}</td>
               <td class="number">{count(row.refused)}</td>
-              <td class="number">{count(row.held)}</td>
+              <td class="number">{withDetail(row.held, `at most ${duration(row.heldMaxMs)}`)}</td>
               <td class="number">{count(row.replayed)}</td>
-              <td class="number">{count(Object.values(row.broken).reduce((sum, many) => sum + many, 0))}</td>
+              <td class="number">{withDetail(brokenOf(row), causesOf(row.broken))}</td>
               <td class="number">{count(row.open)}</td>
             </tr>
           ))}
@@ -178,6 +193,20 @@ function TrafficTable({ receipt: { traffic } }: { receipt: ReceiptView }): JSX.E
       </table>
     </div>
   )
+}
+
+function withDetail(many: number, detail: string): string {
+  return many === 0 ? '0' : `${count(many)} (${detail})`
+}
+
+function brokenOf({ broken }: ReceiptView['traffic'][number]): number {
+  return Object.values(broken).reduce((sum, many) => sum + many, 0)
+}
+
+function causesOf(broken: ReceiptView['totals']['brokenBy']): string {
+  return Object.entries(broken)
+    .map(([cause, many]) => `${count(many)} ${cause}`)
+    .join(', ')
 }
 
 function Figure({

@@ -5,7 +5,7 @@ import { act } from '../core/act.ts'
 import { slotPath } from '../core/api.ts'
 import { go, hrefs, type Slot } from '../core/router.ts'
 import { Button } from '../ui/button.tsx'
-import { Callout, Version } from '../ui/parts.tsx'
+import { Callout, Signers, Version } from '../ui/parts.tsx'
 import type { Target } from './package-dialog.tsx'
 
 /** A deployment in an empty slot; without a target in one of a service that may not be there yet. */
@@ -36,7 +36,7 @@ export function CreateForm({
     >
       <p>
         <strong>{service}</strong> {slot} will run <Version service={service} version={answer.version} />. Its addresses
-        answer once every instance is ready.
+        answer once every instance is ready. <Signers signedBy={answer.signedBy} />
       </p>
       {other === null ? null : <Callout tone="bad">{other}</Callout>}
       {answer.warnings.map(warning => (

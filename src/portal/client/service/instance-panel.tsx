@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { useState } from 'preact/hooks'
 import type { HealthView } from '../../../contracts/api/health.ts'
 import type { InstanceView } from '../../../contracts/api/instance.ts'
+import type { RoleView } from '../../../contracts/api/role.ts'
 import type { ServiceView } from '../../../contracts/api/service.ts'
 import { act } from '../core/act.ts'
 import { instancePath, slotPath } from '../core/api.ts'
@@ -17,6 +18,7 @@ import { Dialog } from '../ui/dialog.tsx'
 import { Bar, Callout, State, Version } from '../ui/parts.tsx'
 import { lookOfHealth, lookOfInstance } from '../ui/states.ts'
 import { InstanceLog } from './instance-log.tsx'
+import { OpenButton } from './open-button.tsx'
 
 const LAST_EVENTS = 6
 
@@ -39,7 +41,12 @@ export function InstancePanel({
           There is no {id} in {slot} of {service.name} now.
         </Callout>
       ) : (
-        <Found service={service.name} slot={slot} instance={instance} />
+        <Found
+          service={service.name}
+          slot={slot}
+          instance={instance}
+          role={service.slots[slot]?.roles.find(each => each.name === instance.role)}
+        />
       )}
     </Dialog>
   )
@@ -49,10 +56,12 @@ function Found({
   service,
   slot,
   instance,
+  role,
 }: {
   service: string
   slot: InstanceRoute['slot']
   instance: InstanceView
+  role: RoleView | undefined
 }): JSX.Element {
   const { id, version, detail, node, pid, restarts, upgradeDomain, faultDomain, routing, inFlight, localStorage } =
     instance
@@ -73,7 +82,7 @@ function Found({
       ) : (
         <p class="why">{detail}</p>
       )}
-      <Steering service={service} slot={slot} instance={instance} />
+      <Steering service={service} slot={slot} instance={instance} role={role} />
       <dl class="facts">
         <Fact name="upgrade domain">{upgradeDomain}</Fact>
         <Fact name="fault domain">{faultDomain}</Fact>
@@ -108,7 +117,17 @@ function Fact({ name, children }: { name: string; children: string | number }): 
   )
 }
 
-function Steering({ service, slot, instance }: { service: string; slot: string; instance: InstanceView }): JSX.Element {
+function Steering({
+  service,
+  slot,
+  instance,
+  role,
+}: {
+  service: string
+  slot: string
+  instance: InstanceView
+  role: RoleView | undefined
+}): JSX.Element {
   const [reimaging, setReimaging] = useState(false)
   const path = instancePath(service, slot, instance.id)
   const upstream = instance.node === '' ? 'vipswap does not run it' : null
@@ -117,6 +136,7 @@ function Steering({ service, slot, instance }: { service: string; slot: string; 
   }
   return (
     <div class="steer">
+      <OpenButton path={path} role={role} />
       <Button reason={upstream} onClick={() => send('reboot')}>
         Reboot
       </Button>

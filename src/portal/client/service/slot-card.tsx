@@ -13,7 +13,7 @@ import { toneOf } from '../core/tones.ts'
 import { Button } from '../ui/button.tsx'
 import { Confirm } from '../ui/confirm.tsx'
 import { Icon } from '../ui/icon.tsx'
-import { Age, Copy, State } from '../ui/parts.tsx'
+import { Age, Copy, Signers, State } from '../ui/parts.tsx'
 import { lookOfDeployment, lookOfHealth } from '../ui/states.ts'
 import { DomainGrid } from './domain-grid.tsx'
 import { DropZone } from './drop-zone.tsx'
@@ -60,6 +60,7 @@ export function SlotCard({ service, slot, at, series, onFile }: Props): JSX.Elem
                 {deployment.label === '' || deployment.label === deployment.version ? null : `${deployment.label} · `}
                 <span class="mono">{deployment.id}</span> · <Age at={deployment.createdAt} />
               </span>
+              <Signers signedBy={deployment.signedBy} />
             </div>
           )}
           <Addresses vips={vips} />

@@ -9,7 +9,7 @@ import { call, messageOf, slotPath } from '../core/api.ts'
 import { count } from '../core/format.ts'
 import { Button } from '../ui/button.tsx'
 import { Confirm } from '../ui/confirm.tsx'
-import { Callout, Version } from '../ui/parts.tsx'
+import { Callout, Signers, Version } from '../ui/parts.tsx'
 import { MODES } from './modes.ts'
 import { VerifyBox } from './verify-box.tsx'
 import type { Target } from './package-dialog.tsx'
@@ -138,7 +138,7 @@ export function UpgradeForm({
 }
 
 function UpgradePlan({ service, upgrade }: { service: string; upgrade: UpgradePlanView }): JSX.Element {
-  const { fromVersion, toVersion, roles, moves, domains, cores, changes } = upgrade
+  const { fromVersion, toVersion, signedBy, roles, moves, domains, cores, changes } = upgrade
   return (
     <>
       <p>
@@ -147,7 +147,8 @@ function UpgradePlan({ service, upgrade }: { service: string; upgrade: UpgradePl
         <span class="quiet">
           {domains.effective} of {domains.declared} domains hold instances
           {cores.quota === null ? '' : ` · ${count(cores.after)} of ${count(cores.quota)} cores`}
-        </span>
+        </span>{' '}
+        <Signers signedBy={signedBy} />
       </p>
       <div class="table-box" tabIndex={0} role="region" aria-label="roles of the plan">
         <table class="table">

@@ -25,6 +25,16 @@ export function Version({ service, version }: { service: string; version: string
   )
 }
 
+/** Whose keys signed a package; nothing where nobody's that is trusted did. */
+export function Signers({ signedBy }: { signedBy: readonly string[] | undefined }): JSX.Element | null {
+  if (signedBy === undefined || signedBy.length === 0) return null
+  return (
+    <span class="signers">
+      <Icon name="check" size={14} /> signed by {signedBy.join(', ')}
+    </span>
+  )
+}
+
 export function Age({ at }: { at: string }): JSX.Element {
   const text = age(at, useNow())
   return (
