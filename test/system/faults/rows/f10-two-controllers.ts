@@ -6,6 +6,9 @@ import type { Fault } from '../fault.ts'
 import { lossWords } from '../support/losses.ts'
 import { more } from '../support/subject.ts'
 
+/** The start of Node and a look at the lock. */
+const REFUSED_MS = 3000
+
 export const twoControllers: Fault = {
   id: 'F10',
   name: 'a second controller is started',
@@ -19,7 +22,10 @@ export const twoControllers: Fault = {
     const load = await subject.load()
     const { data } = subject.system
     const folders = ['--data', data, '--admin', `127.0.0.1:${await freePorts(1)}`]
+    const began = performance.now()
     const controller = await runRefused(['controller', ...folders, '--run', join(data, 'run')])
+    const refusedMs = Math.round(performance.now() - began)
+    trial.check(`it is refused at once (${refusedMs} ms)`, refusedMs < REFUSED_MS)
     const up = await runRefused(['up', ...folders])
     trial.check('a second controller is refused', controller.code !== 0 && controller.said !== '')
     trial.check('a second up is refused', up.code !== 0 && /already/.test(up.said))
@@ -29,7 +35,10 @@ export const twoControllers: Fault = {
     const losses = await load.finish()
     trial.check('nothing was lost', losses.answered === losses.requests)
     const [, code = 'no code'] = /"code":"(\w+)"/.exec(controller.said) ?? []
-    return { seen: `exit ${controller.code} (${code}) and ${up.code}; ${lossWords(losses)}`, losses }
+    return {
+      seen: `exit ${controller.code} (${code}) after ${refusedMs} ms and ${up.code}; ${lossWords(losses)}`,
+      losses,
+    }
   },
 }
 
