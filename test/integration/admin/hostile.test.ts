@@ -64,13 +64,16 @@ t.test('nor with one, but for what is a good request after all', async t => {
 })
 
 for (const by of ['viewer', 'operator', 'admin'] as const) {
-  t.test(`what the controller refuses to a ${by} has changed nothing, and the next one reads what there is`, async t => {
-    const { statuses, changes, judged, faults } = await besiege({ folder: tempDir(t), by, seed: 7, count: 80 })
-    t.strictSame(faults, [])
-    t.ok(judged > 40, `only ${judged} were judged`)
-    t.equal(changes > 0, by !== 'viewer', `${changes} changes`)
-    t.ok((statuses.get(by === 'viewer' ? '403' : '400') ?? 0) > 10, JSON.stringify([...statuses]))
-  })
+  t.test(
+    `what the controller refuses to a ${by} has changed nothing, and the next one reads what there is`,
+    async t => {
+      const { statuses, changes, judged, faults } = await besiege({ folder: tempDir(t), by, seed: 7, count: 80 })
+      t.strictSame(faults, [])
+      t.ok(judged > 40, `only ${judged} were judged`)
+      t.equal(changes > 0, by !== 'viewer', `${changes} changes`)
+      t.ok((statuses.get(by === 'viewer' ? '403' : '400') ?? 0) > 10, JSON.stringify([...statuses]))
+    },
+  )
 }
 
 t.test('a CONNECT is refused like any other call that there is not', async t => {

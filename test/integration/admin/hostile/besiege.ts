@@ -84,7 +84,8 @@ export async function besiege({
 
 /** The first place where two states differ. */
 function differenceOf(before: string, after: string): string {
-  const at = [...before].findIndex((letter, index) => after[index] !== letter)
+  let at = 0
+  while (at < before.length && before[at] === after[at]) at += 1
   const from = Math.max(0, at - 60)
   return `changed …${before.slice(from, at + 100)}… to …${after.slice(from, at + 100)}…`
 }

@@ -194,7 +194,8 @@ export function hostileRequest(random: Random, token: string | null, digest = DI
     return found
   }
   let [method, path, body] = pick(CALLS)
-  let bytes: Buffer = body === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(body).replaceAll(DIGEST, digest))
+  let bytes: Buffer =
+    body === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(body).replaceAll(DIGEST, digest))
   let type = 'application/json'
   const fields: string[] = []
   const twists = 1 + random(3)
