@@ -1,8 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
-import { isAliveThisBoot, readProcess } from '../src/core/process-identity.ts'
+import { readProcess } from '../src/core/process-identity.ts'
 import { readExit, type Exit } from './keeper.ts'
 import type { ReloadSignal } from '../src/model/definition.ts'
 import { endLeftovers, NO_LEFTOVERS, type Leftovers } from './leftovers.ts'
+import { ProcessEye } from './process-eye.ts'
 import { groupMembers, signalGroup } from './process-table.ts'
 
 const ADOPTED_POLL_MS = 100
@@ -68,9 +69,11 @@ export class KeptProcess {
   /** Watches a keeper an earlier agent of this boot started; it may be gone already. */
   static adopt(identity: KeptIdentity, leftovers = NO_LEFTOVERS): KeptProcess {
     const kept = new KeptProcess(identity, leftovers)
+    const eye = new ProcessEye(kept.pid, kept.startTime)
     const look = (): void => {
-      if (!isAliveThisBoot(kept.pid, kept.startTime)) kept.#onKeeperGone()
+      if (!eye.isAlive()) kept.#onKeeperGone()
     }
+    void kept.ending.then(() => eye.close())
     kept.#poll = setInterval(look, ADOPTED_POLL_MS)
     look()
     return kept
