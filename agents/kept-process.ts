@@ -5,8 +5,10 @@ import type { ReloadSignal } from '../src/model/definition.ts'
 import { endLeftovers, NO_LEFTOVERS, type Leftovers } from './leftovers.ts'
 import { ProcessEye } from './process-eye.ts'
 import { groupMembers, signalGroup } from './process-table.ts'
+import { Round } from './round.ts'
 
-const ADOPTED_POLL_MS = 100
+/** Adopted ones are nobody's children here: their end makes no event. */
+const adopted = new Round(100)
 const GROUP_POLL_MS = 15
 /** Members of a group whose main process has ended get this long after SIGTERM. */
 const LEFTOVER_MS = 2000
@@ -42,6 +44,7 @@ export class KeptProcess {
   #sweeping = false
   readonly #leftovers: Leftovers
   #killed = false
+  #stopLooking: () => void = () => {}
   #poll: NodeJS.Timeout | undefined
   #kill: NodeJS.Timeout | undefined
 
@@ -73,8 +76,11 @@ export class KeptProcess {
     const look = (): void => {
       if (!eye.isAlive()) kept.#onKeeperGone()
     }
-    void kept.ending.then(() => eye.close())
-    kept.#poll = setInterval(look, ADOPTED_POLL_MS)
+    const leave = adopted.join(look)
+    kept.#stopLooking = () => {
+      leave()
+      eye.close()
+    }
     look()
     return kept
   }
@@ -119,7 +125,7 @@ export class KeptProcess {
   #onKeeperGone(): void {
     if (this.#keeperGone || this.#isOver) return
     this.#keeperGone = true
-    clearInterval(this.#poll)
+    this.#stopLooking()
     if (this.#isEmpty()) {
       this.#sweep()
       return
@@ -140,6 +146,7 @@ export class KeptProcess {
   #sweep(): void {
     if (this.#sweeping) return
     this.#sweeping = true
+    this.#stopLooking()
     clearInterval(this.#poll)
     clearTimeout(this.#kill)
     void endLeftovers(this.#leftovers, () => this.#beginEnding()).finally(() => this.#finish())

@@ -15,6 +15,7 @@ export class ProcessEye {
   readonly #startTime: string
   /** null: it cannot be kept open here. */
   #file: number | null
+  #isOurs = false
 
   constructor(pid: number, startTime: string) {
     this.#pid = pid
@@ -26,9 +27,12 @@ export class ProcessEye {
   isAlive(): boolean {
     if (this.#file === null) return isAliveThisBoot(this.#pid, this.#startTime)
     try {
-      const length = readSync(this.#file, line, 0, LINE_BYTES, 0)
-      const { alive, startTime } = parseStat(this.#pid, line.latin1Slice(0, length))
-      return alive && startTime === this.#startTime
+      const text = line.latin1Slice(0, readSync(this.#file, line, 0, LINE_BYTES, 0))
+      // Whose file it is does not change; of a zombie more is to be known.
+      if (this.#isOurs && !/[ZX]/.test(text.charAt(text.lastIndexOf(')') + 2))) return true
+      const { alive, startTime } = parseStat(this.#pid, text)
+      this.#isOurs = startTime === this.#startTime
+      return alive && this.#isOurs
     } catch {
       // ESRCH: it is gone. Anything else is looked at in the other way.
       return isAliveThisBoot(this.#pid, this.#startTime)
