@@ -65,7 +65,7 @@ t.test('nor with one, but for what is a good request after all', async t => {
 
 for (const by of ['viewer', 'operator', 'admin'] as const) {
   t.test(
-    `what the controller refuses to a ${by} has changed nothing, and the next one reads what there is`,
+    `what the controller refuses to the role ${by} has changed nothing, and the next one reads what there is`,
     async t => {
       const { statuses, changes, judged, faults } = await besiege({ folder: tempDir(t), by, seed: 7, count: 80 })
       t.strictSame(faults, [])
