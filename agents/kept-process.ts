@@ -1,11 +1,14 @@
 import type { ChildProcess } from 'node:child_process'
-import { isAliveThisBoot, readProcess } from '../src/core/process-identity.ts'
+import { readProcess } from '../src/core/process-identity.ts'
 import { readExit, type Exit } from './keeper.ts'
 import type { ReloadSignal } from '../src/model/definition.ts'
 import { endLeftovers, NO_LEFTOVERS, type Leftovers } from './leftovers.ts'
+import { ProcessEye } from './process-eye.ts'
 import { groupMembers, signalGroup } from './process-table.ts'
+import { Round } from './round.ts'
 
-const ADOPTED_POLL_MS = 100
+/** Adopted ones are nobody's children here: their end makes no event. */
+const adopted = new Round(100)
 const GROUP_POLL_MS = 15
 /** Members of a group whose main process has ended get this long after SIGTERM. */
 const LEFTOVER_MS = 2000
@@ -41,6 +44,7 @@ export class KeptProcess {
   #sweeping = false
   readonly #leftovers: Leftovers
   #killed = false
+  #stopLooking: () => void = () => {}
   #poll: NodeJS.Timeout | undefined
   #kill: NodeJS.Timeout | undefined
 
@@ -68,10 +72,15 @@ export class KeptProcess {
   /** Watches a keeper an earlier agent of this boot started; it may be gone already. */
   static adopt(identity: KeptIdentity, leftovers = NO_LEFTOVERS): KeptProcess {
     const kept = new KeptProcess(identity, leftovers)
+    const eye = new ProcessEye(kept.pid, kept.startTime)
     const look = (): void => {
-      if (!isAliveThisBoot(kept.pid, kept.startTime)) kept.#onKeeperGone()
+      if (!eye.isAlive()) kept.#onKeeperGone()
     }
-    kept.#poll = setInterval(look, ADOPTED_POLL_MS)
+    const leave = adopted.join(look)
+    kept.#stopLooking = () => {
+      leave()
+      eye.close()
+    }
     look()
     return kept
   }
@@ -116,7 +125,7 @@ export class KeptProcess {
   #onKeeperGone(): void {
     if (this.#keeperGone || this.#isOver) return
     this.#keeperGone = true
-    clearInterval(this.#poll)
+    this.#stopLooking()
     if (this.#isEmpty()) {
       this.#sweep()
       return
@@ -137,6 +146,7 @@ export class KeptProcess {
   #sweep(): void {
     if (this.#sweeping) return
     this.#sweeping = true
+    this.#stopLooking()
     clearInterval(this.#poll)
     clearTimeout(this.#kill)
     void endLeftovers(this.#leftovers, () => this.#beginEnding()).finally(() => this.#finish())

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startController } from '../controller/start.ts'
@@ -7,6 +7,7 @@ import { beside } from '../core/beside.ts'
 import { VipswapError, errorMessage } from '../core/errors.ts'
 import { createLogger } from '../core/logger.ts'
 import { onShutdown } from '../core/shutdown.ts'
+import { untilWritable } from '../core/writable.ts'
 import type { FabricConfig } from '../model/fabric-config.ts'
 import { DEFAULT_FABRIC_CONFIG, loadFabricConfig } from '../model/load-fabric-config.ts'
 import { tlsOf } from '../model/admin-tls.ts'
@@ -41,6 +42,17 @@ async function run(): Promise<void> {
   })
   const listen = values.links ?? config.links.listen
   const runDirectory = values.run ?? join(values.data, 'run')
+  // "Stop wanted" is a file, so that it holds even if whoever wanted it is gone. Proxies and agents finish it first.
+  const stopFile = join(runDirectory, 'stop')
+  const isStopWanted = (): boolean => existsSync(stopFile)
+  mkdirSync(values.data, { recursive: true, mode: 0o700 })
+  // Beginning on a full disk would fail, again and again, and ever later.
+  const mayBegin = await untilWritable(values.data, {
+    onWait: why =>
+      log.error({ data: values.data, error: why }, 'the data folder cannot be written: waiting until it can'),
+    isGivenUp: isStopWanted,
+  })
+  if (!mayBegin) return
   const controller = await startController({
     dataDirectory: values.data,
     runDirectory,
@@ -67,15 +79,18 @@ async function run(): Promise<void> {
     },
     { deadlineMs: STOP_DEADLINE_MS, log },
   )
-  // "Stop wanted" is a file, so that it holds even if whoever wanted it is gone. Proxies and agents finish it first.
-  const stopFile = join(runDirectory, 'stop')
   const poll = setInterval(() => {
-    if (!existsSync(stopFile) || !controller.isAlone()) return
+    if (!isStopWanted() || !controller.isAlone()) return
     clearInterval(poll)
     stop('stop file')
   }, STOP_POLL_MS)
   poll.unref()
-  void controller.broken.then(error => {
+  void controller.broken.then(async error => {
+    // Until a next one could write, this one answers what it can: reads as ever, changes with why not.
+    await untilWritable(values.data, {
+      onWait: why => log.error({ error: why }, 'nothing is accepted until the data folder can be written'),
+      isGivenUp: isStopWanted,
+    })
     // What was acknowledged is safe; what was not was never told to anyone. The next start reads the journal again.
     stop(`the journal cannot be written: ${error.message}`)
   })

@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify'
-import { VipswapError, errorMessage, type ErrorCode } from '../core/errors.ts'
+import { VipswapError, errorMessage, systemCode, type ErrorCode } from '../core/errors.ts'
 import type { Problem } from '../contracts/api/problem.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
@@ -13,6 +13,9 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_BAD_URL: 'invalid_request',
   FST_ERR_ASYNC_CONSTRAINT: 'invalid_request',
 }
+
+/** A disk, or a share of one, that is full. */
+const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
 /** The problem (RFC 9457) that tells of a refusal or failure. `details` of the error become members of their own. */
 export function problemOf(error: VipswapError): Problem {
@@ -29,6 +32,8 @@ export function problemOf(error: VipswapError): Problem {
 /** Any thrown thing as one of our errors; what nobody foresaw is `internal`. */
 export function toVipswapError(thrown: unknown): VipswapError {
   if (thrown instanceof VipswapError) return thrown
+  if (FULL.has(systemCode(thrown) ?? ''))
+    return new VipswapError('store_full', `there is no room: ${errorMessage(thrown)}`, {}, { cause: thrown })
   const code = thrown instanceof Error && 'code' in thrown ? FASTIFY_CODES[String(thrown.code)] : undefined
   if (code === 'unsupported_media_type') return wrongMediaType(thrown)
   if (code !== undefined) return new VipswapError(code, errorMessage(thrown), {}, { cause: thrown })

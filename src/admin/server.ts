@@ -202,6 +202,10 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
   app.server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     upgradeToInstance({ guard, keys: context.keys, proxy, audit: context.audit }, request, socket, head)
   })
+  // Node alone would hang up without a word.
+  app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+    lastWords(socket, rawProblem(new VipswapError('not_found', 'CONNECT opens nothing here')))
+  })
 
   const close = async (): Promise<void> => {
     closing.abort()

@@ -87,6 +87,7 @@ export function createController(parts: Parts): ControllerApi {
         .toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }))
         .map(node => viewNode(now(), node)),
     ready: () => {
+      if (reconciler.broken !== null) return { ready: false, reason: reconciler.broken.message }
       const { proxies, agents } = peers.connected
       if (proxies === 0) return { ready: false, reason: 'no proxy is connected' }
       if (agents === 0) return { ready: false, reason: 'no agent is connected' }

@@ -63,6 +63,11 @@ export class Reconciler extends EventEmitter<Notices> {
     return this.#state
   }
 
+  /** Why nothing is accepted any more; null: it is. */
+  get broken(): Error | null {
+    return this.#broken
+  }
+
   /** Folds an input in with the next batch. */
   enqueue(input: Input): void {
     this.#push({ input, check: null, done: null, failed: null })

@@ -1,10 +1,11 @@
 import { pino, type Logger } from 'pino'
+import { LogDestination } from './log-destination.ts'
 
 export type { Logger } from 'pino'
 
 /**
  * A logger of one process: JSON lines on standard error, named, ISO times.
- * The level comes from `VIPSWAP_LOG` (default `info`; `silent` turns it off).
+ * The level comes from `VIPSWAP_LOG` (default `info`; `silent` turns it off). It never throws.
  */
 export function createLogger(name: string): Logger {
   return pino(
@@ -14,7 +15,7 @@ export function createLogger(name: string): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       base: { name, pid: process.pid },
     },
-    pino.destination({ dest: 2, sync: true }),
+    new LogDestination(name),
   )
 }
 

@@ -3,7 +3,8 @@ import type { Duplex, Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { FromAgent, FromProxy, ToAgent, ToProxy } from '../../contracts/link.ts'
 import { LINK_PROTOCOL } from '../../contracts/link.ts'
-import { errorMessage } from '../../core/errors.ts'
+import { readLinkMessage } from '../../contracts/link-schema.ts'
+import { VipswapError, errorMessage } from '../../core/errors.ts'
 import { lastWords } from '../../core/last-words.ts'
 import { jsonLines, type JsonLines } from '../../core/json-lines.ts'
 import type { Logger } from '../../core/logger.ts'
@@ -73,25 +74,27 @@ export async function servePackage(
 
 function serveLink(socket: Duplex, { handlers, links, log, identity }: LinkParts): JsonLines {
   let peer: ReturnType<LinkHandlers['onHello']> | null = null
+  let said: { readonly kind: 'proxy' | 'agent'; readonly id: string } | null = null
   const link = jsonLines(socket, {
     onValue: value => {
       try {
-        const message = value as FromProxy | FromAgent // peers are our own processes, here or with a certificate
-        if (message.type !== 'hello') {
-          if (peer === null) link.destroy()
-          else peer.onMessage(message)
-        } else if (identity !== null && uriOf(identity) !== uriOf({ kind: message.peer, name: message.id })) {
+        const message = readLinkMessage(value, said?.kind ?? null)
+        if (message.type !== 'hello') peer?.onMessage(message)
+        else if (said !== null) throw new VipswapError('invalid_request', 'it says hello twice')
+        else if (identity !== null && uriOf(identity) !== uriOf({ kind: message.peer, name: message.id })) {
           log.warn(
             { member: uriOf(identity), says: `${message.peer} ${message.id}` },
             'a member spoke for another: hung up',
           )
           link.destroy()
         } else {
+          said = { kind: message.peer, id: message.id }
           peer = handlers.onHello(message, { send: sent => link.send(sent), close: () => link.destroy() })
         }
       } catch (error) {
         // What is no message must not end the controller.
-        log.error({ error: errorMessage(error) }, 'a message of a link could not be taken: hung up')
+        const who = identity === null ? said : { ...said, member: uriOf(identity) }
+        log.error({ peer: who, error: errorMessage(error) }, 'a message of a link could not be taken: hung up')
         link.destroy()
       }
     },

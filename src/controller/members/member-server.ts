@@ -1,5 +1,5 @@
 import { createPublicKey, verify, type X509Certificate } from 'node:crypto'
-import { once } from 'node:events'
+import { once, type EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
@@ -56,8 +56,9 @@ const JoinBody = Compile(
 )
 const RenewBody = Compile(Type.Object({ publicKey: text(1000) }))
 
+/** A link, or a package on its way. */
 interface Open {
-  readonly link: JsonLines
+  readonly stream: { destroy(): void }
   readonly identity: MemberIdentity
   readonly endsAt: number
 }
@@ -97,10 +98,13 @@ export async function startMemberServer(options: MemberServerOptions): Promise<M
     }
     const link = acceptLink(request, socket, { handlers, links, log, identity })
     if (link === null) return
-    const entry = { link, identity, endsAt: Date.parse(certificateOf(request)?.validTo ?? '') }
-    open.add(entry)
-    socket.once('close', () => open.delete(entry))
+    keepOpen({ stream: link, identity, endsAt: Date.parse(certificateOf(request)?.validTo ?? '') }, socket)
   })
+
+  function keepOpen(entry: Open, until: EventEmitter): void {
+    open.add(entry)
+    until.once('close', () => open.delete(entry))
+  }
 
   /** The member whose certificate a connection shows, if it is one in force. */
   function memberShown(request: IncomingMessage): MemberIdentity | null {
@@ -122,8 +126,11 @@ export async function startMemberServer(options: MemberServerOptions): Promise<M
     if (identity === null) throw new VipswapError('forbidden', 'this takes a certificate of a member: join first')
     if (method === 'POST' && url === '/renew') {
       send(response, 200, { certificate: await renewed(request, identity, await bodyOf(request)) })
-    } else if (method === 'GET' && identity.kind === 'agent') await servePackage(request, response, handlers)
-    else throw new VipswapError('forbidden', `this is not for ${uriOf(identity)}`)
+    } else if (method === 'GET' && identity.kind === 'agent') {
+      // Once begun it may outlast the certificate it was asked for with.
+      keepOpen({ stream: response, identity, endsAt: Infinity }, response)
+      await servePackage(request, response, handlers)
+    } else throw new VipswapError('forbidden', `this is not for ${uriOf(identity)}`)
   }
 
   async function joined(body: unknown): Promise<string> {
@@ -163,11 +170,11 @@ export async function startMemberServer(options: MemberServerOptions): Promise<M
   }
 
   function cut(identity: MemberIdentity): void {
-    for (const each of open) if (uriOf(each.identity) === uriOf(identity)) each.link.destroy()
+    for (const each of open) if (uriOf(each.identity) === uriOf(identity)) each.stream.destroy()
   }
 
   const sweep = setInterval(() => {
-    for (const { link, endsAt } of open) if (endsAt <= Date.now()) link.destroy()
+    for (const { stream, endsAt } of open) if (endsAt <= Date.now()) stream.destroy()
   }, SWEEP_MS)
   const renewal = setInterval(() => {
     authority

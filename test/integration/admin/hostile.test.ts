@@ -5,10 +5,12 @@ import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { startAdmin } from '../../../src/admin/server.ts'
 import { silentLogger } from '../../../src/core/logger.ts'
+import { tempDir } from '../../support/temp.ts'
 import { until } from '../../support/until.ts'
 import { FakeController } from './fake-controller.ts'
 import { FakeMembers } from './fake-members.ts'
 import { attack } from './hostile/attack.ts'
+import { besiege } from './hostile/besiege.ts'
 
 async function serve(t: Test, token?: string) {
   const api = new FakeController()
@@ -51,13 +53,37 @@ t.test('nor with one, but for what is a good request after all', async t => {
   const { api, admin } = await serve(t, 'secret-admin')
   const { statuses, accepted, faults } = await attack({ port: admin.port, seed: 2, count: 300, token: 'secret-admin' })
   t.strictSame(faults, [])
-  // Fewer than answers: a key that was used before makes no second command. And a reset connection may lose an answer.
+  // Fewer than answers: a key that was used before makes no second operation. And a reset connection may lose an answer.
   const unseen = statuses.get('closed') ?? 0
-  t.ok(api.commands.length <= accepted + unseen, `${api.commands.length} commands, ${accepted} answers, ${unseen} lost`)
+  const made = api.operations({}).length
+  t.ok(made <= accepted + unseen, `${made} operations, ${accepted} answers, ${unseen} lost`)
   t.ok((statuses.get('400') ?? 0) > 50, JSON.stringify([...statuses]))
   t.strictSame(Object.getOwnPropertyNames(Object.prototype).toSorted(), PROTOTYPE)
   t.equal(({} as { polluted?: unknown }).polluted, undefined)
   t.equal((await fetch(`${admin.url}/healthz`)).status, 200)
+})
+
+for (const by of ['viewer', 'operator', 'admin'] as const) {
+  t.test(
+    `what the controller refuses to the role ${by} has changed nothing, and the next one reads what there is`,
+    async t => {
+      const { statuses, changes, judged, faults } = await besiege({ folder: tempDir(t), by, seed: 7, count: 80 })
+      t.strictSame(faults, [])
+      t.ok(judged > 40, `only ${judged} were judged`)
+      t.equal(changes > 0, by !== 'viewer', `${changes} changes`)
+      t.ok((statuses.get(by === 'viewer' ? '403' : '400') ?? 0) > 10, JSON.stringify([...statuses]))
+    },
+  )
+}
+
+t.test('a CONNECT is refused like any other call that there is not', async t => {
+  const { admin } = await serve(t)
+  const socket = connect(admin.port, '127.0.0.1')
+  socket.write('CONNECT /v1/services HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  let text = ''
+  socket.on('data', piece => (text += piece.toString()))
+  await once(socket, 'close')
+  t.match(text, /^HTTP\/1\.1 404 not_found\r\ncontent-type: application\/problem\+json/)
 })
 
 t.test('a page of another origin, or under another name, gives no order', async t => {

@@ -1,15 +1,18 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto'
-import { mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs'
+import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
+import { mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { join as path } from 'node:path'
+import { Readable } from 'node:stream'
 import { connect } from 'node:tls'
+import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { pack } from '../../../bench/system/packages.ts'
 import { startController } from '../../../src/controller/start.ts'
 import type { AgentHello, ProxyHello } from '../../../src/contracts/link.ts'
 import { LINK_PROTOCOL } from '../../../src/contracts/link.ts'
 import { jsonLines } from '../../../src/core/json-lines.ts'
-import { silentLogger } from '../../../src/core/logger.ts'
+import { silentLogger, type Logger } from '../../../src/core/logger.ts'
 import { askController, type Credentials } from '../../../src/core/member/controller-road.ts'
 import { join, newKey, renew } from '../../../src/core/member/enrol.ts'
 import { openMembership } from '../../../src/core/member/membership.ts'
@@ -23,14 +26,14 @@ const HOST = '127.0.0.2'
 const agent = (name: string) => ({ kind: 'agent', name }) as const
 const proxy = (name: string) => ({ kind: 'proxy', name }) as const
 
-async function serve(t: Test, options: { data?: string; lifeMs?: number } = {}) {
-  const { data = path(tempDir(t), 'd'), lifeMs = 3_600_000 } = options
+async function serve(t: Test, options: { data?: string; lifeMs?: number; log?: Logger } = {}) {
+  const { data = path(tempDir(t), 'd'), lifeMs = 3_600_000, log = silentLogger() } = options
   const controller = await startController({
     dataDirectory: data,
     runDirectory: path(tempDir(t), 'r'),
     config: { ...DEFAULT_FABRIC_CONFIG, links: { listen: null, certificateLifeMs: lifeMs } },
     links: { host: HOST, port: 0 },
-    log: silentLogger(),
+    log,
   })
   let closed = false
   const stop = async (): Promise<void> => {
@@ -160,6 +163,41 @@ t.test('a proxy speaks for its own lives alone', async t => {
   t.equal(good.status, 'open', 'nobody has said that the first is gone but the second')
 })
 
+t.test('a wrong message ends its link with a clear line in the log, and changes nothing', async t => {
+  const lines: string[] = []
+  const { address, token, link, controller } = await serve(t, { log: pino({}, { write: line => lines.push(line) }) })
+  const [a, b] = [
+    await join(address, token('agent'), agent('far-1')),
+    await join(address, token('agent'), agent('far-2')),
+  ]
+  const others = link(b, agentHello('far-2'))
+  await until('the other node is there', async () => controller.api.nodes().length === 1)
+  const observed = { type: 'observed', revision: null, instances: [], packages: [], packageErrors: {} }
+  const wrong: Record<string, object> = {
+    '/instances/0 ': { ...observed, instances: ['d1/web_IN_0'] },
+    '/packageErrors/a ': { ...observed, packageErrors: { a: 5 } },
+    'no message of an agent': { type: 'status', status: {} },
+    'hello twice': agentHello('far-1'),
+  }
+  for (const [words, message] of Object.entries(wrong)) {
+    const one = link(a, agentHello('far-1'))
+    await until('it is told what to run', async () => one.said > 0)
+    const before = JSON.stringify([controller.api.services(), controller.api.operations({})])
+    one.send(message)
+    // In the same piece of the stream, after it: not read any more.
+    one.send({ type: 'refused', revision: { term: 999, n: 1 }, applied: { term: 999, n: 1 } })
+    await until('it is hung up on', async () => one.status === 'closed')
+    t.equal(JSON.stringify([controller.api.services(), controller.api.operations({})]), before)
+    const line = lines.findLast(each => each.includes('a message of a link could not be taken')) ?? ''
+    t.match(JSON.parse(line), { level: 50, peer: { kind: 'agent', id: 'far-1', member: 'vipswap:agent:far-1' } })
+    t.match(line, words)
+  }
+  const cold = link(a, { type: 'ack' } as never)
+  await until('who does not say hello is hung up on', async () => cold.status === 'closed')
+  t.equal(others.status, 'open')
+  t.notMatch(lines.join(''), /applied a word of a higher term|refused an older/)
+})
+
 t.test('the newcomer sends its secret to nobody but the controller that made it', async t => {
   const { token } = await serve(t)
   const second = await serve(t)
@@ -219,6 +257,37 @@ t.test('a removed member is hung up on and stays out, also after a restart of th
   const again = await serve(t, { data })
   t.match(await again.ask(credentials, { path: '/x' }), { status: 403, body: /join first/ })
   t.match(await again.ask(back, { path: '/x' }), { status: 404 })
+})
+
+t.test('what a removed member is being sent ends, too', async t => {
+  const { address, token, members, controller } = await serve(t)
+  const credentials = await join(address, token('agent'), agent('far-1'))
+  const folder = tempDir(t)
+  // Many turns of the loop long: it is removed in the first one.
+  writeFileSync(path(folder, 'big'), randomBytes(3 * 1024 * 1024))
+  writeFileSync(path(folder, 'service.yaml'), 'name: big\nversion: 1.0.0\nroles: { w: { command: [sleep] } }\n')
+  const { digest } = await controller.api.addPackage(Readable.from([await pack(folder)]), 'gzip')
+  const asked = request({
+    ...address,
+    agent: false,
+    rejectUnauthorized: false,
+    ...credentials,
+    path: `/packages/${digest}`,
+  })
+  const ended = new Promise<string>(resolve => {
+    asked.on('error', () => resolve('cut'))
+    asked.on('response', (response: IncomingMessage) => {
+      response.once('data', () => {
+        response.pause()
+        members.remove(agent('far-1'))
+        response.resume()
+      })
+      response.on('error', () => resolve('cut'))
+      response.on('end', () => resolve(response.complete ? 'whole' : 'cut'))
+    })
+  })
+  asked.end()
+  t.equal(await ended, 'cut')
 })
 
 t.test('a certificate is renewed before it ends, and hung up on when it has ended', async t => {

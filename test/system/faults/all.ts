@@ -5,6 +5,7 @@ import { allCrashLoop, allKilled } from './rows/f03-all-dead.ts'
 import { deafInstance, orphanedChild } from './rows/f04-deaf-instance.ts'
 import { crashesAtStart, crashesLater, neverHealthy, slowStart } from './rows/f06-bad-version.ts'
 import { controllerKilled } from './rows/f07-controller-killed.ts'
+import { killedAtCalls } from './rows/f07-killed-at-calls.ts'
 import { holderKilled, proxyAlone, workerKilled } from './rows/f08-proxy-killed.ts'
 import { agentKilled } from './rows/f09-agent-killed.ts'
 import { twoControllers } from './rows/f10-two-controllers.ts'
@@ -15,6 +16,7 @@ import { noDescriptors } from './rows/f14-descriptors.ts'
 import { stalled } from './rows/f15-stalled.ts'
 import { clockJumps } from './rows/f16-clock-jumps.ts'
 import { cutOff, swallowed, trickled } from './rows/f17-bad-network.ts'
+import { gigabyte } from './rows/f17-gigabyte.ts'
 import { clientLeaves } from './rows/f18-client-leaves.ts'
 import { longConnections } from './rows/f19-long-connections.ts'
 import { keepAliveRace } from './rows/f20-keep-alive-race.ts'
@@ -42,6 +44,7 @@ export const FAULTS: readonly Fault[] = [
   crashesLater,
   slowStart,
   controllerKilled,
+  killedAtCalls,
   workerKilled,
   holderKilled,
   proxyAlone,
@@ -57,6 +60,7 @@ export const FAULTS: readonly Fault[] = [
   swallowed,
   trickled,
   cutOff,
+  gigabyte,
   clientLeaves,
   longConnections,
   keepAliveRace,

@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { checkedWords } from './checked.ts'
 import type { Row } from './trial-run.ts'
 
 // node dist/test/system/faults/publish.js ROWS.json SECURITY.md docs/faults.md: writes a table of the rows between the markers.
@@ -43,5 +44,10 @@ function everything(): string {
     const cells = [id, injected, expected, seen, why.length === 0 ? verdict : `${verdict}: ${why.join('; ')}`]
     return `| ${cells.map(cell => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`
   })
+  const made = rows.filter(({ checked }) => checked.length > 0)
+  if (made.length > 0)
+    lines.push(
+      `| checkers | all rules of test/checkers over ${made.length} recordings | none is broken | ${checkedWords(made)} | |`,
+    )
   return ['| | injected | expected | seen | verdict |', '| --- | --- | --- | --- | --- |', ...lines].join('\n')
 }

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util'
 import { projectRoot } from '../../../bench/system/packages.ts'
 import { readEnvironment } from '../../../bench/report/environment.ts'
 import { FAULTS } from './all.ts'
+import { checkedWords } from './checked.ts'
 import { runFault, type Row } from './trial-run.ts'
 
 const HELP = `npm run test:faults -- [options]: real faults to the real system, one row each
@@ -46,6 +47,7 @@ async function runAll(): Promise<void> {
     process.stdout.write(rowText(row))
     if (values.json !== undefined) writeRows(values.json, rows)
   }
+  process.stdout.write(`checkers | recordings of all of these | no rule broken | ${checkedWords(rows)}\n`)
   const count = (verdict: Row['verdict']): number => rows.filter(row => row.verdict === verdict).length
   process.stdout.write(`${count('held')} held, ${count('broken')} broken, ${count('skipped')} skipped\n`)
   process.exitCode = count('broken') === 0 ? 0 : 1

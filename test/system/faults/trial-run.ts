@@ -1,4 +1,5 @@
 import { errorMessage } from '../../../src/core/errors.ts'
+import { checkRecording, type Checked } from './checked.ts'
 import type { Fault, Finding } from './fault.ts'
 import { missingTool } from './support/tools.ts'
 import { Trial } from './support/trial.ts'
@@ -16,8 +17,12 @@ export interface Row extends Finding {
   /** What was not as expected; of a skipped one, why. */
   readonly why: readonly string[]
   readonly seconds: number
+  /** What the checkers say of its recording; empty where it was skipped. */
+  readonly checked: readonly Checked[]
 }
 
+/** Of the violations that one checker found. */
+const SHOWN = 3
 const USUAL_MS = 240_000
 const LONG_MS = 3 * 3_600_000
 
@@ -26,7 +31,7 @@ export async function runFault(fault: Fault, options: { recordings: string; long
   const { id, name, injected, expected } = fault
   const what = { id, name, injected, expected }
   const missing = (fault.needs ?? []).flatMap(tool => missingTool(tool) ?? [])
-  if (missing.length > 0) return { ...what, verdict: 'skipped', seen: '', why: missing, seconds: 0 }
+  if (missing.length > 0) return { ...what, verdict: 'skipped', seen: '', why: missing, seconds: 0, checked: [] }
   const began = performance.now()
   const trial = new Trial(id, options.recordings, options.long)
   let finding: Finding = { seen: 'nothing: it did not come to its end' }
@@ -36,8 +41,13 @@ export async function runFault(fault: Fault, options: { recordings: string; long
     trial.unmet.push(errorMessage(error))
   }
   await trial.end()
+  const checked = checkRecording(trial.recorder.file)
+  const why = [
+    ...trial.unmet,
+    ...checked.flatMap(({ name, violations }) => violations.slice(0, SHOWN).map(text => `${name}: ${text}`)),
+  ]
   const seconds = Math.round((performance.now() - began) / 100) / 10
-  return { ...what, ...finding, verdict: trial.unmet.length === 0 ? 'held' : 'broken', why: trial.unmet, seconds }
+  return { ...what, ...finding, verdict: why.length === 0 ? 'held' : 'broken', why, seconds, checked }
 }
 
 /** A run that hangs is a finding, and must not keep the others from theirs. */

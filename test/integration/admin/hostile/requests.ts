@@ -6,6 +6,7 @@ type Random = (below: number) => number
 const S = '/v1/services/guestbook'
 const SLOT = `${S}/slots/production`
 const INSTANCE = `${SLOT}/instances/web_IN_0`
+/** In place of the digest of a package. */
 const DIGEST = 'ab'.repeat(32)
 
 const CALLS: readonly (readonly [method: string, path: string, body?: object])[] = [
@@ -19,6 +20,14 @@ const CALLS: readonly (readonly [method: string, path: string, body?: object])[]
   ['PATCH', `${SLOT}/upgrade`, { mode: 'manual', policy: { failureAction: 'manual' } }],
   ['POST', `${SLOT}/walk`, { domain: 1 }],
   ['POST', `${SLOT}/rollback`, { mode: 'auto' }],
+  ['POST', `${SLOT}/upgrade`, { package: DIGEST, mode: 'simultaneous', restartUnchanged: true, force: true }],
+  ['POST', `${S}/slots/staging/upgrade`, { package: DIGEST, mode: 'unmonitored-auto', restartUnchanged: true }],
+  ['POST', `${S}/slots/staging`, { package: DIGEST, label: 'x', replace: true }],
+  ['POST', `${S}/swap`],
+  ['POST', `${S}/swap`, { phase: 'commit' }],
+  ['POST', `${S}/swap`, { phase: 'cancel' }],
+  ['DELETE', `${S}/slots/staging`],
+  ['DELETE', S],
   [
     'POST',
     `${SLOT}/configuration`,
@@ -28,7 +37,17 @@ const CALLS: readonly (readonly [method: string, path: string, body?: object])[]
   ['POST', `${SLOT}/plan`, { upgrade: { package: DIGEST, configuration: { roles: { web: { instances: 1 } } } } }],
   ['POST', `${SLOT}/health`, { source: 's', property: 'p', state: 'Ok', ttl: '5m' }],
   ['POST', `${SLOT}/pause`, { timeout: '5s' }],
+  ['POST', `${SLOT}/resume`],
+  ['POST', `${SLOT}/configuration`, { configuration: { roles: { web: { instances: 3, settings: { A: 'b' } } } } }],
   ['POST', `${INSTANCE}/reboot`],
+  ['POST', `${INSTANCE}/reimage`],
+  ['POST', `${INSTANCE}/drain`],
+  ['POST', `${INSTANCE}/undrain`],
+  ['GET', `${INSTANCE}/explain`],
+  ['POST', '/v1/operations/op-1/force'],
+  ['POST', '/v1/gc'],
+  ['POST', '/v1/recovery/accept'],
+  ['POST', '/v1/nodes/node-0/undrain'],
   ['GET', `${INSTANCE}/logs`],
   ['GET', `${INSTANCE}/proxy/x`],
   ['GET', '/v1/operations'],
@@ -167,15 +186,16 @@ const VALUES = [
   `"${'x'.repeat(5000)}"`,
 ]
 
-/** One request as its bytes. */
-export function hostileRequest(random: Random, token: string | null): Buffer {
+/** One request as its bytes; it speaks of the package `digest`. */
+export function hostileRequest(random: Random, token: string | null, digest = DIGEST): Buffer {
   const pick = <T>(from: readonly T[]): T => {
     const found = from[random(from.length)]
     if (found === undefined) throw new Error('nothing to pick from')
     return found
   }
   let [method, path, body] = pick(CALLS)
-  let bytes: Buffer = body === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(body))
+  let bytes: Buffer =
+    body === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(body).replaceAll(DIGEST, digest))
   let type = 'application/json'
   const fields: string[] = []
   const twists = 1 + random(3)

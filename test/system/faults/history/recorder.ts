@@ -11,11 +11,11 @@ export function timeNow(): number {
 
 /** Writes a recording, in lumps, so that hours of it need no memory. */
 export class Recorder {
-  readonly #file: string
+  readonly file: string
   #waiting: string[] = []
 
   constructor(file: string, name: string) {
-    this.#file = file
+    this.file = file
     mkdirSync(dirname(file), { recursive: true })
     writeFileSync(file, '')
     this.add({ type: 'run', form: 1, name, at: timeNow() })
@@ -27,7 +27,7 @@ export class Recorder {
   }
 
   flush(): void {
-    if (this.#waiting.length > 0) appendFileSync(this.#file, `${this.#waiting.join('\n')}\n`)
+    if (this.#waiting.length > 0) appendFileSync(this.file, `${this.#waiting.join('\n')}\n`)
     this.#waiting = []
   }
 }

@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { descendants } from '../../../../bench/system/processes.ts'
 import { until } from '../../../support/until.ts'
 import { pidOf } from '../../support/system.ts'
 import type { Fault } from '../fault.ts'
 import { timeNow } from '../history/recorder.ts'
+import { boundOf } from '../support/bound.ts'
 import { lossWords, type Losses } from '../support/losses.ts'
 import { more, type Load, type Subject } from '../support/subject.ts'
 import type { Trial } from '../support/trial.ts'
@@ -104,8 +103,7 @@ async function judge(
   backAt?: number,
 ): Promise<{ seen: string; losses: Losses }> {
   const back = (backAt ?? (await answeredAfter(load, killedAt))) - killedAt
-  // On a busy machine a process takes longer to start, whichever it is.
-  const boundMs = Math.max(usualMs, 12 * (await bareStart()))
+  const boundMs = await boundOf(usualMs)
   await more(load)
   await subject.ready()
   // What the dead process had counted in its last 50 ms died with it.
@@ -114,11 +112,4 @@ async function judge(
   trial.check(`answered within ${Math.round(boundMs)} ms`, back <= boundMs)
   trial.check('the same processes serve', JSON.stringify([...after]) === JSON.stringify([...pids]))
   return { seen: `answered again after ${Math.round(back)} ms; ${lossWords(losses)}`, losses }
-}
-
-/** How long a Node that does nothing takes here and now, milliseconds. */
-async function bareStart(): Promise<number> {
-  const began = performance.now()
-  await promisify(execFile)(process.execPath, ['-e', '0'])
-  return performance.now() - began
 }

@@ -39,7 +39,7 @@ function damagedJournal(id: string, how: string, damage: (store: string) => void
       for (const each of [going, refusing]) each.catch(() => undefined)
       const said = saidSince()
       await more(load, 50)
-      const isSaid = /store_damaged|set aside/.test(said)
+      const isSaid = /store_damaged|was damaged and put back/.test(said)
       trial.check('it says that it is damaged', isSaid)
       trial.check('it refused, or still knows the service', wentOn || /store_damaged/.test(said))
       trial.check('the instances live', pids.every(isRunning))

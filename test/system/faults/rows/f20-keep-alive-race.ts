@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { Fault } from '../fault.ts'
 import { lossWords } from '../support/losses.ts'
+import { noteExecuted } from '../support/echo-server.ts'
 import { frontedBy } from '../support/fronted.ts'
 import { more } from '../support/subject.ts'
 
@@ -13,7 +14,12 @@ export const keepAliveRace: Fault = {
   expected: 'no GET is lost; a POST is lost or carried out once, never twice',
   async run(trial) {
     const executed = new Map<string, number>()
-    const server = createServer({ noDelay: true }, socket => serve(socket, executed))
+    const server = createServer({ noDelay: true }, socket =>
+      serve(socket, nonce => {
+        executed.set(nonce, (executed.get(nonce) ?? 0) + 1)
+        noteExecuted(trial, 'race', nonce)
+      }),
+    )
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     trial.teardown(() => server.close())
@@ -31,7 +37,7 @@ export const keepAliveRace: Fault = {
 }
 
 /** Answers one request after the other, and closes when it likes. */
-function serve(socket: Socket, executed: Map<string, number>): void {
+function serve(socket: Socket, onExecuted: (nonce: string) => void): void {
   let pending = ''
   socket.on('error', () => undefined)
   socket.setEncoding('latin1').on('data', (text: string) => {
@@ -44,7 +50,7 @@ function serve(socket: Socket, executed: Map<string, number>): void {
     const body = pending.slice(end + 4, end + 4 + length)
     pending = pending.slice(end + 4 + length)
     const nonce = /x-nonce: (\S+)/i.exec(head)?.[1] ?? ''
-    if (head.startsWith('POST')) executed.set(nonce, (executed.get(nonce) ?? 0) + 1)
+    if (head.startsWith('POST')) onExecuted(nonce)
     socket.write(`HTTP/1.1 200 OK\r\nx-nonce: ${nonce}\r\ncontent-length: ${body.length}\r\n\r\n${body}`, 'latin1')
     setTimeout(() => socket.destroy(), Math.random() * 8)
   })
