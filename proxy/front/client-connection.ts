@@ -4,13 +4,15 @@ import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
 import type { Peer } from '../connections/peer.ts'
 import type { TcpHandle } from '../connections/tcp-handle.ts'
-import { switchHeadText, type ExposedInstance } from '../http1/forwarded-head.ts'
+import { switchHeadText, type ExposedInstance } from '../http1/forwarded-answer.ts'
+import { ForwardedRequests } from '../http1/forwarded-request.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { BARE_CONTROL, HEAD_END, REQUEST_START } from '../http1/grammar.ts'
+import { HEAD_END } from '../http1/grammar.ts'
+import { isBrokenRequest } from '../http1/partial-head.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
 import type { Refusal } from '../http1/request-head.ts'
 import { RequestMemo } from '../http1/request-memo.ts'
-import type { AnswerOptions, Caller } from './caller.ts'
+import type { Caller } from './caller.ts'
 import { FIRST_REQUEST_MS } from '../intake/doors.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { isIdempotent } from '../http1/idempotent.ts'
@@ -41,6 +43,7 @@ export class ClientConnection implements ByteHandler, Caller {
   readonly stream: ByteStream
   readonly address: string
   readonly peer: Peer
+  readonly forwarding: ForwardedRequests
   /** The client understands no chunked coding. */
   payloadOnly = false
   readonly #plane: Plane
@@ -75,6 +78,7 @@ export class ClientConnection implements ByteHandler, Caller {
     this.#owner = owner
     this.address = address
     this.peer = peer
+    this.forwarding = new ForwardedRequests(peer)
     this.stream = stream
     stream.handler = this
     this.#answers = new AnswerWriter(this.stream)
@@ -219,14 +223,15 @@ export class ClientConnection implements ByteHandler, Caller {
 
   answer(
     head: ResponseHead,
-    options: AnswerOptions,
+    last: boolean,
+    exposed: ExposedInstance | null,
     bytes: Buffer,
     start: number,
     end: number,
     payload: readonly number[] | null,
     volatile: boolean,
   ): void {
-    this.#answers.begin(head, options, bytes, start, end, payload, volatile)
+    this.#answers.begin(head, last, exposed, bytes, start, end, payload, volatile)
   }
 
   body(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
@@ -237,12 +242,12 @@ export class ClientConnection implements ByteHandler, Caller {
     this.#exchange = null
     const close = !this.#walker.done || this.#isLast || this.halfClosed || this.closing
     this.stream.write(ownAnswerText(answer, { close, noBody: this.#isHead }))
-    this.#next(close)
+    this.#next(close, performance.now())
   }
 
-  answered(): void {
+  answered(_trailers: string, now: number): void {
     this.#exchange = null
-    this.#next(this.#answers.close || !this.#walker.done)
+    this.#next(this.#answers.close || !this.#walker.done, now)
   }
 
   cut(): void {
@@ -277,12 +282,12 @@ export class ClientConnection implements ByteHandler, Caller {
     this.stream.write('HTTP/1.1 100 Continue\r\n\r\n')
   }
 
-  #next(close: boolean): void {
+  #next(close: boolean, now: number): void {
     if (close) {
       this.#linger()
       return
     }
-    this.#since = performance.now()
+    this.#since = now
     // Else a client that takes nothing could have any number of answers kept here.
     if (this.stream.pending > 0) this.#state = 'behind'
     else this.#awaitHead()
@@ -353,7 +358,7 @@ export class ClientConnection implements ByteHandler, Caller {
     }
     const headEnd = this.#text.indexOf(HEAD_END, Math.max(0, before - 3))
     if (headEnd === -1 || headEnd > limits.maxHeadBytes) {
-      this.#onPartialHead(limits.maxHeadBytes)
+      this.#onPartialHead(limits.maxHeadBytes, before)
       return
     }
     const text = this.#text
@@ -372,7 +377,9 @@ export class ClientConnection implements ByteHandler, Caller {
     const bodyStart = from - before + headEnd + 4
     const walker = this.#walker
     walker.start(head.body, head.length)
-    const exchange = new Exchange(this.#plane, this, head)
+    // A head in one piece came just now.
+    const now = before === 0 ? this.#since : performance.now()
+    const exchange = new Exchange(this.#plane, this, head, now)
     this.#exchange = exchange
     const bodyEnd = walker.walk(bytes, bodyStart, end)
     const { body } = exchange
@@ -388,7 +395,7 @@ export class ClientConnection implements ByteHandler, Caller {
       exchange.refuse({ status: 400, error: 'http_request_error', detail: 'broken chunked framing' })
       return
     }
-    exchange.choose()
+    exchange.choose(now)
     // It may have ended in that step: then nothing of it is kept, and the connection reads on.
     if (this.#exchange !== exchange) return
     body.settle()
@@ -412,7 +419,7 @@ export class ClientConnection implements ByteHandler, Caller {
     if (done && this.#exchange === exchange) this.stream.useSharedBuffer(exchange.body.unsent)
   }
 
-  #onPartialHead(maxHeadBytes: number): void {
+  #onPartialHead(maxHeadBytes: number, before: number): void {
     const text = this.#text
     this.#isHead = text.startsWith('HEAD ')
     if (text.length > maxHeadBytes) {
@@ -423,7 +430,7 @@ export class ClientConnection implements ByteHandler, Caller {
         detail: long ? 'the target is too long' : 'the head is too long',
         close: true,
       })
-    } else if (!REQUEST_START.test(text) || BARE_CONTROL.test(text.endsWith('\r') ? text.slice(0, -1) : text)) {
+    } else if (isBrokenRequest(text, before)) {
       this.#refuse({ status: 400, detail: 'malformed request', close: true })
     }
   }

@@ -2,7 +2,7 @@ import { constants } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Phase } from '../access-log/endings.ts'
 import { askedBy, entryOf } from '../access-log/request-entry.ts'
-import type { Origin } from '../http1/forwarded-head.ts'
+import { requestIdOf } from '../http1/forwarded-request.ts'
 import { cookieValue } from '../balancing/affinity-cookie.ts'
 import { hashText } from '../balancing/hashing.ts'
 import { dialError } from '../connections/dial.ts'
@@ -45,8 +45,8 @@ export class Exchange extends Seeker implements AnswerSink {
   #tunnel: Tunnel | null = null
   /** The drain told the tunnel to end. */
   #toldToEnd = false
-  /** As which it was sent; null before. */
-  #origin: Origin | null = null
+  /** What it is called, once it has been sent: kept when it is sent again. */
+  #requestId = ''
   #events: EventAnswer | null = null
   #heldBytes = 0
   /** Something of the request was written to the present instance. */
@@ -61,8 +61,9 @@ export class Exchange extends Seeker implements AnswerSink {
   /** What the client (or, before the answer, the instance) had not taken at the last look. */
   #untaken = 0
 
-  constructor(plane: Plane, caller: Caller, head: RequestHead) {
-    super(plane)
+  /** `now`: its head is whole. */
+  constructor(plane: Plane, caller: Caller, head: RequestHead, now: number) {
+    super(plane, now)
     this.#caller = caller
     this.head = head
     this.body = new RequestBody(caller)
@@ -232,6 +233,7 @@ export class Exchange extends Seeker implements AnswerSink {
 
   onConnected(): void {
     this.connected()
+    this.#since = performance.now()
     if (this.#upstream !== null) this.#send(this.#upstream)
   }
 
@@ -267,7 +269,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.body.forgetSent()
     // An answer before its request is whole is the last on this connection.
     const last = !this.body.complete || this.#caller.halfClosed || this.#caller.closing
-    this.#caller.answer(this.#asSent(head), { last, exposed: this.#exposed }, bytes, start, end, payload, volatile)
+    this.#caller.answer(this.#asSent(head), last, this.#exposed, bytes, start, end, payload, volatile)
     this.#events = EventAnswer.of(head, this.#caller)
     this.#events?.begun(bytes, start, end, payload)
     this.#pauseIfBehind()
@@ -296,7 +298,7 @@ export class Exchange extends Seeker implements AnswerSink {
     this.account.answeredWhole(now)
     this.answeredWell()
     this.#end('answered')
-    this.#caller.answered(trailers)
+    this.#caller.answered(trailers, now)
   }
 
   onSwitch(head: ResponseHead, bytes: Buffer, start: number, end: number): void {
@@ -383,19 +385,20 @@ export class Exchange extends Seeker implements AnswerSink {
 
   // Private
 
+  /** Its instance can be reached: since `#since`. */
   #send(upstream: Upstream): void {
-    const { peer } = this.#caller
+    const { head, body } = this
+    const { peer, forwarding } = this.#caller
     const trusted = peer.isTrustedBy(this.plane.snapshot.trusted)
-    const forwarded = this.route?.listener.options.forwarded ?? false
     this.#state = 'sent'
     this.#sent = true
-    this.#since = performance.now()
-    if (this.target?.backend === 'h2c') this.body.keepSent()
-    const requestId = this.#origin?.requestId ?? ''
-    this.#origin = { peer, trusted, forwarded, requestId }
-    const lent = this.body.takeLent()
-    if (upstream.begin(this, this.head, this.#origin, this.body.initial, lent)) this.body.flush(upstream)
-    else this.body.takeBack(lent)
+    if (this.target?.backend === 'h2c') body.keepSent()
+    if (this.#requestId === '') this.#requestId = requestIdOf(head, trusted)
+    const forwarded = this.route?.listener.options.forwarded ?? false
+    const text = forwarding.text(head, trusted, forwarded, this.#requestId)
+    const lent = body.takeLent()
+    if (upstream.begin(this, head, text, body.initial, lent)) body.flush(upstream)
+    else body.takeBack(lent)
   }
 
   /** May it go to another instance, or by a fresh connection? Once, if anything of it was sent. */
@@ -437,10 +440,11 @@ export class Exchange extends Seeker implements AnswerSink {
     this.#upstream?.abort()
     this.#upstream = null
     this.#events?.writeEnd()
-    this.account.answeredWhole(performance.now())
+    const now = performance.now()
+    this.account.answeredWhole(now)
     this.answeredWell()
     this.#end('answered')
-    this.#caller.answered('')
+    this.#caller.answered('', now)
   }
 
   #pauseIfBehind(): void {
@@ -468,7 +472,7 @@ export class Exchange extends Seeker implements AnswerSink {
     const asked = askedBy(head, {
       payloadOnly,
       trusted: peer.isTrustedBy(this.plane.snapshot.trusted),
-      requestId: this.#origin?.requestId ?? '',
+      requestId: this.#requestId,
     })
     const endedBy = this.#toldToEnd ? 'drain' : (this.#tunnel?.endedBy ?? null)
     this.plane.accessLog?.write(entryOf(asked, { account, peer, route, target, outcome, phase, endedBy }))

@@ -27,9 +27,10 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   /** It was given its instance although that is passed over. */
   #onTrial = false
 
-  constructor(plane: Plane) {
+  /** `now`: it has arrived. */
+  constructor(plane: Plane, now: number) {
     this.plane = plane
-    this.account = new Account(plane.ledger)
+    this.account = new Account(plane.ledger, now)
   }
 
   /** Key of the address it came in by. */
@@ -59,8 +60,8 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     return this.place !== null
   }
 
-  /** Picks an instance from the table now current and counts the request on it, in one synchronous step. */
-  choose(): void {
+  /** Picks an instance from the table now current and counts the request on it, in one synchronous step. `now` is monotonic. */
+  choose(now: number): void {
     const { plane } = this
     if (plane.gateClosed) {
       this.#waitAtGate()
@@ -91,7 +92,6 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
       this.refuseBody(maxBodyBytes)
       return
     }
-    const now = performance.now()
     if (route.pause !== null && this.#isHeldBack(route.pause, now)) return
     const target = pool !== null && this.#mayPass(pool) ? chooseTarget(pool, this, now) : null
     if (target === null) {
@@ -114,11 +114,11 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   }
 
   tryAgain(): void {
-    this.choose()
+    this.choose(performance.now())
   }
 
   onGateOpen(): void {
-    this.choose()
+    this.choose(performance.now())
   }
 
   expire(): void {
@@ -223,7 +223,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     pool.counts.retries++
     this.account.replayed()
     this.release()
-    this.choose()
+    this.choose(performance.now())
     return true
   }
 

@@ -36,8 +36,9 @@ export class TcpConnection extends Seeker implements ByteHandler {
     peer: Peer,
     stream: ByteStream,
     onClosed: (connection: TcpConnection) => void,
+    now: number,
   ) {
-    super(plane)
+    super(plane, now)
     this.address = address
     this.peer = peer
     this.#onClosed = onClosed

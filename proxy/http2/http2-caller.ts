@@ -1,10 +1,12 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { ByteStream } from '../connections/byte-stream.ts'
 import type { Peer } from '../connections/peer.ts'
-import type { AnswerOptions, Caller } from '../front/caller.ts'
+import type { Caller } from '../front/caller.ts'
 import { Exchange } from '../front/exchange.ts'
 import type { Plane } from '../front/plane.ts'
 import { dateText } from '../http1/date.ts'
+import type { ExposedInstance } from '../http1/forwarded-answer.ts'
+import type { ForwardedRequests } from '../http1/forwarded-request.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
 import { parseRequestHead, type Refusal, type RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -18,6 +20,7 @@ const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_INTERNAL_ERROR, NGHTTP2
 export interface CallerOwner {
   readonly plane: Plane
   readonly peer: Peer
+  readonly forwarding: ForwardedRequests
   readonly address: string
   /** Octets that served a request. */
   earn(octets: number): void
@@ -33,6 +36,7 @@ export class Http2Caller implements Caller {
   /** GOAWAY tells. */
   readonly closing = false
   readonly peer: Peer
+  readonly forwarding: ForwardedRequests
   readonly address: string
   readonly #owner: CallerOwner
   readonly #stream: ServerHttp2Stream
@@ -62,6 +66,7 @@ export class Http2Caller implements Caller {
   constructor(owner: CallerOwner, stream: ServerHttp2Stream, flags: number) {
     this.#owner = owner
     this.peer = owner.peer
+    this.forwarding = owner.forwarding
     this.address = owner.address
     this.#stream = stream
     this.#ended = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
@@ -90,10 +95,11 @@ export class Http2Caller implements Caller {
       this.#refuse(head, text)
       return
     }
-    const exchange = new Exchange(plane, this, head)
+    const now = performance.now()
+    const exchange = new Exchange(plane, this, head, now)
     this.#exchange = exchange
     exchange.body.complete = head.body === 'none'
-    exchange.choose()
+    exchange.choose(now)
     if (!this.#ended) this.#readBody(head)
   }
 
@@ -136,7 +142,8 @@ export class Http2Caller implements Caller {
 
   answer(
     head: ResponseHead,
-    { exposed }: AnswerOptions,
+    _last: boolean,
+    exposed: ExposedInstance | null,
     bytes: Buffer,
     start: number,
     end: number,
@@ -168,10 +175,10 @@ export class Http2Caller implements Caller {
     } else if (payload.length > 0) this.#write(joined(bytes, payload))
   }
 
-  answered(trailers: string): void {
+  answered(trailers: string, now: number): void {
     this.#exchange = null
     this.#trailers = trailers
-    this.#finish()
+    this.#finish(now)
   }
 
   answerOwn(answer: OwnAnswer): void {
@@ -220,8 +227,8 @@ export class Http2Caller implements Caller {
   }
 
   /** All of the answer was given: ends the stream. */
-  #finish(): void {
-    this.#since = performance.now()
+  #finish(now: number): void {
+    this.#since = now
     if (this.#isOver()) return
     if (!this.#bodiless) this.#stream.end()
     if (!this.#awaitsTrailers || this.#bodiless) this.#closeIfUnread()
@@ -246,7 +253,7 @@ export class Http2Caller implements Caller {
     const fields = addLines(noFields(), text.slice(0, headEnd + 2), text.indexOf('\r\n') + 2)
     this.#respond(answer.status, fields, noBody)
     if (!this.#bodiless) this.#stream.write(text.slice(headEnd + 4), 'latin1', this.#onWritten)
-    this.#finish()
+    this.#finish(performance.now())
   }
 
   /** Answers a request that never became one. It counts as arrived and refused at the address's first listener. */

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import type { Peer } from '../connections/peer.ts'
 import type { Plane } from '../front/plane.ts'
+import { ForwardedRequests } from '../http1/forwarded-request.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { Http2Caller, type CallerOwner } from './http2-caller.ts'
 import { TlsBridge } from './tls-bridge.ts'
@@ -40,6 +41,7 @@ export interface Http2Owner {
 export class Http2Connection implements CallerOwner {
   readonly plane: Plane
   readonly peer: Peer
+  readonly forwarding: ForwardedRequests
   readonly address: string
   readonly #owner: Http2Owner
   readonly #socket: Socket
@@ -59,6 +61,7 @@ export class Http2Connection implements CallerOwner {
     this.address = address
     this.#socket = socket
     this.peer = peer
+    this.forwarding = new ForwardedRequests(peer)
     this.#guard = new FloodGuard(this.#since)
     const { maxHeadBytes, maxHeaders } = plane.snapshot.limits
     this.#transport = socket instanceof TLSSocket ? new TlsBridge(socket) : socket

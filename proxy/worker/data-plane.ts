@@ -255,9 +255,10 @@ export class DataPlane implements Plane, Doors {
   }
 
   serveTcp(address: string, peer: Peer, stream: ByteStream): void {
-    const connection = new TcpConnection(this, address, peer, stream, ended => this.remove(ended))
+    const now = performance.now()
+    const connection = new TcpConnection(this, address, peer, stream, ended => this.remove(ended), now)
     this.add(connection)
-    connection.choose()
+    connection.choose(now)
   }
 
   add(connection: OpenConnection): void {
