@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { descriptorCounter } from './open-descriptors.ts'
 
 const RESOLUTION_MS = 20
 
@@ -17,6 +17,7 @@ export interface ProcessReadings {
 export function startProcessReadings(): () => ProcessReadings {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   delay.enable()
+  const descriptors = descriptorCounter()
   return () => {
     // It measures the time between two beats, the beat's own length included. NaN before the first.
     const lateMs = delay.percentile(99) / 1e6 - RESOLUTION_MS
@@ -25,20 +26,8 @@ export function startProcessReadings(): () => ProcessReadings {
     return {
       cpuSeconds: (user + system) / 1e6,
       memoryBytes: process.memoryUsage.rss(),
-      descriptors: openDescriptors(),
+      descriptors: descriptors(),
       lagSeconds: lateMs > 0 ? Math.round(lateMs * 1000) / 1e6 : 0,
     }
   }
-}
-
-/** 0 on systems that do not tell. */
-function openDescriptors(): number {
-  for (const folder of ['/proc/self/fd', '/dev/fd']) {
-    try {
-      return readdirSync(folder).length
-    } catch {
-      // Not on this system.
-    }
-  }
-  return 0
 }
