@@ -3,6 +3,7 @@ import type { Pool, PoolPolicy, Target } from '../../src/contracts/routing.ts'
 import { pace } from '../balancing/pacing.ts'
 import { RetryBudget } from '../balancing/retry-budget.ts'
 import { shareOf } from '../balancing/share.ts'
+import { IdleCount } from './idle-list.ts'
 import { WaitingLine } from '../hold/waiting-line.ts'
 import type { CompiledPool } from './snapshot.ts'
 import { TargetState } from './target.ts'
@@ -54,6 +55,8 @@ export class PoolState {
   readonly workers: number
   readonly targets = new Map<string, TargetState>()
   readonly line = new WaitingLine()
+  /** Idle connections to targets of this pool, and of all that share the count. */
+  readonly idle: IdleCount
   readonly budget = new RetryBudget()
   readonly counts: PoolCounts = {
     ejections: 0,
@@ -78,7 +81,8 @@ export class PoolState {
   pacing = false
   #pool: Pool
 
-  constructor(pool: Pool, workers = 1) {
+  constructor(pool: Pool, workers = 1, idle = new IdleCount()) {
+    this.idle = idle
     this.workers = workers
     this.key = pool.key
     this.deployment = pool.deployment

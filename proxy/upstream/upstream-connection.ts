@@ -7,7 +7,8 @@ import { isBrokenResponse } from '../http1/partial-head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { ResponseMemo } from '../http1/response-memo.ts'
-import type { Retirable, TargetState } from '../routing/target.ts'
+import type { Retirable } from '../routing/idle-list.ts'
+import type { TargetState } from '../routing/target.ts'
 import type { AnswerSink, UpstreamFailure } from './answer-sink.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -155,8 +156,7 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
   }
 
   onClose(): void {
-    const at = this.target.idle.indexOf(this)
-    if (at !== -1) this.target.idle.splice(at, 1)
+    this.target.idle.delete(this)
     if (this.#sink !== null && this.#state !== 'dialling') {
       this.#fail('upstream-closed', 'connection_terminated', 'the connection to the instance was cut')
     }

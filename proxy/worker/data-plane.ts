@@ -18,12 +18,12 @@ import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
 import { NamedRows } from '../ledger/named-rows.ts'
 import { PlaneMetrics } from '../metrics/plane-metrics.ts'
 import { reportPools } from '../metrics/pool-metrics.ts'
+import { IdleCount } from '../routing/idle-list.ts'
 import { PoolState, type PoolReport } from '../routing/pool-state.ts'
 import { compileTable, leadingNowhere, type Snapshot } from '../routing/snapshot.ts'
 import { drainAt } from '../routing/drain.ts'
 import type { TargetState } from '../routing/target.ts'
 import { TunnelCounts } from '../tunnel/tunnel-counts.ts'
-import { retireStale } from '../upstream/connect.ts'
 import { Gate } from './gate.ts'
 
 const SWEEP_MS = 100
@@ -77,6 +77,8 @@ export class DataPlane implements Plane, Doors {
   /** By listener. */
   readonly #pauses = new Map<string, PauseLine>()
   readonly #connections = new Set<OpenConnection>()
+  /** Idle connections to instances. */
+  readonly #idle = new IdleCount()
   /** Requests on connections speaking HTTP/2. */
   #streams = 0
   /** Where the sweep is among the connections. */
@@ -109,7 +111,7 @@ export class DataPlane implements Plane, Doors {
     this.metrics.report('tunnelBytesSent', () => this.tunnels.toClient)
     this.metrics.report('connections', () => this.#connections.size)
     this.metrics.report('heldRequests', () => this.hold.size)
-    this.metrics.report('upstreamIdle', () => this.#idleUpstreams())
+    this.metrics.report('upstreamIdle', () => this.#idle.value)
     this.metrics.report('accessLogDropped', () => this.#linesDropped + (this.accessLog?.dropped ?? 0))
     this.metrics.report('intakeFailures', () => this.intake.failures.counts)
     reportPools(this.metrics, () => this.pools())
@@ -128,7 +130,7 @@ export class DataPlane implements Plane, Doors {
 
   /** Descriptors in use or soon to be: each client may need an instance's connection of its own. */
   get descriptors(): number {
-    return 2 * this.#connections.size + this.#streams + this.#idleUpstreams()
+    return 2 * this.#connections.size + this.#streams + this.#idle.value
   }
 
   /** Makes `table` the current one: one assignment, then what follows from it. */
@@ -218,7 +220,7 @@ export class DataPlane implements Plane, Doors {
       // Their ends are counted, and logged, once they are closed.
       await this.#none(CLOSED_MS)
     }
-    for (const target of this.#targets()) target.retireIdle()
+    for (const target of this.#targets()) target.idle.retireAll()
     clearInterval(this.#sweep)
     await this.accessLog?.close()
   }
@@ -353,7 +355,7 @@ export class DataPlane implements Plane, Doors {
   #poolFor(pool: Pool): PoolState {
     let state = this.#pools.get(pool.key)
     if (state === undefined) {
-      state = new PoolState(pool, this.#workers)
+      state = new PoolState(pool, this.#workers, this.#idle)
       this.#pools.set(pool.key, state)
     }
     return state
@@ -377,14 +379,8 @@ export class DataPlane implements Plane, Doors {
     target.pool.targets.delete(target.key)
     const cause = target.state === 'draining' ? 'drain-deadline' : 'upstream-closed'
     target.state = 'gone'
-    target.retireIdle()
+    target.idle.retireAll()
     for (const open of target.open.all()) open.cut(cause)
-  }
-
-  #idleUpstreams(): number {
-    let count = 0
-    for (const target of this.#targets()) count += target.idle.length
-    return count
   }
 
   #logAs(format: AccessLogFormat | null): void {
@@ -426,7 +422,7 @@ export class DataPlane implements Plane, Doors {
       return
     }
     for (const target of this.#targets()) {
-      retireStale(target, now)
+      target.idle.retireStale(now)
       drainAt(target, now, last)
     }
     const { limits } = this.snapshot
