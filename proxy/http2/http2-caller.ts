@@ -4,6 +4,7 @@ import type { Peer } from '../connections/peer.ts'
 import type { Caller } from '../front/caller.ts'
 import { Exchange } from '../front/exchange.ts'
 import type { Plane } from '../front/plane.ts'
+import { noteUnparsed } from '../front/unparsed.ts'
 import { dateText } from '../http1/date.ts'
 import type { ExposedInstance } from '../http1/forwarded-answer.ts'
 import type { ForwardedRequests } from '../http1/forwarded-request.ts'
@@ -256,23 +257,11 @@ export class Http2Caller implements Caller {
     this.#finish(performance.now())
   }
 
-  /** Answers a request that never became one. It counts as arrived and refused at the address's first listener. */
+  /** Answers a request that never became one. */
   #refuse({ status, detail }: Refusal, text: string): void {
-    const { plane } = this.#owner
-    const site = plane.snapshot.sites.get(this.address)
-    if (site !== undefined) {
-      plane.ledger.refused(site.first.listener.key, status)
-    }
-    this.#log(text, status)
+    const { address, peer } = this
+    noteUnparsed(this.#owner.plane, { address, peer, text, status, since: performance.now() })
     this.#sendOwn({ status, error: 'http_request_error', detail })
-  }
-
-  #log(text: string, status: number): void {
-    const { plane } = this.#owner
-    if (plane.accessLog === null) return
-    const listener = plane.snapshot.sites.get(this.address)?.first.listener
-    const { key: vip = '', service = '', slot = null } = listener ?? {}
-    plane.accessLog.writeUnparsed(text, status, { vip, service, slot, peer: this.peer, durationMs: 0 })
   }
 
   #readBody(head: RequestHead): void {
