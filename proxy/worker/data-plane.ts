@@ -366,7 +366,7 @@ export class DataPlane implements Plane, Doors {
     if (paused == null) return null
     let line = this.#pauses.get(key)
     if (line === undefined) {
-      line = new PauseLine(listener, this.#workers)
+      line = new PauseLine()
       this.#pauses.set(key, line)
     }
     // The table may come from disk, or again to a new worker: then the wall clock knows better.
