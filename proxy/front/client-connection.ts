@@ -9,7 +9,7 @@ import type { ResponseHead } from '../http1/response-head.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
 import type { Refusal } from '../http1/request-head.ts'
 import type { Caller } from './caller.ts'
-import { FIRST_REQUEST_MS } from '../intake/doors.ts'
+import { FIRST_REQUEST_MS, type ConnectionOwner } from '../intake/doors.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { isIdempotent } from '../http1/idempotent.ts'
 import { Exchange } from './exchange.ts'
@@ -28,10 +28,9 @@ const LINGER_MS = 2000
 /** A half-closed client that has waited this long for its answer may as well be gone. */
 const SOUND_AFTER_MS = 400
 
-export interface ConnectionOwner {
-  onConnectionClosed(connection: ClientConnection): void
-  /** It goes to another process; `handle` is its own no more. */
-  onConnectionMoved(connection: ClientConnection, handle: TcpHandle): void
+export interface Http1Owner extends ConnectionOwner {
+  /** Removes it, since it goes to another process; `handle` is its own no more. */
+  move(connection: ClientConnection, handle: TcpHandle): void
 }
 
 /** A client's connection: reads requests one at a time, has each served by an Exchange, answers in order. */
@@ -43,7 +42,7 @@ export class ClientConnection implements ByteHandler, Caller {
   /** The client understands no chunked coding. */
   payloadOnly = false
   readonly #plane: Plane
-  readonly #owner: ConnectionOwner
+  readonly #owner: Http1Owner
   readonly #walker = new BodyWalker()
   readonly #reader = new RequestReader()
   readonly #answers: AnswerWriter
@@ -66,7 +65,7 @@ export class ClientConnection implements ByteHandler, Caller {
   #untaken = 0
   #pumping = false
 
-  constructor(plane: Plane, owner: ConnectionOwner, address: string, peer: Peer, stream: ByteStream) {
+  constructor(plane: Plane, owner: Http1Owner, address: string, peer: Peer, stream: ByteStream) {
     this.#plane = plane
     this.#owner = owner
     this.address = address
@@ -108,7 +107,7 @@ export class ClientConnection implements ByteHandler, Caller {
     const handle = this.isIdle ? this.stream.detach() : null
     if (handle === null) return
     this.#state = 'closed'
-    this.#owner.onConnectionMoved(this, handle)
+    this.#owner.move(this, handle)
   }
 
   watch(now: number): void {
@@ -186,7 +185,7 @@ export class ClientConnection implements ByteHandler, Caller {
     if (this.#state !== 'tunnel') exchange?.clientGone()
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#owner.onConnectionClosed(this)
+    this.#owner.remove(this)
   }
 
   // Caller

@@ -5,6 +5,7 @@ import { TLSSocket } from 'node:tls'
 import type { Peer } from '../connections/peer.ts'
 import type { Plane } from '../front/plane.ts'
 import { ForwardedRequests } from '../http1/forwarded-request.ts'
+import type { ConnectionOwner } from '../intake/doors.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { Http2Caller, type CallerOwner } from './http2-caller.ts'
 import { TlsBridge } from './tls-bridge.ts'
@@ -28,8 +29,7 @@ const NOTICE_MS = 1000
 /** How long the client's own end is waited for after ours. */
 const LINGER_MS = 2000
 
-export interface Http2Owner {
-  onConnectionClosed(connection: Http2Connection): void
+export interface Http2Owner extends ConnectionOwner {
   /** `by`: 1 more or 1 fewer request is being served. */
   onStreams(by: 1 | -1): void
 }
@@ -183,7 +183,7 @@ export class Http2Connection implements CallerOwner {
   #onClosed(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#owner.onConnectionClosed(this)
+    this.#owner.remove(this)
   }
 }
 
