@@ -1,7 +1,6 @@
 import type { ByteStream } from '../connections/byte-stream.ts'
 import type { Peer } from '../connections/peer.ts'
 import type { ExposedInstance } from '../http1/forwarded-answer.ts'
-import type { ForwardedRequests } from '../http1/forwarded-request.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 
@@ -11,8 +10,6 @@ import type { ResponseHead } from '../http1/response-head.ts'
  */
 export interface Caller {
   readonly peer: Peer
-  /** Puts together the heads of its requests as instances get them. */
-  readonly forwarding: ForwardedRequests
   /** Address key of the listener it came in by. */
   readonly address: string
   /** Bytes of answers handed over that have not left this process. */

@@ -4,7 +4,6 @@ import { BodyWalker } from '../http1/body-walker.ts'
 import type { Peer } from '../connections/peer.ts'
 import type { TcpHandle } from '../connections/tcp-handle.ts'
 import { switchHeadText, type ExposedInstance } from '../http1/forwarded-answer.ts'
-import { ForwardedRequests } from '../http1/forwarded-request.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
 import type { Refusal } from '../http1/request-head.ts'
@@ -38,7 +37,6 @@ export class ClientConnection implements ByteHandler, Caller {
   readonly stream: ByteStream
   readonly address: string
   readonly peer: Peer
-  readonly forwarding: ForwardedRequests
   /** The client understands no chunked coding. */
   payloadOnly = false
   readonly #plane: Plane
@@ -70,7 +68,6 @@ export class ClientConnection implements ByteHandler, Caller {
     this.#owner = owner
     this.address = address
     this.peer = peer
-    this.forwarding = new ForwardedRequests(peer)
     this.stream = stream
     stream.handler = this
     this.#answers = new AnswerWriter(this.stream)

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { cookieValue } from '../balancing/affinity-cookie.ts'
 import { hashText } from '../balancing/hashing.ts'
-import { requestIdOf } from '../http1/forwarded-request.ts'
+import { requestHeadText, requestIdOf } from '../http1/forwarded-request.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { Route } from '../routing/snapshot.ts'
 import type { TargetState } from '../routing/target.ts'
@@ -182,14 +182,14 @@ export abstract class Sender extends Seeker {
   /** Its instance can be reached: since `since`. */
   #send(upstream: Upstream): void {
     const { head, body } = this
-    const { peer, forwarding } = this.caller
+    const { peer } = this.caller
     const trusted = peer.isTrustedBy(this.plane.snapshot.trusted)
     this.state = 'sent'
     this.#sent = true
     if (this.target?.backend === 'h2c') body.keepSent()
     if (this.requestId === '') this.requestId = requestIdOf(head, trusted)
     const forwarded = this.route?.listener.options.forwarded ?? false
-    const text = forwarding.text(head, trusted, forwarded, this.requestId)
+    const text = requestHeadText(head, peer, trusted, forwarded, this.requestId)
     const lent = body.takeLent()
     if (upstream.begin(this.sink, head, text, body.initial, lent)) body.flush(upstream)
     else body.takeBack(lent)

@@ -13,68 +13,56 @@ export function requestIdOf(head: RequestHead, trusted: boolean): string {
 }
 
 /**
- * The heads of one connection's requests as instances get them. Requests mostly repeat the fields of the one before: what
- * follows from those is put together once.
+ * The head of a request of `peer`'s as an instance gets it, with its closing empty line. Without a line for the body's
+ * framing: `fields` has it. `trusted`: the peer is a proxy whose fields are kept and appended to; `forwarded`: `Forwarded`
+ * (RFC 7239) is wanted too.
  */
-export class ForwardedRequests {
-  readonly #peer: Peer
-  #host = ''
-  #fields = ''
-  #forwarded = false
-  /** From after the target to the request id: of `#host`, `#fields` and `#forwarded`. */
-  #front = ''
-
-  constructor(peer: Peer) {
-    this.#peer = peer
+export function requestHeadText(
+  head: RequestHead,
+  peer: Peer,
+  trusted: boolean,
+  forwarded: boolean,
+  requestId: string,
+): string {
+  // A `Host` that is missing in HTTP/1.0 is the address that was asked.
+  const host = head.host === '' ? peer.localHost : head.host
+  if (host !== lastHost) rememberHost(host)
+  const before = trusted ? head.before : null
+  const via = peer.httpVersion === '2.0' ? '2.0' : head.minorVersion === '1' ? '1.1' : `1.${head.minorVersion}`
+  const end = `${traceOf(head, before, requestId)}Via: ${via}${endOf(head)}`
+  if (before === null && !forwarded) {
+    return `${head.method} ${head.target}${hostLine}${head.fields}${peer.fields}${hostEnd}${requestId}${end}`
   }
-
-  /**
-   * The head to send, with its closing empty line. Without a line for the body's framing: `fields` has it. `trusted`: the
-   * peer is a proxy whose fields are kept and appended to; `forwarded`: `Forwarded` (RFC 7239) is wanted too.
-   */
-  text(head: RequestHead, trusted: boolean, forwarded: boolean, requestId: string): string {
-    const before = trusted ? head.before : null
-    const front = before === null ? this.#frontOf(head, forwarded) : this.#frontBehind(head, before, forwarded)
-    const via = this.#peer.httpVersion === '2.0' ? '2.0' : head.minorVersion === '1' ? '1.1' : `1.${head.minorVersion}`
-    return `${head.method} ${head.target}${front}${requestId}\r\n${traceOf(head, before, requestId)}Via: ${via}${endOf(head)}`
-  }
-
-  #frontOf({ host, fields }: RequestHead, forwarded: boolean): string {
-    if (this.#front !== '' && fields === this.#fields && host === this.#host && forwarded === this.#forwarded) {
-      return this.#front
-    }
-    const name = this.#hostOr(host)
-    this.#host = host
-    this.#fields = fields
-    this.#forwarded = forwarded
-    return (this.#front = frontText(name, fields, ownForwardingFields(this.#peer, name, forwarded)))
-  }
-
-  #frontBehind({ host, fields }: RequestHead, before: NonNullable<RequestHead['before']>, forwarded: boolean): string {
-    const name = this.#hostOr(host)
-    return frontText(name, fields, appendedForwardingFields(this.#peer, name, forwarded, before))
-  }
-
-  /** A `Host` that is missing in HTTP/1.0 is the address that was asked. */
-  #hostOr(host: string): string {
-    return host === '' ? this.#peer.localHost : host
-  }
+  const forwarding =
+    before === null
+      ? ownForwardingFields(peer, host, forwarded)
+      : appendedForwardingFields(peer, host, forwarded, before)
+  return `${head.method} ${head.target}${hostLine}${head.fields}${forwarding}X-Request-ID: ${requestId}${end}`
 }
 
-function frontText(host: string, fields: string, forwarding: string): string {
-  return ` HTTP/1.1\r\nHost: ${host}\r\n${fields}${forwarding}X-Request-ID: `
+// Most requests ask for the host of the one before.
+let lastHost = ''
+/** From after the target to the end of `Host`. */
+let hostLine = ''
+/** From after the fields of the peer to the request id. */
+let hostEnd = ''
+
+function rememberHost(host: string): void {
+  lastHost = host
+  hostLine = ` HTTP/1.1\r\nHost: ${host}\r\n`
+  hostEnd = `X-Forwarded-Host: ${host}\r\nX-Request-ID: `
 }
 
-/** `before`: what is to be believed of it. */
+/** The end of the request id's line, and the trace; `before`: what is to be believed of it. */
 function traceOf(head: RequestHead, before: RequestHead['before'], requestId: string): string {
   const parent = before?.['traceparent']
   if (parent === undefined || !TRACEPARENT.test(parent)) {
     // An id that a proxy before this one gave may be anything.
     const trace = head.before !== null && head.before['x-request-id'] === requestId ? randomDigits(32) : requestId
-    return `traceparent: 00-${trace}-${randomDigits(16)}-00\r\n`
+    return `\r\ntraceparent: 00-${trace}-${randomDigits(16)}-00\r\n`
   }
   const state = before?.['tracestate']
-  return `traceparent: ${parent}\r\n${state === undefined ? '' : `tracestate: ${state}\r\n`}`
+  return `\r\ntraceparent: ${parent}\r\n${state === undefined ? '' : `tracestate: ${state}\r\n`}`
 }
 
 function endOf({ expectContinue, upgrade }: RequestHead): string {

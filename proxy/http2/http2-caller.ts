@@ -6,7 +6,6 @@ import { Exchange } from '../front/exchange.ts'
 import type { Plane } from '../front/plane.ts'
 import { noteUnparsed } from '../front/unparsed.ts'
 import type { ExposedInstance } from '../http1/forwarded-answer.ts'
-import type { ForwardedRequests } from '../http1/forwarded-request.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import { parseRequestHead, type Refusal, type RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
@@ -21,7 +20,6 @@ const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_INTERNAL_ERROR, NGHTTP2
 export interface CallerOwner {
   readonly plane: Plane
   readonly peer: Peer
-  readonly forwarding: ForwardedRequests
   readonly address: string
   /** Octets that served a request. */
   earn(octets: number): void
@@ -37,7 +35,6 @@ export class Http2Caller implements Caller, Answering {
   /** GOAWAY tells. */
   readonly closing = false
   readonly peer: Peer
-  readonly forwarding: ForwardedRequests
   readonly address: string
   readonly #owner: CallerOwner
   readonly #stream: ServerHttp2Stream
@@ -57,7 +54,6 @@ export class Http2Caller implements Caller, Answering {
   constructor(owner: CallerOwner, stream: ServerHttp2Stream, flags: number) {
     this.#owner = owner
     this.peer = owner.peer
-    this.forwarding = owner.forwarding
     this.address = owner.address
     this.#stream = stream
     this.#answer = new AnswerStream(stream, this)

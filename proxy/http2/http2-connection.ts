@@ -4,7 +4,6 @@ import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import type { Peer } from '../connections/peer.ts'
 import type { Plane } from '../front/plane.ts'
-import { ForwardedRequests } from '../http1/forwarded-request.ts'
 import type { ConnectionOwner } from '../intake/doors.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { Http2Caller, type CallerOwner } from './http2-caller.ts'
@@ -41,7 +40,6 @@ export interface Http2Owner extends ConnectionOwner {
 export class Http2Connection implements CallerOwner {
   readonly plane: Plane
   readonly peer: Peer
-  readonly forwarding: ForwardedRequests
   readonly address: string
   readonly #owner: Http2Owner
   readonly #socket: Socket
@@ -61,7 +59,6 @@ export class Http2Connection implements CallerOwner {
     this.address = address
     this.#socket = socket
     this.peer = peer
-    this.forwarding = new ForwardedRequests(peer)
     this.#guard = new FloodGuard(this.#since)
     const { maxHeadBytes, maxHeaders } = plane.snapshot.limits
     this.#transport = socket instanceof TLSSocket ? new TlsBridge(socket) : socket

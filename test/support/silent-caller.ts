@@ -1,11 +1,9 @@
 import { Peer } from '../../proxy/connections/peer.ts'
 import type { Caller } from '../../proxy/front/caller.ts'
-import { ForwardedRequests } from '../../proxy/http1/forwarded-request.ts'
 
 /** A client that takes whatever it is given and says nothing. */
 export class SilentCaller implements Caller {
   readonly peer = new Peer({ address: '192.0.2.1', port: 1, localAddress: '192.0.2.2', localPort: 80 }, null)
-  readonly forwarding = new ForwardedRequests(this.peer)
   readonly address = '192.0.2.2:80'
   readonly pending = 0
   readonly untaken = 0
