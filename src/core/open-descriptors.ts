@@ -5,8 +5,8 @@ import { readdir } from 'node:fs/promises'
 const FOLDERS = ['/proc/self/fd', '/dev/fd']
 
 /**
- * Counts this process's open descriptors, from a few to ten thousands of them, without keeping it from its work. Linux
- * tells their number since 6.2 (proc_pid_fd(5): the folder's size). Elsewhere they are listed in the background, which takes
+ * Counts this process's open descriptors, few or thousands of them, without keeping it from its work. Linux
+ * tells their number since 6.2, as the folder's size. Elsewhere they are listed in the background, which takes
  * milliseconds at some thousands, and what is told is the count before; 0 as long as there is none.
  */
 export function descriptorCounter(told: () => number = toldBySystem): () => number {
