@@ -1,9 +1,8 @@
 import '../http1/octets.ts'
 import type { ByteStream } from '../connections/byte-stream.ts'
-import { interimHeadText, responseHeadText } from '../http1/forwarded-head.ts'
+import { interimHeadText, responseHeadText, type ExposedInstance } from '../http1/forwarded-answer.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import type { AnswerOptions } from './caller.ts'
 
 /** First parts of bodies up to this size become a part of the head's text. */
 const SMALL = 1024
@@ -34,7 +33,8 @@ export class AnswerWriter {
   /** The head with the first part of the body, `bytes[start, end)`; `payload` as in BodyWalker. */
   begin(
     head: ResponseHead,
-    options: AnswerOptions,
+    last: boolean,
+    exposed: ExposedInstance | null,
     bytes: Buffer,
     start: number,
     end: number,
@@ -42,8 +42,8 @@ export class AnswerWriter {
     volatile: boolean,
   ): void {
     const http10 = this.#http10
-    this.close = options.last || !this.#keepAlive || head.body === 'close' || (http10 && head.body === 'chunked')
-    const text = this.#headText(head, options)
+    this.close = last || !this.#keepAlive || head.body === 'close' || (http10 && head.body === 'chunked')
+    const text = this.#headText(head, exposed)
     if (payload === null && end - start <= SMALL) {
       this.#client.write(start === end ? text : text + bytes.latin1Slice(start, end))
     } else if (payload === null && volatile) {
@@ -55,7 +55,7 @@ export class AnswerWriter {
   }
 
   /** An answer remembered from the one before it has its text already. */
-  #headText(head: ResponseHead, { exposed }: AnswerOptions): string {
+  #headText(head: ResponseHead, exposed: ExposedInstance | null): string {
     const usual = !this.#http10 && !this.close && exposed === null && head.dated
     if (usual && head.text !== '') return head.text
     const text = responseHeadText(head, { http10: this.#http10, close: this.close, exposed })

@@ -1,14 +1,8 @@
 import type { ByteStream } from '../connections/byte-stream.ts'
 import type { Peer } from '../connections/peer.ts'
-import type { ExposedInstance } from '../http1/forwarded-head.ts'
+import type { ExposedInstance } from '../http1/forwarded-answer.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-
-export interface AnswerOptions {
-  /** The connection ends with this answer, for a reason that neither head gives. */
-  readonly last: boolean
-  readonly exposed: ExposedInstance | null
-}
 
 /**
  * The client's side of a request, as the request needs it: a connection speaking HTTP/1.1, or one stream of HTTP/2. Bodies
@@ -35,10 +29,14 @@ export interface Caller {
   resume(): void
   /** An interim answer (1xx). */
   interim(head: ResponseHead): void
-  /** The head of the answer with the first part of its body. */
+  /**
+   * The head of the answer with the first part of its body. `last`: the connection ends with it, for a reason that neither
+   * head gives; `exposed`: named to the client.
+   */
   answer(
     head: ResponseHead,
-    options: AnswerOptions,
+    last: boolean,
+    exposed: ExposedInstance | null,
     bytes: Buffer,
     start: number,
     end: number,
@@ -47,8 +45,8 @@ export interface Caller {
   ): void
   /** A further part, framed as HTTP/1.1 frames it; `payload` as in BodyWalker, `volatile` as in ByteStream. */
   body(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void
-  /** The answer is whole; `trailers`: its trailer section, each line with CRLF, only where `payloadOnly`. */
-  answered(trailers: string): void
+  /** The answer is whole, at `now`; `trailers`: its trailer section, each line with CRLF, only where `payloadOnly`. */
+  answered(trailers: string, now: number): void
   /** The request is answered by the proxy. */
   answerOwn(answer: OwnAnswer): void
   /** The answer cannot be made whole: the client must see that. */

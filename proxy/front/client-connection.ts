@@ -1,39 +1,35 @@
-import '../http1/octets.ts'
 import { performance } from 'node:perf_hooks'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
 import type { Peer } from '../connections/peer.ts'
 import type { TcpHandle } from '../connections/tcp-handle.ts'
-import { switchHeadText, type ExposedInstance } from '../http1/forwarded-head.ts'
+import { switchHeadText, type ExposedInstance } from '../http1/forwarded-answer.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { BARE_CONTROL, HEAD_END, REQUEST_START } from '../http1/grammar.ts'
 import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
 import type { Refusal } from '../http1/request-head.ts'
-import { RequestMemo } from '../http1/request-memo.ts'
-import type { AnswerOptions, Caller } from './caller.ts'
-import { FIRST_REQUEST_MS } from '../intake/doors.ts'
+import type { Caller } from './caller.ts'
+import { FIRST_REQUEST_MS, type ConnectionOwner } from '../intake/doors.ts'
 import { AnswerWriter } from './answer-writer.ts'
 import { isIdempotent } from '../http1/idempotent.ts'
 import { Exchange } from './exchange.ts'
+import { Pipeline } from './pipeline.ts'
 import type { Plane } from './plane.ts'
+import { RequestReader } from './request-reader.ts'
+import { noteUnparsed } from './unparsed.ts'
 
-/** Pipelined bytes kept while a request is being served; beyond that the client is not read. */
-const MAX_PIPELINED = 64 * 1024
 /** Bodies up to this size that came with their head become a part of its text. */
 const SMALL = 1024
 /** And up to this size where the request may be sent again, for which its body must still be here. */
 const REPEATED = 16 * 1024
 /** After the last answer: how long what still comes is read and dropped, so that no RST overtakes the answer. */
 const LINGER_MS = 2000
-const LONG_READ = 4096
 
 /** A half-closed client that has waited this long for its answer may as well be gone. */
 const SOUND_AFTER_MS = 400
 
-export interface ConnectionOwner {
-  onConnectionClosed(connection: ClientConnection): void
-  /** It goes to another process; `handle` is its own no more. */
-  onConnectionMoved(connection: ClientConnection, handle: TcpHandle): void
+export interface Http1Owner extends ConnectionOwner {
+  /** Removes it, since it goes to another process; `handle` is its own no more. */
+  move(connection: ClientConnection, handle: TcpHandle): void
 }
 
 /** A client's connection: reads requests one at a time, has each served by an Exchange, answers in order. */
@@ -44,16 +40,15 @@ export class ClientConnection implements ByteHandler, Caller {
   /** The client understands no chunked coding. */
   payloadOnly = false
   readonly #plane: Plane
-  readonly #owner: ConnectionOwner
+  readonly #owner: Http1Owner
   readonly #walker = new BodyWalker()
-  readonly #memo = new RequestMemo()
+  readonly #reader = new RequestReader()
   readonly #answers: AnswerWriter
   /** `behind`: the client has not taken the last answer; what it asks next is served once it has. */
   #state: 'head' | 'exchange' | 'behind' | 'linger' | 'tunnel' | 'closed' = 'head'
   #exchange: Exchange | null = null
-  #text = ''
-  #pipelined: Buffer[] = []
-  #pipelinedBytes = 0
+  /** Null: nothing was sent ahead yet. */
+  #pipeline: Pipeline | null = null
   #halfClosed = false
   #halfClosedAt = 0
   /** How often a half-closed client was sent what shows whether it is still there. */
@@ -62,15 +57,13 @@ export class ClientConnection implements ByteHandler, Caller {
   #isHead = false
   /** The client wants the connection closed after the present answer. */
   #isLast = false
-  /** When the present wait began: for a request, for the rest of a head, for the client's end. */
+  /** When the present wait began: for a request, for the client to take an answer, for its end. */
   #since = performance.now()
   /** Of the answer, at the last look. */
   #untaken = 0
   #pumping = false
-  /** No request has come yet. */
-  #unused = true
 
-  constructor(plane: Plane, owner: ConnectionOwner, address: string, peer: Peer, stream: ByteStream) {
+  constructor(plane: Plane, owner: Http1Owner, address: string, peer: Peer, stream: ByteStream) {
     this.#plane = plane
     this.#owner = owner
     this.address = address
@@ -85,7 +78,7 @@ export class ClientConnection implements ByteHandler, Caller {
   }
 
   get halfClosed(): boolean {
-    return this.#halfClosed && this.#pipelinedBytes === 0
+    return this.#halfClosed && !this.#hasMore
   }
 
   /** Nothing is being served and nothing of an answer is left to send. */
@@ -100,18 +93,18 @@ export class ClientConnection implements ByteHandler, Caller {
 
   /** Closes it if no request is under way, nor its first one to be expected. */
   closeIfIdle(): void {
-    if (this.#state !== 'head' || this.#text !== '' || !this.isIdle) return
-    if (this.#unused && performance.now() - this.#since < FIRST_REQUEST_MS) return
+    if (this.#state !== 'head' || this.#reader.text !== '' || !this.isIdle) return
+    if (this.#reader.since === 0 && performance.now() - this.#since < FIRST_REQUEST_MS) return
     this.#linger()
   }
 
   /** Goes to another process if it stands between two requests. */
   leave(): void {
-    if (this.#state !== 'head' || this.#text !== '' || this.#pipelinedBytes > 0 || this.#halfClosed) return
+    if (this.#state !== 'head' || this.#reader.text !== '' || this.#hasMore || this.#halfClosed) return
     const handle = this.isIdle ? this.stream.detach() : null
     if (handle === null) return
     this.#state = 'closed'
-    this.#owner.onConnectionMoved(this, handle)
+    this.#owner.move(this, handle)
   }
 
   watch(now: number): void {
@@ -131,8 +124,9 @@ export class ClientConnection implements ByteHandler, Caller {
     } else if (this.#state === 'behind') {
       if (waited > limits.idleTimeoutMs) this.stream.destroy()
     } else if (this.#state === 'head') {
-      if (this.#text !== '') {
-        if (waited > limits.headTimeoutMs) this.#refuse({ status: 408, detail: 'the head stopped coming', close: true })
+      if (this.#reader.text !== '') {
+        const detail = 'the head stopped coming'
+        if (now - this.#reader.since > limits.headTimeoutMs) this.#refuse({ status: 408, detail, close: true })
       } else if (waited > limits.keepAliveTimeoutMs) this.#linger()
     }
   }
@@ -167,7 +161,7 @@ export class ClientConnection implements ByteHandler, Caller {
       if (this.stream.pending === 0) this.stream.destroy()
     } else if (this.#exchange === null) {
       // What it asked before is still answered.
-      if (this.#pipelinedBytes > 0) return
+      if (this.#hasMore) return
       this.#leftInHead()
       this.#linger()
     } else if (!this.#walker.done) {
@@ -188,7 +182,7 @@ export class ClientConnection implements ByteHandler, Caller {
     if (this.#state !== 'tunnel') exchange?.clientGone()
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#owner.onConnectionClosed(this)
+    this.#owner.remove(this)
   }
 
   // Caller
@@ -219,14 +213,15 @@ export class ClientConnection implements ByteHandler, Caller {
 
   answer(
     head: ResponseHead,
-    options: AnswerOptions,
+    last: boolean,
+    exposed: ExposedInstance | null,
     bytes: Buffer,
     start: number,
     end: number,
     payload: readonly number[] | null,
     volatile: boolean,
   ): void {
-    this.#answers.begin(head, options, bytes, start, end, payload, volatile)
+    this.#answers.begin(head, last, exposed, bytes, start, end, payload, volatile)
   }
 
   body(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
@@ -237,12 +232,12 @@ export class ClientConnection implements ByteHandler, Caller {
     this.#exchange = null
     const close = !this.#walker.done || this.#isLast || this.halfClosed || this.closing
     this.stream.write(ownAnswerText(answer, { close, noBody: this.#isHead }))
-    this.#next(close)
+    this.#next(close, performance.now())
   }
 
-  answered(): void {
+  answered(_trailers: string, now: number): void {
     this.#exchange = null
-    this.#next(this.#answers.close || !this.#walker.done)
+    this.#next(this.#answers.close || !this.#walker.done, now)
   }
 
   cut(): void {
@@ -254,10 +249,7 @@ export class ClientConnection implements ByteHandler, Caller {
   becomeTunnel(head: ResponseHead, exposed: ExposedInstance | null): { stream: ByteStream; early: Buffer | null } {
     this.stream.write(switchHeadText(head, exposed))
     this.#state = 'tunnel'
-    const early = this.#pipelinedBytes === 0 ? null : Buffer.concat(this.#pipelined)
-    this.#pipelined = []
-    this.#pipelinedBytes = 0
-    return { stream: this.stream, early }
+    return { stream: this.stream, early: this.#pipeline?.take() ?? null }
   }
 
   tunnelEnded(): void {
@@ -277,12 +269,12 @@ export class ClientConnection implements ByteHandler, Caller {
     this.stream.write('HTTP/1.1 100 Continue\r\n\r\n')
   }
 
-  #next(close: boolean): void {
+  #next(close: boolean, now: number): void {
     if (close) {
       this.#linger()
       return
     }
-    this.#since = performance.now()
+    this.#since = now
     // Else a client that takes nothing could have any number of answers kept here.
     if (this.stream.pending > 0) this.#state = 'behind'
     else this.#awaitHead()
@@ -298,8 +290,7 @@ export class ClientConnection implements ByteHandler, Caller {
     if (this.#state === 'closed') return
     this.#state = 'linger'
     this.#since = performance.now()
-    this.#pipelined = []
-    this.#pipelinedBytes = 0
+    this.#pipeline = null
     this.stream.useSharedBuffer()
     this.stream.resume()
     this.stream.end()
@@ -308,11 +299,10 @@ export class ClientConnection implements ByteHandler, Caller {
   /** Serves pipelined requests, without recursion however many are answered at once. */
   #pump(): void {
     this.#pumping = true
-    while (this.#state === 'head' && this.#pipelinedBytes > 0) {
-      const bytes = this.#pipelined.length === 1 ? this.#pipelined[0] : Buffer.concat(this.#pipelined)
-      this.#pipelined = []
-      this.#pipelinedBytes = 0
-      if (bytes !== undefined) this.onBytes(bytes, 0, bytes.length)
+    while (this.#state === 'head') {
+      const bytes = this.#pipeline?.take() ?? null
+      if (bytes === null) break
+      this.onBytes(bytes, 0, bytes.length)
     }
     this.#pumping = false
     if (this.#state !== 'head') return
@@ -324,44 +314,17 @@ export class ClientConnection implements ByteHandler, Caller {
   #keep(bytes: Buffer, start: number, end: number): void {
     if (start >= end) return
     const part = bytes.subarray(start, end)
-    // Behind what is kept already. What is pumped was copied when it came in.
-    this.#pipelined.push(this.#pumping ? part : Buffer.from(part))
-    this.#pipelinedBytes += end - start
-    if (this.#pipelinedBytes >= MAX_PIPELINED) this.stream.pause()
+    this.#pipeline ??= new Pipeline()
+    // What is pumped was copied when it came in.
+    if (!this.#pipeline.keep(this.#pumping ? part : Buffer.from(part))) this.stream.pause()
   }
 
   #onHeadBytes(bytes: Buffer, start: number, end: number): void {
-    const limits = this.#plane.snapshot.limits
-    let from = start
-    // RFC 9112 section 2.2: empty lines before a request are skipped; one may be cut in two.
-    if (this.#text === '\r' && bytes[from] === 10) {
-      this.#text = ''
-      from++
-    }
-    if (this.#text === '') {
-      while (from + 1 < end && bytes[from] === 13 && bytes[from + 1] === 10) from += 2
-      if (from === end) return
-      this.#since = performance.now()
-      this.#unused = false
-    }
-    const before = this.#text.length
-    if (before === 0 && end - from > LONG_READ) {
-      const found = bytes.indexOf(HEAD_END, from, 'latin1')
-      this.#text = bytes.latin1Slice(from, found === -1 || found + 4 > end ? end : found + 4)
-    } else {
-      this.#text += bytes.latin1Slice(from, end)
-    }
-    const headEnd = this.#text.indexOf(HEAD_END, Math.max(0, before - 3))
-    if (headEnd === -1 || headEnd > limits.maxHeadBytes) {
-      this.#onPartialHead(limits.maxHeadBytes)
-      return
-    }
-    const text = this.#text
-    this.#text = ''
-    const head = this.#memo.parse(text.slice(0, headEnd), limits.maxHeaders)
+    const reader = this.#reader
+    const head = reader.read(bytes, start, end, this.#plane.snapshot.limits)
+    if (head === null) return
     if ('status' in head) {
-      this.#isHead = text.startsWith('HEAD ')
-      this.#refuse(head, text)
+      this.#refuse(head)
       return
     }
     this.#isHead = head.method === 'HEAD'
@@ -369,10 +332,10 @@ export class ClientConnection implements ByteHandler, Caller {
     this.#state = 'exchange'
     this.payloadOnly = head.http10
     this.#answers.expect(head)
-    const bodyStart = from - before + headEnd + 4
+    const { bodyStart, wholeAt } = reader
     const walker = this.#walker
     walker.start(head.body, head.length)
-    const exchange = new Exchange(this.#plane, this, head)
+    const exchange = new Exchange(this.#plane, this, head, wholeAt)
     this.#exchange = exchange
     const bodyEnd = walker.walk(bytes, bodyStart, end)
     const { body } = exchange
@@ -388,7 +351,7 @@ export class ClientConnection implements ByteHandler, Caller {
       exchange.refuse({ status: 400, error: 'http_request_error', detail: 'broken chunked framing' })
       return
     }
-    exchange.choose()
+    exchange.choose(wholeAt)
     // It may have ended in that step: then nothing of it is kept, and the connection reads on.
     if (this.#exchange !== exchange) return
     body.settle()
@@ -412,48 +375,28 @@ export class ClientConnection implements ByteHandler, Caller {
     if (done && this.#exchange === exchange) this.stream.useSharedBuffer(exchange.body.unsent)
   }
 
-  #onPartialHead(maxHeadBytes: number): void {
-    const text = this.#text
-    this.#isHead = text.startsWith('HEAD ')
-    if (text.length > maxHeadBytes) {
-      const line = text.indexOf('\r\n')
-      const long = line === -1 || line > maxHeadBytes
-      this.#refuse({
-        status: long ? 414 : 431,
-        detail: long ? 'the target is too long' : 'the head is too long',
-        close: true,
-      })
-    } else if (!REQUEST_START.test(text) || BARE_CONTROL.test(text.endsWith('\r') ? text.slice(0, -1) : text)) {
-      this.#refuse({ status: 400, detail: 'malformed request', close: true })
-    }
-  }
-
-  /** Answers a request that never became one. It counts as arrived and refused at the address's first listener. */
-  #refuse(refusal: Refusal, text = this.#text): void {
-    const site = this.#plane.snapshot.sites.get(this.address)
-    if (this.#plane.accessLog !== null) this.#logUnparsed(text, refusal.status)
-    if (site !== undefined) this.#plane.ledger.refused(site.first.listener.key, refusal.status)
-    this.#text = ''
-    const answer: OwnAnswer = { status: refusal.status, error: 'http_request_error', detail: refusal.detail }
-    this.stream.write(ownAnswerText(answer, { close: true, noBody: this.#isHead }))
+  /** Answers a request that never became one. */
+  #refuse({ status, detail }: Refusal): void {
+    const noBody = this.#reader.text.startsWith('HEAD ')
+    this.#noteUnparsed(status)
+    this.stream.write(ownAnswerText({ status, error: 'http_request_error', detail }, { close: true, noBody }))
     this.#linger()
   }
 
   /** The client goes in the middle of a head: that is no request, but worth a line. */
   #leftInHead(): void {
-    if (this.#state !== 'head' || this.#text === '') return
-    if (this.#plane.accessLog !== null) this.#logUnparsed(this.#text, 0)
-    this.#text = ''
+    if (this.#state === 'head' && this.#reader.text !== '') this.#noteUnparsed(0)
   }
 
-  #logUnparsed(text: string, status: number): void {
-    const listener = this.#plane.snapshot.sites.get(this.address)?.first.listener
-    this.#plane.accessLog?.writeUnparsed(text, status, {
-      vip: listener?.key ?? '',
-      service: listener?.service ?? '',
-      slot: listener?.slot ?? null,
-      peer: this.peer,
-      durationMs: performance.now() - this.#since,
-    })
+  #noteUnparsed(status: number): void {
+    const { address, peer } = this
+    const { text, since } = this.#reader
+    this.#reader.text = ''
+    noteUnparsed(this.#plane, { address, peer, text, status, since })
+  }
+
+  /** Something that was sent ahead waits. */
+  get #hasMore(): boolean {
+    return this.#pipeline !== null && !this.#pipeline.isEmpty
   }
 }

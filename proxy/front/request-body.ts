@@ -20,7 +20,8 @@ export class RequestBody {
   #later = 0
   readonly #caller: Caller
   #lent: Buffer | null = null
-  #queue: Buffer[] = []
+  /** Most bodies never wait. */
+  #queue: Buffer[] | null = null
   #queued = 0
   /** Reading the client is stopped for this body's sake. */
   #paused = false
@@ -66,7 +67,7 @@ export class RequestBody {
   takeBack(lent: Buffer | null): void {
     if (lent === null || this.#sent !== null) return
     this.#consumed = false
-    this.#queue.unshift(Buffer.from(lent))
+    this.#queue = [Buffer.from(lent), ...(this.#queue ?? [])]
     this.#queued += lent.length
   }
 
@@ -100,7 +101,7 @@ export class RequestBody {
   /** All that was sent and kept is to be sent again. */
   rewind(): void {
     if (this.#sent === null) return
-    this.#queue.unshift(...this.#sent)
+    this.#queue = [...this.#sent, ...(this.#queue ?? [])]
     this.#queued += this.#sentBytes
     this.#sent = []
     this.#sentBytes = 0
@@ -113,6 +114,7 @@ export class RequestBody {
   /** Keeps bytes for later; stops reading at 64 KiB, and goes on once they are sent. */
   queue(bytes: Buffer, start: number, end: number): void {
     this.#later += end - start
+    this.#queue ??= []
     this.#queue.push(Buffer.from(bytes.subarray(start, end)))
     this.#queued += end - start
     if (this.#queued >= KEPT && !this.complete) this.pause()
@@ -127,12 +129,13 @@ export class RequestBody {
   /** The head is sent: sends what was kept after it. */
   flush(upstream: Upstream): void {
     this.blocked = false
-    if (this.#queued > 0) {
-      for (const bytes of this.#queue) {
+    const queue = this.#queue
+    if (queue !== null) {
+      for (const bytes of queue) {
         this.#keep(bytes)
         upstream.write(bytes)
       }
-      this.#queue = []
+      this.#queue = null
       this.#queued = 0
     }
     this.#afterWrite(upstream)

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { type Asker, chooseTarget } from '../balancing/choose.ts'
 import { isOwnLimit, noteConnection, noteFailure, noteNoConnection, noteTrialAnswered } from '../balancing/outliers.ts'
 import { beginPacing, growByAnswer } from '../balancing/pacing.ts'
-import { PauseLine } from '../hold/pause-line.ts'
+import type { PauseLine } from '../hold/pause-line.ts'
 import type { Place, Waiting } from '../hold/waiting-line.ts'
 import type { OwnAnswer } from '../http1/own-answer.ts'
 import { Account, type Outcome } from '../ledger/account.ts'
@@ -27,9 +27,10 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   /** It was given its instance although that is passed over. */
   #onTrial = false
 
-  constructor(plane: Plane) {
+  /** `now`: it has arrived. */
+  constructor(plane: Plane, now: number) {
     this.plane = plane
-    this.account = new Account(plane.ledger)
+    this.account = new Account(plane.ledger, now)
   }
 
   /** Key of the address it came in by. */
@@ -59,8 +60,8 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     return this.place !== null
   }
 
-  /** Picks an instance from the table now current and counts the request on it, in one synchronous step. */
-  choose(): void {
+  /** Picks an instance from the table now current and counts the request on it, in one synchronous step. `now` is monotonic. */
+  choose(now: number): void {
     const { plane } = this
     if (plane.gateClosed) {
       this.#waitAtGate()
@@ -91,7 +92,6 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
       this.refuseBody(maxBodyBytes)
       return
     }
-    const now = performance.now()
     if (route.pause !== null && this.#isHeldBack(route.pause, now)) return
     const target = pool !== null && this.#mayPass(pool) ? chooseTarget(pool, this, now) : null
     if (target === null) {
@@ -114,22 +114,21 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   }
 
   tryAgain(): void {
-    this.choose()
+    this.choose(performance.now())
   }
 
   onGateOpen(): void {
-    this.choose()
+    this.choose(performance.now())
   }
 
   expire(): void {
     this.nameVip()
-    const pool = this.place?.pool
-    if (pool !== undefined) pool.counts.waitExpired++
+    const owner = this.place?.owner
+    owner?.expired()
     if (this.heldSince > 0) this.account.heldFor(performance.now() - this.heldSince)
-    const isBusy = pool !== undefined && pool.ready.length > 0 && !pool.pacing
     this.onRefused(
       'hold-expired',
-      isBusy
+      owner?.isBusy === true
         ? { status: 503, error: 'connection_limit_reached', detail: 'every instance was busy for too long' }
         : { status: 503, error: 'destination_unavailable', detail: 'nothing became ready in time' },
     )
@@ -223,7 +222,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     pool.counts.retries++
     this.account.replayed()
     this.release()
-    this.choose()
+    this.choose(performance.now())
     return true
   }
 
@@ -276,10 +275,10 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   #isHeldBack(pause: PauseLine, now: number): boolean {
     if (now >= pause.until) {
       // Those who were held come before it.
-      if (this.place?.pool !== pause) this.plane.hold.letGo(pause)
+      if (this.place?.owner !== pause) this.plane.hold.letGo(pause)
       return false
     }
-    if (this.place?.pool === pause) return true
+    if (this.place?.owner === pause) return true
     this.account.chosen(null, 0)
     if (this.isBalancerProbe) {
       const detail = 'this address is paused, and the proxy is well'
@@ -304,7 +303,7 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
   #mayPass({ state }: CompiledPool): boolean {
     const { place } = this
     // A line that was held for want of any instance is let go little by little, also where a swap has sent it elsewhere.
-    if (place !== null && place.pool !== state && place.pool.pacing) beginPacing(state)
+    if (place !== null && place.owner !== state && place.owner.pacing) beginPacing(state)
     return state.line.first === null || state.line.first === place
   }
 
@@ -324,13 +323,13 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
 
   /** `isOutage`: no instance takes requests, rather than all being busy. */
   #wait({ state, pool }: CompiledPool, now: number, isOutage: boolean): void {
-    if (this.place?.pool === state) return
+    if (this.place?.owner === state) return
     this.onWaiting()
     const { plane } = this
     const { limits } = plane.snapshot
     const isFirst = this.heldSince === 0
     if (isFirst) this.heldSince = now
-    else if (this.place?.pool instanceof PauseLine) {
+    else if (this.place?.owner.isPause === true) {
       // The time of a pause is not taken off what a request may wait for an instance.
       this.account.heldFor(now - this.heldSince)
       this.heldSince = now

@@ -3,6 +3,7 @@ import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { dial } from '../connections/dial.ts'
 import type { Peer } from '../connections/peer.ts'
 import { hashText } from '../balancing/hashing.ts'
+import type { ConnectionOwner } from '../intake/doors.ts'
 import type { Outcome } from '../ledger/account.ts'
 import type { TargetState } from '../routing/target.ts'
 import { Tunnel } from '../tunnel/tunnel.ts'
@@ -21,7 +22,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
   readonly wanted = ''
   protected readonly isBalancerProbe = false
   #toldToEnd = false
-  readonly #onClosed: (connection: TcpConnection) => void
+  readonly #owner: ConnectionOwner
   #early: Buffer[] = []
   #earlyBytes = 0
   #halfClosed = false
@@ -30,17 +31,11 @@ export class TcpConnection extends Seeker implements ByteHandler {
   #dialledAt = Infinity
   #tunnel: Tunnel | null = null
 
-  constructor(
-    plane: Plane,
-    address: string,
-    peer: Peer,
-    stream: ByteStream,
-    onClosed: (connection: TcpConnection) => void,
-  ) {
-    super(plane)
+  constructor(plane: Plane, owner: ConnectionOwner, address: string, peer: Peer, stream: ByteStream, now: number) {
+    super(plane, now)
     this.address = address
     this.peer = peer
-    this.#onClosed = onClosed
+    this.#owner = owner
     this.stream = stream
     stream.handler = this
   }
@@ -170,7 +165,7 @@ export class TcpConnection extends Seeker implements ByteHandler {
     this.account.bytesOut = this.#tunnel?.bytesToClient ?? 0
     if (this.plane.accessLog !== null) this.#log(outcome)
     this.conclude(outcome)
-    this.#onClosed(this)
+    this.#owner.remove(this)
   }
 
   #log(outcome: Outcome): void {

@@ -1,8 +1,8 @@
 import type { DataPlaneLimits } from '../../src/contracts/routing.ts'
 import { endPacing, growByTime } from '../balancing/pacing.ts'
 import type { PoolState } from '../routing/pool-state.ts'
-import { PauseLine } from './pause-line.ts'
-import { Place, type Waiting } from './waiting-line.ts'
+import type { PauseLine } from './pause-line.ts'
+import { Place, type LineOwner, type Waiting } from './waiting-line.ts'
 
 /**
  * Requests that wait: because nothing is ready but something is expected to be, or because every instance has as many as it
@@ -24,13 +24,13 @@ export class HoldQueue {
     return size
   }
 
-  /** Gives `waiting` a place in the pool's line, if it has none. False if the line is full: the request is answered 503. */
-  join(waiting: Waiting, pool: PoolState, maxCount: number, maxBytes: number): boolean {
-    if (waiting.place?.pool === pool) return true
+  /** Gives `waiting` a place in the owner's line, if it has none. False if the line is full: the request is answered 503. */
+  join(waiting: Waiting, owner: LineOwner, maxCount: number, maxBytes: number): boolean {
+    if (waiting.place?.owner === owner) return true
     this.leave(waiting)
-    const place = new Place(waiting, pool)
-    if (pool.line.count >= maxCount || pool.line.bytes + place.bytes > maxBytes) return false
-    pool.line.add(place)
+    const place = new Place(waiting, owner)
+    if (owner.line.count >= maxCount || owner.line.bytes + place.bytes > maxBytes) return false
+    owner.line.add(place)
     waiting.place = place
     return true
   }
@@ -39,9 +39,9 @@ export class HoldQueue {
     const { place } = waiting
     if (place === null) return
     waiting.place = null
-    const { pool } = place
-    pool.line.remove(place)
-    if (pool.pacing && pool.line.count === 0 && !(pool instanceof PauseLine)) endPacing(pool)
+    const { owner } = place
+    owner.line.remove(place)
+    if (owner.line.count === 0) owner.emptied()
   }
 
   /** More of a waiting request's body came in. False: stop reading it. */
@@ -49,12 +49,12 @@ export class HoldQueue {
     const { place } = waiting
     if (place === null) return true
     place.bytes += bytes
-    place.pool.line.bytes += bytes
-    return place.pool.line.bytes <= maxBytes
+    place.owner.line.bytes += bytes
+    return place.owner.line.bytes <= maxBytes
   }
 
   /** An instance of the pool has become ready or free: lets go who may go, the first first. */
-  letGo({ line }: PoolState): void {
+  letGo({ line }: LineOwner): void {
     if (line.moving) return
     line.moving = true
     for (let first = line.first; first !== null; first = line.first) {
@@ -103,7 +103,7 @@ export class HoldQueue {
     for (const pool of this.#pools.values()) if (pool.pacing && pool.line.count === 0) endPacing(pool)
   }
 
-  *#all(): Iterable<PoolState> {
+  *#all(): Iterable<LineOwner> {
     yield* this.#pauses.values()
     yield* this.#pools.values()
   }

@@ -1,5 +1,3 @@
-import type { PoolState } from '../routing/pool-state.ts'
-
 /** A request that waits for an instance to become ready, or free. */
 export interface Waiting {
   /** Monotonic milliseconds; stays when it waits again. */
@@ -14,22 +12,37 @@ export interface Waiting {
   expire(): void
 }
 
-/** A place in a pool's line. */
+/** Whose line it is: a pool's, whose instances are waited for, or a paused address's. */
+export interface LineOwner {
+  readonly line: WaitingLine
+  /** Its line is let go little by little (balancing/pacing.ts), and so is the line that those in it go on to. */
+  readonly pacing: boolean
+  /** Instances take requests, and each has as many as it may. */
+  readonly isBusy: boolean
+  /** An operator holds it: time spent here is not taken off what a request may wait for an instance. */
+  readonly isPause: boolean
+  /** Nobody waits any more. */
+  emptied(): void
+  /** One waited for as long as it may. */
+  expired(): void
+}
+
+/** A place in a line. */
 export class Place {
   readonly waiting: Waiting
-  readonly pool: PoolState
+  readonly owner: LineOwner
   bytes: number
   before: Place | null = null
   after: Place | null = null
 
-  constructor(waiting: Waiting, pool: PoolState) {
+  constructor(waiting: Waiting, owner: LineOwner) {
     this.waiting = waiting
-    this.pool = pool
+    this.owner = owner
     this.bytes = waiting.heldBytes
   }
 }
 
-/** Those who wait for instances of one pool, in the order in which they began to. */
+/** Those who wait in one line, in the order in which they began to. */
 export class WaitingLine {
   first: Place | null = null
   last: Place | null = null

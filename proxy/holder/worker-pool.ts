@@ -9,22 +9,18 @@ import { NamedRows } from '../ledger/named-rows.ts'
 import { PlaneMetrics } from '../metrics/plane-metrics.ts'
 import { addressOf } from '../routing/snapshot.ts'
 import type { FromWorker } from '../worker/protocol.ts'
-import { patience } from './patience.ts'
+import { withEach } from './hung.ts'
+import { TableChange } from './table-change.ts'
 import { TicketKeys } from './ticket-keys.ts'
-import { leadsElsewhere, switchTogether } from './two-levels.ts'
+import { Turns } from './turns.ts'
 import { WorkerCounts } from './worker-counts.ts'
 import { WorkerProcess, type WorkerEvents } from './worker-process.ts'
 
 /** A worker that lived shorter than this died quickly: the next one waits. */
 const QUICK_MS = 1000
 const BACKOFF = { firstMs: 50, capMs: 2000 }
-/** A worker that does not do what it was told within this is hung, and is replaced. */
-const HUNG_MS = 5000
 /** How often every worker is asked for a sign of life. */
 const BEAT_MS = 2000
-/** How long callers may wait for all workers to hold; doubled each time it is not enough, on a machine that is that slow. */
-const PREPARE_MS = 500
-const PREPARE_CAP_MS = 4000
 
 export interface PoolEvents {
   /** Every bound address and its handle, for a worker that starts. */
@@ -51,8 +47,7 @@ export class WorkerPool implements WorkerEvents {
   /** Current in all that serve. */
   #table: RoutingTable | null = null
   #named = new NamedRows({ listeners: [], pools: {} })
-  #attempt = 0
-  #prepareMs = PREPARE_MS
+  readonly #change: TableChange
   readonly #beating = new Set<WorkerProcess>()
   #beat: NodeJS.Timeout | null = null
   #quickDeaths = 0
@@ -60,7 +55,7 @@ export class WorkerPool implements WorkerEvents {
   #stopping = false
   #given = 0
   /** One change at a time: a worker that starts in the middle of one waits for its end. */
-  #turn: Promise<void> | null = null
+  readonly #turns = new Turns()
   #ready: WorkerProcess[] = []
   #firstReady: (() => void) | null = null
 
@@ -73,6 +68,7 @@ export class WorkerPool implements WorkerEvents {
     this.#events = events
     this.#accessLog = accessLog
     this.#log = log
+    this.#change = new TableChange(log)
     this.#ticketKeys = new TicketKeys(() => {
       for (const worker of this.#workers) this.#sendTicketKeys(worker)
     }, ticketKeys)
@@ -90,14 +86,14 @@ export class WorkerPool implements WorkerEvents {
    */
   async apply(table: RoutingTable): Promise<boolean> {
     let applied = false
-    await this.#inTurn(async () => {
+    await this.#turns.take(async () => {
       // Before the first worker is up nobody listens, and an acknowledgement would promise too much; after the last none will.
       if (this.#serving().length === 0 && this.#ready.length === 0 && !this.#stopping) {
         await new Promise<void>(resolve => {
           this.#firstReady = resolve
         })
       }
-      applied = await this.#change(table)
+      applied = await this.#change.make(this.#serving(), this.#table, table)
       if (applied) {
         this.#table = table
         this.#named = new NamedRows(table)
@@ -110,7 +106,7 @@ export class WorkerPool implements WorkerEvents {
 
   /** The handles have changed though the table has not: everybody listens on what there is now. */
   async followHandles(): Promise<void> {
-    await this.#inTurn(() => this.#listenAsTold(this.#serving()))
+    await this.#turns.take(() => this.#listenAsTold(this.#serving()))
   }
 
   /** In flight and counts, over all workers there are and were. */
@@ -168,7 +164,7 @@ export class WorkerPool implements WorkerEvents {
     this.#ready.push(worker)
     this.#firstReady?.()
     this.#firstReady = null
-    if (this.#table !== null) void this.#inTurn(() => this.#bringUpReady())
+    if (this.#table !== null) void this.#turns.take(() => this.#bringUpReady())
   }
 
   onMessage(worker: WorkerProcess, message: FromWorker): void {
@@ -239,33 +235,6 @@ export class WorkerPool implements WorkerEvents {
     return [...this.#workers].filter(worker => worker.serving)
   }
 
-  async #change(table: RoutingTable): Promise<boolean> {
-    const workers = this.#serving()
-    if (workers.length < 2 || this.#table === null || !leadsElsewhere(this.#table, table)) {
-      for (const worker of workers) worker.send({ type: 'apply', table })
-      return true
-    }
-    // Nobody holds anything before all have the table and have shown that they are awake; who hangs is replaced.
-    await this.#all(workers, async worker => {
-      worker.send({ type: 'stage', table })
-      await worker.sync()
-      this.#log.debug({ worker: worker.pid, revision: table.revision }, 'a worker has the table')
-    })
-    const awake = workers.filter(worker => !worker.gone)
-    const late = await switchTogether(awake, ++this.#attempt, this.#prepareMs, this.#log)
-    if (late.length > 0) {
-      const pids = late.map(worker => worker.pid)
-      this.#log.warn({ revision: table.revision, late: pids, afterMs: this.#prepareMs }, 'a table was put off')
-      this.#prepareMs = Math.min(2 * this.#prepareMs, PREPARE_CAP_MS)
-      return false
-    }
-    this.#prepareMs = PREPARE_MS
-    await this.#all(awake, async worker => worker.sync())
-    const heldMs = Math.max(...awake.map(worker => worker.heldMs))
-    this.#log.info({ revision: table.revision, workers: awake.length, heldMs }, 'callers were led elsewhere')
-    return true
-  }
-
   async #bringUpReady(): Promise<void> {
     const table = this.#table
     if (table === null) return
@@ -283,7 +252,7 @@ export class WorkerPool implements WorkerEvents {
   async #listenAsTold(workers: readonly WorkerProcess[]): Promise<void> {
     const inTable = new Set(this.#table?.listeners.map(addressOf))
     const handles = new Map([...this.#events.handles()].filter(([address]) => inTable.has(address)))
-    await this.#all(workers, async worker => {
+    await withEach(workers, this.#log, async worker => {
       for (const [address, handle] of worker.listening) {
         if (handles.get(address) === handle) continue
         worker.listening.delete(address)
@@ -306,34 +275,8 @@ export class WorkerPool implements WorkerEvents {
     for (const worker of this.#serving()) {
       if (this.#beating.has(worker)) continue
       this.#beating.add(worker)
-      void this.#all([worker], async () => worker.sync()).finally(() => this.#beating.delete(worker))
+      void withEach([worker], this.#log, async () => worker.sync()).finally(() => this.#beating.delete(worker))
     }
-  }
-
-  /** Does `act` with each worker; one that is hung is killed, its place is taken by a new one. */
-  async #all(workers: readonly WorkerProcess[], act: (worker: WorkerProcess) => Promise<void>): Promise<void> {
-    await Promise.all(
-      workers.map(async worker => {
-        const answered = patience(HUNG_MS, () => {
-          this.#log.error({ worker: worker.pid }, 'a worker hangs and is killed')
-          worker.kill()
-        })
-        await act(worker)
-        answered()
-      }),
-    )
-  }
-
-  /** Begins `act` in this very step if nothing else is under way. */
-  async #inTurn(act: () => Promise<void>): Promise<void> {
-    const mine = this.#turn === null ? act() : this.#turn.then(act)
-    const turn = mine
-      .catch(() => {})
-      .then(() => {
-        if (this.#turn === turn) this.#turn = null
-      })
-    this.#turn = turn
-    await mine
   }
 }
 

@@ -9,8 +9,8 @@ const FIELDS = `(?:\\r\\n${TOKEN}:${VALUE})*`
 /** A request head without its closing empty line. Groups: method, target, minor version. */
 export const REQUEST_HEAD = new RegExp(`^(${TOKEN}) ([\\x21-\\x7e]+) HTTP/1\\.(\\d)${FIELDS}$`)
 
-/** A request line without its version, with the space before that. Groups: method, target. */
-export const REQUEST_LINE = new RegExp(`^(${TOKEN}) ([\\x21-\\x7e]+) $`)
+/** A request line without its version, with the space before that. */
+export const REQUEST_LINE = new RegExp(`^${TOKEN} [\\x21-\\x7e]+ $`)
 
 /** An answer's head without its closing empty line. Groups: minor version, status, reason phrase. */
 export const RESPONSE_HEAD = new RegExp(`^HTTP/1\\.(\\d) ([1-5]\\d\\d)(?: (${VALUE}))?${FIELDS}$`)

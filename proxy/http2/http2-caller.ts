@@ -1,14 +1,16 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { ByteStream } from '../connections/byte-stream.ts'
 import type { Peer } from '../connections/peer.ts'
-import type { AnswerOptions, Caller } from '../front/caller.ts'
+import type { Caller } from '../front/caller.ts'
 import { Exchange } from '../front/exchange.ts'
 import type { Plane } from '../front/plane.ts'
-import { dateText } from '../http1/date.ts'
-import { ownAnswerText, type OwnAnswer } from '../http1/own-answer.ts'
+import { noteUnparsed } from '../front/unparsed.ts'
+import type { ExposedInstance } from '../http1/forwarded-answer.ts'
+import type { OwnAnswer } from '../http1/own-answer.ts'
 import { parseRequestHead, type Refusal, type RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
-import { addLines, chunkOf, lastChunk, noFields, trailerLines } from './fields.ts'
+import { AnswerStream, type Answering } from './answer-stream.ts'
+import { chunkOf, lastChunk, trailerLines } from './fields.ts'
 import { PER_FRAME } from './flood-guard.ts'
 import { requestText } from './request-text.ts'
 
@@ -26,7 +28,7 @@ export interface CallerOwner {
 }
 
 /** One stream of a client's connection: a request and its answer, served by an Exchange. */
-export class Http2Caller implements Caller {
+export class Http2Caller implements Caller, Answering {
   readonly volatile = false
   readonly payloadOnly = true
   readonly halfClosed = false
@@ -36,6 +38,7 @@ export class Http2Caller implements Caller {
   readonly address: string
   readonly #owner: CallerOwner
   readonly #stream: ServerHttp2Stream
+  readonly #answer: AnswerStream
   #exchange: Exchange | null = null
   /** The client has sent END_STREAM. */
   #ended: boolean
@@ -44,26 +47,16 @@ export class Http2Caller implements Caller {
   #left = 0
   #requestTrailers = ''
   #paused = false
-  /** The answer has no body, or its end was sent with its head. */
-  #bodiless = false
-  /** The end is sent with trailers, perhaps none, and only if the answer became whole. */
-  #awaitsTrailers = false
-  #trailers = ''
   #abandoned = false
   #closed = false
   /** When octets last moved once nothing but sending was left to do. */
   #since = 0
-  readonly #onWritten = (error?: Error | null): void => {
-    if (error != null || this.#stream.writableLength > 0) return
-    this.#since = performance.now()
-    this.#exchange?.onClientDrain()
-  }
-
   constructor(owner: CallerOwner, stream: ServerHttp2Stream, flags: number) {
     this.#owner = owner
     this.peer = owner.peer
     this.address = owner.address
     this.#stream = stream
+    this.#answer = new AnswerStream(stream, this)
     this.#ended = (flags & NGHTTP2_FLAG_END_STREAM) !== 0
     // 'close' follows.
     stream.on('error', () => this.#gone())
@@ -90,10 +83,11 @@ export class Http2Caller implements Caller {
       this.#refuse(head, text)
       return
     }
-    const exchange = new Exchange(plane, this, head)
+    const now = performance.now()
+    const exchange = new Exchange(plane, this, head, now)
     this.#exchange = exchange
     exchange.body.complete = head.body === 'none'
-    exchange.choose()
+    exchange.choose(now)
     if (!this.#ended) this.#readBody(head)
   }
 
@@ -129,54 +123,36 @@ export class Http2Caller implements Caller {
   }
 
   interim(head: ResponseHead): void {
-    if (this.#isOver()) return
-    const fields = addLines(noFields(), head.fields)
-    this.#stream.additionalHeaders({ ...fields, ':status': head.status })
+    this.#answer.interim(head)
   }
 
   answer(
     head: ResponseHead,
-    { exposed }: AnswerOptions,
+    _last: boolean,
+    exposed: ExposedInstance | null,
     bytes: Buffer,
     start: number,
     end: number,
     payload: readonly number[] | null,
     volatile: boolean,
   ): void {
-    if (this.#isOver()) return
-    const fields = addLines(noFields(), head.fields)
-    if (!head.dated) fields['date'] = dateText()
-    if (exposed !== null) {
-      fields['x-vipswap-deployment'] = exposed.deployment
-      fields['x-vipswap-instance'] = exposed.instance
-      fields['x-vipswap-version'] = exposed.version
-    }
-    // Where there is more to come Node is kept from ending the stream by itself: it does so even on a reset.
-    this.#awaitsTrailers = head.body !== 'length' || end - start < head.length
-    this.#respond(head.status, fields, head.body === 'none')
-    this.body(bytes, start, end, payload, volatile)
+    this.#answer.begin(head, exposed, bytes, start, end, payload, volatile)
   }
 
   body(bytes: Buffer, start: number, end: number, payload: readonly number[] | null, volatile: boolean): void {
-    if (this.#bodiless || this.#isOver()) return
-    if (payload === null || payload.length === 2) {
-      const from = payload?.[0] ?? start
-      const to = payload?.[1] ?? end
-      if (to <= from) return
-      const part = bytes.subarray(from, to)
-      this.#write(volatile ? Buffer.from(part) : part)
-    } else if (payload.length > 0) this.#write(joined(bytes, payload))
+    this.#answer.body(bytes, start, end, payload, volatile)
   }
 
-  answered(trailers: string): void {
+  answered(trailers: string, now: number): void {
     this.#exchange = null
-    this.#trailers = trailers
-    this.#finish()
+    this.#since = now
+    this.#answer.end(trailers)
   }
 
   answerOwn(answer: OwnAnswer): void {
     this.#exchange = null
-    this.#sendOwn(answer)
+    this.#since = performance.now()
+    this.#answer.own(answer)
   }
 
   cut(): void {
@@ -193,42 +169,19 @@ export class Http2Caller implements Caller {
     // There are none.
   }
 
-  // Private
+  // Answering
 
-  #isOver(): boolean {
-    return this.#stream.destroyed || this.#stream.closed
+  earn(octets: number): void {
+    this.#owner.earn(octets)
   }
 
-  #write(part: Buffer): void {
-    this.#owner.earn(PER_FRAME + (part.length >> 7))
-    this.#stream.write(part, this.#onWritten)
-  }
-
-  #respond(status: number, fields: ReturnType<typeof noFields>, endStream: boolean): void {
-    const stream = this.#stream
-    // Node itself ends those that can have no body: HEAD, 204, 205, 304.
-    fields[':status'] = String(status)
-    stream.respond(fields, { endStream, waitForTrailers: this.#awaitsTrailers && !endStream })
-    this.#bodiless = stream.writableEnded
-    if (this.#awaitsTrailers && !this.#bodiless) stream.once('wantTrailers', () => this.#sendTrailers())
-  }
-
-  #sendTrailers(): void {
-    this.#stream.sendTrailers(addLines(noFields(), this.#trailers))
-    // Node sends them by an immediate of its own, which is before this one.
-    setImmediate(() => this.#closeIfUnread())
-  }
-
-  /** All of the answer was given: ends the stream. */
-  #finish(): void {
+  onTaken(): void {
     this.#since = performance.now()
-    if (this.#isOver()) return
-    if (!this.#bodiless) this.#stream.end()
-    if (!this.#awaitsTrailers || this.#bodiless) this.#closeIfUnread()
+    this.#exchange?.onClientDrain()
   }
 
   /** An answer before the end of its request: tells the client to stop sending (RFC 9113 section 8.1). */
-  #closeIfUnread(): void {
+  onAnswerGiven(): void {
     if (this.#ended) return
     // Waits until the answer is sent.
     this.#stream.close(NGHTTP2_NO_ERROR)
@@ -237,35 +190,13 @@ export class Http2Caller implements Caller {
     this.resume()
   }
 
-  #sendOwn(answer: OwnAnswer): void {
-    if (this.#isOver()) return
-    // Node has ended it for HEAD.
-    const noBody = this.#stream.writableEnded
-    const text = ownAnswerText(answer, { close: false, noBody })
-    const headEnd = text.indexOf('\r\n\r\n')
-    const fields = addLines(noFields(), text.slice(0, headEnd + 2), text.indexOf('\r\n') + 2)
-    this.#respond(answer.status, fields, noBody)
-    if (!this.#bodiless) this.#stream.write(text.slice(headEnd + 4), 'latin1', this.#onWritten)
-    this.#finish()
-  }
+  // Private
 
-  /** Answers a request that never became one. It counts as arrived and refused at the address's first listener. */
+  /** Answers a request that never became one. */
   #refuse({ status, detail }: Refusal, text: string): void {
-    const { plane } = this.#owner
-    const site = plane.snapshot.sites.get(this.address)
-    if (site !== undefined) {
-      plane.ledger.refused(site.first.listener.key, status)
-    }
-    this.#log(text, status)
-    this.#sendOwn({ status, error: 'http_request_error', detail })
-  }
-
-  #log(text: string, status: number): void {
-    const { plane } = this.#owner
-    if (plane.accessLog === null) return
-    const listener = plane.snapshot.sites.get(this.address)?.first.listener
-    const { key: vip = '', service = '', slot = null } = listener ?? {}
-    plane.accessLog.writeUnparsed(text, status, { vip, service, slot, peer: this.peer, durationMs: 0 })
+    const { address, peer } = this
+    noteUnparsed(this.#owner.plane, { address, peer, text, status, since: performance.now() })
+    this.answerOwn({ status, error: 'http_request_error', detail })
   }
 
   #readBody(head: RequestHead): void {
@@ -336,14 +267,4 @@ function tooLong(text: string, maxHeadBytes: number): Refusal {
   return line > maxHeadBytes
     ? { status: 414, detail: 'the target is too long', close: false }
     : { status: 431, detail: 'the head is too long', close: false }
-}
-
-/** Many small ranges as one buffer of their own. */
-function joined(bytes: Buffer, ranges: readonly number[]): Buffer {
-  let size = 0
-  for (let index = 0; index < ranges.length; index += 2) size += (ranges[index + 1] ?? 0) - (ranges[index] ?? 0)
-  const whole = Buffer.allocUnsafe(size)
-  let at = 0
-  for (let index = 0; index < ranges.length; index += 2) at += bytes.copy(whole, at, ranges[index], ranges[index + 1])
-  return whole
 }

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import { TLSSocket } from 'node:tls'
 import type { Peer } from '../connections/peer.ts'
 import type { Plane } from '../front/plane.ts'
+import type { ConnectionOwner } from '../intake/doors.ts'
 import { FloodGuard } from './flood-guard.ts'
 import { Http2Caller, type CallerOwner } from './http2-caller.ts'
 import { TlsBridge } from './tls-bridge.ts'
@@ -27,8 +28,7 @@ const NOTICE_MS = 1000
 /** How long the client's own end is waited for after ours. */
 const LINGER_MS = 2000
 
-export interface Http2Owner {
-  onConnectionClosed(connection: Http2Connection): void
+export interface Http2Owner extends ConnectionOwner {
   /** `by`: 1 more or 1 fewer request is being served. */
   onStreams(by: 1 | -1): void
 }
@@ -180,7 +180,7 @@ export class Http2Connection implements CallerOwner {
   #onClosed(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
-    this.#owner.onConnectionClosed(this)
+    this.#owner.remove(this)
   }
 }
 

@@ -1,7 +1,6 @@
 import { constants, type ClientHttp2Stream } from 'node:http2'
 import type { ByteStream } from '../connections/byte-stream.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
-import { requestHeadText, type Origin } from '../http1/forwarded-head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import { parseResponseHead, type ResponseHead } from '../http1/response-head.ts'
 import type { TargetState } from '../routing/target.ts'
@@ -79,14 +78,14 @@ export class Http2Upstream implements Upstream, SessionWaiter {
     return this.pending
   }
 
-  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): boolean {
+  begin(sink: AnswerSink, head: RequestHead, text: string, initial: string, lent: Buffer | null): boolean {
     this.#sink = sink
     const chunked = head.body === 'chunked'
     let stream: ClientHttp2Stream
     try {
       // Chosen and begun in one step: the session is open.
       if (this.#session === null) throw new Error('no session')
-      stream = this.#session.request(requestFields(head, origin), head.body === 'none', chunked)
+      stream = this.#session.request(requestFields(head, text), head.body === 'none', chunked)
     } catch {
       // Out of stream ids, or closed by a GOAWAY of this moment: nothing was sent. Not from within the call that chose.
       queueMicrotask(() =>
@@ -264,8 +263,7 @@ export class Http2Upstream implements Upstream, SessionWaiter {
 }
 
 /** The header block of a request to an instance: as for HTTP/1.1, in the other protocol's shape. */
-function requestFields(head: RequestHead, origin: Origin): Http2Fields {
-  const text = requestHeadText(head, origin)
+function requestFields(head: RequestHead, text: string): Http2Fields {
   const fields = noFields()
   fields[':method'] = head.method
   fields[':scheme'] = 'http'

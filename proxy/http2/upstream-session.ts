@@ -1,6 +1,7 @@
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import { createConnection, type Socket } from 'node:net'
-import type { Retirable, TargetState } from '../routing/target.ts'
+import type { Retirable } from '../routing/idle-list.ts'
+import type { TargetState } from '../routing/target.ts'
 import type { Http2Fields } from './fields.ts'
 
 const { NGHTTP2_REFUSED_STREAM } = constants
@@ -168,8 +169,7 @@ export class UpstreamSession implements Retirable {
 
   #busy(): void {
     this.retireAt = Infinity
-    const at = this.#target.idle.indexOf(this)
-    if (at !== -1) this.#target.idle.splice(at, 1)
+    this.#target.idle.delete(this)
   }
 
   /** No new requests. */

@@ -16,8 +16,15 @@ export interface OpenConnection {
   destroy(): void
 }
 
-/** Where connections go once it is known what they are, and who counts them. */
-export interface Doors {
+/** Who counts connections, watches and closes them. */
+export interface ConnectionOwner {
+  /** It is closed, or another's. */
+  remove(connection: OpenConnection): void
+}
+
+/** Where connections go once it is known what they are. */
+export interface Doors extends ConnectionOwner {
+  add(connection: OpenConnection): void
   readonly snapshot: Snapshot
   /** Becomes the stream's handler before it returns. */
   serveHttp1(address: string, peer: Peer, stream: ByteStream): void
@@ -25,7 +32,4 @@ export interface Doors {
   serveTcp(address: string, peer: Peer, stream: ByteStream): void
   /** A connection that speaks HTTP/2: a TLS one after ALPN, or a plain one whose preface is back in the socket. */
   serveHttp2(address: string, peer: Peer, socket: Socket): void
-  /** One more connection to be watched and closed with the others, and one fewer. */
-  add(connection: OpenConnection): void
-  remove(connection: OpenConnection): void
 }

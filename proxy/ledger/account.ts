@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { BrokenCause } from '../../src/contracts/ledger.ts'
 import type { TargetState } from '../routing/target.ts'
 import { ANSWERED, ARRIVED, CLIENT_GONE, HELD, REFUSED, REPLAYED, type Ledger, type Row } from './ledger.ts'
@@ -10,7 +9,7 @@ export type Outcome = 'answered' | 'refused' | 'client-gone' | BrokenCause
 export class Account {
   /** A listener's key. */
   vip = ''
-  readonly arrivedAt = performance.now()
+  readonly arrivedAt: number
   /** When the present instance was chosen; 0 while there has been none. */
   chosenAt = 0
   /** When the head of an instance's answer came; 0 before. */
@@ -29,8 +28,9 @@ export class Account {
   #arrived = false
   #ended = false
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Ledger, arrivedAt: number) {
     this.#ledger = ledger
+    this.arrivedAt = arrivedAt
   }
 
   /** The request has (or has not, null) been given an instance, at `now`. True at the first time: it arrived. */

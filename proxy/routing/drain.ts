@@ -13,7 +13,7 @@ export function beginDrain(target: TargetState, now: number, ms: number): void {
   const deadline = now + ms
   target.drainDeadline = Math.min(target.drainDeadline, deadline)
   target.drainTellFrom = Math.min(target.drainTellFrom, deadline - ms * TOLD_SHARE)
-  target.retireIdle()
+  target.idle.retireAll()
 }
 
 /** It is in the table again. */

@@ -1,9 +1,10 @@
 import { beginDrain, endDrain } from './drain.ts'
 import type { Pool, PoolPolicy, Target } from '../../src/contracts/routing.ts'
-import { pace } from '../balancing/pacing.ts'
+import { endPacing, pace } from '../balancing/pacing.ts'
 import { RetryBudget } from '../balancing/retry-budget.ts'
 import { shareOf } from '../balancing/share.ts'
-import { WaitingLine } from '../hold/waiting-line.ts'
+import { IdleCount } from './idle-list.ts'
+import { WaitingLine, type LineOwner } from '../hold/waiting-line.ts'
 import type { CompiledPool } from './snapshot.ts'
 import { TargetState } from './target.ts'
 
@@ -47,13 +48,16 @@ export interface PoolReport extends Readonly<PoolCounts> {
 }
 
 /** What the data plane knows of a pool across tables. */
-export class PoolState {
+export class PoolState implements LineOwner {
   readonly key: string
   readonly deployment: string
   /** How many workers of this proxy there are, each with its own state of the pool. */
   readonly workers: number
   readonly targets = new Map<string, TargetState>()
   readonly line = new WaitingLine()
+  readonly isPause = false
+  /** Idle connections to targets of this pool, and of all that share the count. */
+  readonly idle: IdleCount
   readonly budget = new RetryBudget()
   readonly counts: PoolCounts = {
     ejections: 0,
@@ -78,13 +82,30 @@ export class PoolState {
   pacing = false
   #pool: Pool
 
-  constructor(pool: Pool, workers = 1) {
+  constructor(pool: Pool, workers = 1, idle = new IdleCount()) {
+    this.idle = idle
     this.workers = workers
     this.key = pool.key
     this.deployment = pool.deployment
     this.policy = pool.policy
     this.#pool = pool
   }
+
+  // LineOwner
+
+  get isBusy(): boolean {
+    return this.ready.length > 0 && !this.pacing
+  }
+
+  emptied(): void {
+    if (this.pacing) endPacing(this)
+  }
+
+  expired(): void {
+    this.counts.waitExpired++
+  }
+
+  // Tables
 
   /** The lasting state of a target: the known one or a new one. */
   targetFor(target: Target): TargetState {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Target } from '../../src/contracts/routing.ts'
 import type { Row } from '../ledger/ledger.ts'
+import { IdleList, type Retirable } from './idle-list.ts'
 import { OpenList, type Listed } from './open-list.ts'
 import type { PoolState } from './pool-state.ts'
 
@@ -12,12 +13,6 @@ export interface InFlight extends Listed {
   endOrderly(): void
   /** No more waiting. */
   cut(cause: 'drain-deadline' | 'upstream-closed'): void
-}
-
-/** An idle or busy connection to a target, as far as retiring needs to know. */
-export interface Retirable {
-  readonly retireAt: number
-  retire(): void
 }
 
 /** Less than this is no share at all. */
@@ -68,8 +63,7 @@ export class TargetState {
   rampMs = 0
   /** What it is owed in a round of turns. */
   turn = 0
-  /** Most recently used last. */
-  readonly idle: Retirable[] = []
+  readonly idle: IdleList
   /** Sessions of HTTP/2 that take, or will take, requests; only with h2c. One without requests is in `idle` too. */
   readonly sessions: Retirable[] = []
   readonly open = new OpenList<InFlight>()
@@ -86,6 +80,7 @@ export class TargetState {
     this.port = target.port
     this.pool = pool
     this.backend = pool.policy.backend
+    this.idle = new IdleList(pool.idle)
     this.weight = target.weight
     this.token = createHash('sha256').update(`${pool.deployment}\n${target.instance}`).digest('hex').slice(0, 16)
     this.hash = Number.parseInt(this.token.slice(0, 8), 16)
@@ -111,10 +106,6 @@ export class TargetState {
     this.rampUntil = now + ms
     this.rampMs = ms
     if (ms > 0 && this.pool.rampUntil < this.rampUntil) this.pool.rampUntil = this.rampUntil
-  }
-
-  retireIdle(): void {
-    for (const connection of this.idle.splice(0)) connection.retire()
   }
 }
 

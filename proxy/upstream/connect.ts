@@ -19,14 +19,3 @@ export function takeIdle(target: TargetState, now: number): Upstream | null {
     connection.retire()
   }
 }
-
-/** Closes what has been idle for too long. */
-export function retireStale(target: TargetState, now: number): void {
-  const idle = target.idle
-  for (let index = idle.length - 1; index >= 0; index--) {
-    const connection = idle[index]
-    if (connection === undefined || connection.retireAt > now) continue
-    idle.splice(index, 1)
-    connection.retire()
-  }
-}

@@ -2,12 +2,13 @@ import '../http1/octets.ts'
 import type { ByteHandler, ByteStream } from '../connections/byte-stream.ts'
 import { dial } from '../connections/dial.ts'
 import { BodyWalker } from '../http1/body-walker.ts'
-import { BARE_CONTROL, HEAD_END, RESPONSE_START } from '../http1/grammar.ts'
-import { requestHeadText, type Origin } from '../http1/forwarded-head.ts'
+import { HEAD_END } from '../http1/grammar.ts'
+import { isBrokenResponse } from '../http1/partial-head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { ResponseHead } from '../http1/response-head.ts'
 import { ResponseMemo } from '../http1/response-memo.ts'
-import type { Retirable, TargetState } from '../routing/target.ts'
+import type { Retirable } from '../routing/idle-list.ts'
+import type { TargetState } from '../routing/target.ts'
 import type { AnswerSink, UpstreamFailure } from './answer-sink.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -53,15 +54,14 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     })
   }
 
-  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): boolean {
+  begin(sink: AnswerSink, _head: RequestHead, text: string, initial: string, lent: Buffer | null): boolean {
     this.#sink = sink
     this.#state = 'head'
     this.#text = ''
     this.#interim = 0
     // What was said before the request was taken is no answer; what is said while its body is on its way is one.
     this.#stream.readsAfterCut = false
-    const text = requestHeadText(head, origin)
-    if (lent === null) this.#stream.write(text + initial)
+    if (lent === null) this.#stream.write(initial === '' ? text : text + initial)
     else this.#stream.writeJoined(text, lent)
     this.#stream.readsAfterCut = true
     if (!this.#stream.destroyed) return true
@@ -156,8 +156,7 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
   }
 
   onClose(): void {
-    const at = this.target.idle.indexOf(this)
-    if (at !== -1) this.target.idle.splice(at, 1)
+    this.target.idle.delete(this)
     if (this.#sink !== null && this.#state !== 'dialling') {
       this.#fail('upstream-closed', 'connection_terminated', 'the connection to the instance was cut')
     }
@@ -185,15 +184,13 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
     // Where in `bytes` the text begins (before it, if part of it came with an earlier read), and where to look on from.
     let at = start - before
     let from = Math.max(0, before - 3)
+    let known = before
     for (;;) {
       const headEnd = this.#text.indexOf(HEAD_END, from)
       if (headEnd === -1 || headEnd > sink.maxHeadBytes) {
         if (this.#text.length > sink.maxHeadBytes) {
           this.#fail('bad-response', 'http_protocol_error', 'the head of the answer is too long')
-        } else if (
-          !RESPONSE_START.test(this.#text) ||
-          BARE_CONTROL.test(this.#text.endsWith('\r') ? this.#text.slice(0, -1) : this.#text)
-        ) {
+        } else if (isBrokenResponse(this.#text, known)) {
           this.#fail('bad-response', 'http_protocol_error', 'malformed answer')
         }
         return
@@ -227,6 +224,7 @@ export class UpstreamConnection implements ByteHandler, Retirable, Upstream {
       this.#text = bytes.latin1Slice(bodyStart, end)
       at = bodyStart
       from = 0
+      known = 0
       if (this.#text === '') return
     }
   }

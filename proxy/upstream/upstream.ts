@@ -1,5 +1,4 @@
 import type { ByteStream } from '../connections/byte-stream.ts'
-import type { Origin } from '../http1/forwarded-head.ts'
 import type { RequestHead } from '../http1/request-head.ts'
 import type { AnswerSink } from './answer-sink.ts'
 
@@ -13,10 +12,10 @@ export interface Upstream {
   /** As `untaken` of a ByteStream. */
   readonly untaken: number
   /**
-   * Sends the head, perhaps with the first of the body (`initial`, latin1, or `lent`, which may be used in this call only),
-   * and expects the answer for `sink`. False: nothing of it was sent, as `sink` is told after this step.
+   * Sends the head as `text`, perhaps with the first of the body (`initial`, latin1, or `lent`, which may be used in this call
+   * only), and expects the answer for `sink`. False: nothing of it was sent, as `sink` is told after this step.
    */
-  begin(sink: AnswerSink, head: RequestHead, origin: Origin, initial: string, lent: Buffer | null): boolean
+  begin(sink: AnswerSink, head: RequestHead, text: string, initial: string, lent: Buffer | null): boolean
   /** More of the body. */
   write(part: Buffer): void
   /** Stops and goes on reading the answer. */

@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Revision } from '../../src/contracts/revision.ts'
 import { DEFAULT_LIMITS, type Listener, type Pool, type RoutingTable } from '../../src/contracts/routing.ts'
-import { AccessLog, type AccessLogFormat } from '../access-log/access-log.ts'
+import type { AccessLog } from '../access-log/access-log.ts'
+import { SwitchedLog, type AccessLogPlace } from '../access-log/switched-log.ts'
 import { shareOf } from '../balancing/share.ts'
 import type { ByteStream } from '../connections/byte-stream.ts'
 import type { Peer } from '../connections/peer.ts'
@@ -18,21 +19,18 @@ import { Ledger, type LedgerNews } from '../ledger/ledger.ts'
 import { NamedRows } from '../ledger/named-rows.ts'
 import { PlaneMetrics } from '../metrics/plane-metrics.ts'
 import { reportPools } from '../metrics/pool-metrics.ts'
+import { IdleCount } from '../routing/idle-list.ts'
 import { PoolState, type PoolReport } from '../routing/pool-state.ts'
 import { compileTable, leadingNowhere, type Snapshot } from '../routing/snapshot.ts'
 import { drainAt } from '../routing/drain.ts'
 import type { TargetState } from '../routing/target.ts'
 import { TunnelCounts } from '../tunnel/tunnel-counts.ts'
-import { retireStale } from '../upstream/connect.ts'
+import { Connections, type Mover } from './connections.ts'
 import { Gate } from './gate.ts'
+import { Sweep } from './sweep.ts'
 
-const SWEEP_MS = 100
-const SWEEPS_PER_ROUND = 10
-const WATCHED_AT_ONCE = 500
 /** For connections that were cut to be told closed. */
 const CLOSED_MS = 1000
-/** A sweep this late means that this process stood still: what waits is not to blame. */
-const STALL_MS = 1000
 
 const NOTHING: Snapshot = {
   revision: { term: 0, n: 0 },
@@ -41,19 +39,6 @@ const NOTHING: Snapshot = {
   pools: new Map(),
   trusted: null,
   tlsSites: [],
-}
-
-export interface AccessLogPlace {
-  readonly path: string
-  /** Told in words what is wrong with the file; traffic goes on. */
-  readonly onTrouble: (problem: string) => void
-}
-
-/** Where connections go once another process serves. */
-export interface Mover {
-  give(address: string, handle: TcpHandle): void
-  /** Resolves when another one would go out at once; null: it would now. */
-  room(): Promise<void> | null
 }
 
 /** What a data plane reports. */
@@ -67,7 +52,6 @@ export class DataPlane implements Plane, Doors {
   snapshot: Snapshot = NOTHING
   readonly ledger = new Ledger()
   readonly metrics = new PlaneMetrics()
-  accessLog: AccessLog | null = null
   readonly hold: HoldQueue
   readonly tunnels = new TunnelCounts()
   readonly intake = new Intake(this)
@@ -76,24 +60,19 @@ export class DataPlane implements Plane, Doors {
   readonly #pools = new Map<string, PoolState>()
   /** By listener. */
   readonly #pauses = new Map<string, PauseLine>()
-  readonly #connections = new Set<OpenConnection>()
+  readonly #connections = new Connections()
+  /** Idle connections to instances. */
+  readonly #idle = new IdleCount()
   /** Requests on connections speaking HTTP/2. */
   #streams = 0
-  /** Where the sweep is among the connections. */
-  #watchNext = this.#connections.values()
   readonly #gate = new Gate()
   readonly #onTargetDrained: () => void
   readonly #workers: number
-  readonly #sweep: NodeJS.Timeout
+  readonly #sweep: Sweep
   #named = new NamedRows({ listeners: [], pools: {} })
-  readonly #accessLogTo: AccessLogPlace | null
-  #linesDropped = 0
+  readonly #log: SwitchedLog
   #stopping = false
   #successor: Mover | null = null
-  #lastSweep = performance.now()
-  #stoodStillUntil = 0
-  /** Asked to be told when no connection is left. */
-  #whenNone: (() => void)[] = []
 
   /**
    * `workers`: how many data planes there are of this proxy, which keep the bounds of a table together. `accessLogTo`: where
@@ -103,18 +82,21 @@ export class DataPlane implements Plane, Doors {
     this.#onTargetDrained = onTargetDrained
     this.#workers = workers
     this.hold = new HoldQueue(this.#pools, this.#pauses)
-    this.#accessLogTo = accessLogTo
+    this.#log = new SwitchedLog(accessLogTo)
     this.metrics.report('tunnels', () => this.tunnels.open)
     this.metrics.report('tunnelBytesReceived', () => this.tunnels.toInstance)
     this.metrics.report('tunnelBytesSent', () => this.tunnels.toClient)
     this.metrics.report('connections', () => this.#connections.size)
     this.metrics.report('heldRequests', () => this.hold.size)
-    this.metrics.report('upstreamIdle', () => this.#idleUpstreams())
-    this.metrics.report('accessLogDropped', () => this.#linesDropped + (this.accessLog?.dropped ?? 0))
+    this.metrics.report('upstreamIdle', () => this.#idle.value)
+    this.metrics.report('accessLogDropped', () => this.#log.dropped)
     this.metrics.report('intakeFailures', () => this.intake.failures.counts)
     reportPools(this.metrics, () => this.pools())
-    this.#sweep = setInterval(() => this.#watch(), SWEEP_MS)
-    this.#sweep.unref()
+    this.#sweep = new Sweep((now, last) => this.#look(now, last))
+  }
+
+  get accessLog(): AccessLog | null {
+    return this.#log.current
   }
 
   get gateClosed(): boolean {
@@ -128,7 +110,7 @@ export class DataPlane implements Plane, Doors {
 
   /** Descriptors in use or soon to be: each client may need an instance's connection of its own. */
   get descriptors(): number {
-    return 2 * this.#connections.size + this.#streams + this.#idleUpstreams()
+    return 2 * this.#connections.size + this.#streams + this.#idle.value
   }
 
   /** Makes `table` the current one: one assignment, then what follows from it. */
@@ -143,7 +125,7 @@ export class DataPlane implements Plane, Doors {
     this.snapshot = snapshot
     this.#named = new NamedRows(table)
     this.#gate.open()
-    this.#logAs(table.limits.accessLog)
+    this.#log.switchTo(table.limits.accessLog)
 
     for (const compiled of snapshot.pools.values()) compiled.state.follow(compiled, now)
     for (const [key, state] of this.#pools) {
@@ -211,16 +193,14 @@ export class DataPlane implements Plane, Doors {
   /** Resolves when nothing is being served any more, or after `deadlineMs`, when the rest is cut. */
   async close(deadlineMs: number): Promise<void> {
     this.#stopping = true
-    this.#closeIdle()
-    await this.#none(deadlineMs)
-    if (this.#connections.size > 0) {
-      for (const connection of this.#connections) connection.destroy()
-      // Their ends are counted, and logged, once they are closed.
-      await this.#none(CLOSED_MS)
-    }
-    for (const target of this.#targets()) target.retireIdle()
-    clearInterval(this.#sweep)
-    await this.accessLog?.close()
+    this.#connections.closeIdle()
+    await this.#connections.none(deadlineMs)
+    this.#connections.destroy()
+    // Their ends are counted, and logged, once they are closed.
+    await this.#connections.none(CLOSED_MS)
+    for (const target of this.#targets()) target.idle.retireAll()
+    this.#sweep.stop()
+    await this.#log.close()
   }
 
   /**
@@ -229,8 +209,8 @@ export class DataPlane implements Plane, Doors {
    */
   async leave(successor: Mover, deadlineMs: number): Promise<void> {
     this.#successor = successor
-    const none = this.#none(deadlineMs)
-    void this.#giveAll(successor)
+    const none = this.#connections.none(deadlineMs)
+    void this.#connections.leave(successor, () => !this.#stopping)
     await none
   }
 
@@ -255,9 +235,10 @@ export class DataPlane implements Plane, Doors {
   }
 
   serveTcp(address: string, peer: Peer, stream: ByteStream): void {
-    const connection = new TcpConnection(this, address, peer, stream, ended => this.remove(ended))
+    const now = performance.now()
+    const connection = new TcpConnection(this, this, address, peer, stream, now)
     this.add(connection)
-    connection.choose()
+    connection.choose(now)
   }
 
   add(connection: OpenConnection): void {
@@ -265,8 +246,7 @@ export class DataPlane implements Plane, Doors {
   }
 
   remove(connection: OpenConnection): void {
-    this.#connections.delete(connection)
-    if (this.#connections.size === 0) for (const tell of this.#whenNone.splice(0)) tell()
+    this.#connections.remove(connection)
   }
 
   // Plane
@@ -306,14 +286,12 @@ export class DataPlane implements Plane, Doors {
   }
 
   stoodStill(now: number): boolean {
-    return now - this.#lastSweep > STALL_MS || now < this.#stoodStillUntil
+    return this.#sweep.stoodStill(now)
   }
 
-  onConnectionClosed(connection: OpenConnection): void {
-    this.remove(connection)
-  }
+  // Http1Owner
 
-  onConnectionMoved(connection: OpenConnection & { readonly address: string }, handle: TcpHandle): void {
+  move(connection: ClientConnection, handle: TcpHandle): void {
     this.remove(connection)
     this.#successor?.give(connection.address, handle)
   }
@@ -326,25 +304,6 @@ export class DataPlane implements Plane, Doors {
 
   // Private
 
-  /** Resolves when no connection is open, or after `deadlineMs`. */
-  async #none(deadlineMs: number): Promise<void> {
-    if (this.#connections.size === 0) return
-    await new Promise<void>(resolve => {
-      this.#whenNone.push(resolve)
-      setTimeout(resolve, deadlineMs).unref()
-    })
-  }
-
-  /** Each is served here until its turn has come. */
-  async #giveAll(successor: Mover): Promise<void> {
-    for (const connection of this.#connections) {
-      const room = successor.room()
-      if (room !== null) await room
-      if (this.#stopping) return
-      connection.leave()
-    }
-  }
-
   *#targets(): Iterable<TargetState> {
     for (const pool of this.#pools.values()) yield* pool.targets.values()
   }
@@ -352,7 +311,7 @@ export class DataPlane implements Plane, Doors {
   #poolFor(pool: Pool): PoolState {
     let state = this.#pools.get(pool.key)
     if (state === undefined) {
-      state = new PoolState(pool, this.#workers)
+      state = new PoolState(pool, this.#workers, this.#idle)
       this.#pools.set(pool.key, state)
     }
     return state
@@ -363,7 +322,7 @@ export class DataPlane implements Plane, Doors {
     if (paused == null) return null
     let line = this.#pauses.get(key)
     if (line === undefined) {
-      line = new PauseLine(listener, this.#workers)
+      line = new PauseLine()
       this.#pauses.set(key, line)
     }
     // The table may come from disk, or again to a new worker: then the wall clock knows better.
@@ -376,56 +335,13 @@ export class DataPlane implements Plane, Doors {
     target.pool.targets.delete(target.key)
     const cause = target.state === 'draining' ? 'drain-deadline' : 'upstream-closed'
     target.state = 'gone'
-    target.retireIdle()
+    target.idle.retireAll()
     for (const open of target.open.all()) open.cut(cause)
   }
 
-  #idleUpstreams(): number {
-    let count = 0
-    for (const target of this.#targets()) count += target.idle.length
-    return count
-  }
-
-  #logAs(format: AccessLogFormat | null): void {
-    if (this.accessLog !== null && format !== null) this.accessLog.format = format
-    else if (format === null) {
-      this.#linesDropped += this.accessLog?.dropped ?? 0
-      void this.accessLog?.close()
-      this.accessLog = null
-    } else if (this.#accessLogTo !== null) {
-      this.accessLog = new AccessLog(this.#accessLogTo.path, format, this.#accessLogTo.onTrouble)
-    }
-  }
-
-  #closeIdle(): void {
-    for (const connection of this.#connections) connection.closeIfIdle()
-  }
-
-  /** All connections within a second, and at once while there are few: thousands of idle ones are to cost little. */
-  #watchSome(now: number): void {
-    const turn = Math.max(WATCHED_AT_ONCE, this.#connections.size / SWEEPS_PER_ROUND)
-    for (let count = 0; count < turn; count++) {
-      const { done, value } = this.#watchNext.next()
-      if (done === true) {
-        this.#watchNext = this.#connections.values()
-        return
-      }
-      value.watch(now)
-    }
-  }
-
-  #watch(): void {
-    const now = performance.now()
-    const last = this.#lastSweep
-    const stalled = now - last > STALL_MS
-    this.#lastSweep = now
-    // Answers may be waiting to be read: look again at the next sweep.
-    if (stalled) {
-      this.#stoodStillUntil = now + STALL_MS
-      return
-    }
+  #look(now: number, last: number): void {
     for (const target of this.#targets()) {
-      retireStale(target, now)
+      target.idle.retireStale(now)
       drainAt(target, now, last)
     }
     const { limits } = this.snapshot
@@ -433,7 +349,7 @@ export class DataPlane implements Plane, Doors {
     this.hold.expireAt(now, limits)
     if (!this.gateClosed) this.hold.tryAgain()
     for (const pool of this.#pools.values()) pool.budget.turn(now)
-    this.#watchSome(now)
-    if (this.#stopping) this.#closeIdle()
+    this.#connections.watch(now)
+    if (this.#stopping) this.#connections.closeIdle()
   }
 }

@@ -1,5 +1,5 @@
-import { readdirSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { descriptorCounter } from './open-descriptors.ts'
 
 /** Costs a quarter of a percent of a core. */
 const RESOLUTION_MS = 20
@@ -18,6 +18,7 @@ export interface ProcessReadings {
 export function startProcessReadings({ resolutionMs = RESOLUTION_MS } = {}): () => ProcessReadings {
   const delay = monitorEventLoopDelay({ resolution: resolutionMs })
   delay.enable()
+  const descriptors = descriptorCounter()
   return () => {
     // It measures the time between two beats, the beat's own length included. NaN before the first.
     const lateMs = delay.percentile(99) / 1e6 - resolutionMs
@@ -26,20 +27,8 @@ export function startProcessReadings({ resolutionMs = RESOLUTION_MS } = {}): () 
     return {
       cpuSeconds: (user + system) / 1e6,
       memoryBytes: process.memoryUsage.rss(),
-      descriptors: openDescriptors(),
+      descriptors: descriptors(),
       lagSeconds: lateMs > 0 ? Math.round(lateMs * 1000) / 1e6 : 0,
     }
   }
-}
-
-/** 0 on systems that do not tell. */
-function openDescriptors(): number {
-  for (const folder of ['/proc/self/fd', '/dev/fd']) {
-    try {
-      return readdirSync(folder).length
-    } catch {
-      // Not on this system.
-    }
-  }
-  return 0
 }

@@ -120,7 +120,7 @@ void t.test('a client that ends its side still gets the rest of its last answer'
 /** A connection that the data plane does not look after by itself, and the times at which it is to be. */
 function watched(plane: TestPlane['plane']) {
   const client = new SlowStream()
-  const owner = { onConnectionClosed: () => {}, onConnectionMoved: () => {} }
+  const owner = { remove: () => {}, move: () => {} }
   const connection = new ClientConnection(plane, owner, '127.0.0.1:1', new Peer(NOWHERE, null), client)
   let now = performance.now()
   const watch = (ms: number): void => {

@@ -11,7 +11,8 @@ import {
   type Target,
 } from '../../../src/contracts/routing.ts'
 import type { LedgerRow } from '../../../src/contracts/ledger.ts'
-import { DataPlane, type AccessLogPlace } from '../../../proxy/worker/data-plane.ts'
+import type { AccessLogPlace } from '../../../proxy/access-log/switched-log.ts'
+import { DataPlane } from '../../../proxy/worker/data-plane.ts'
 import { Listeners } from '../../../proxy/worker/listeners.ts'
 import { emptyRow, openOf, sumRows } from '../../../src/model/ledger-row.ts'
 import { PATIENCE_MS } from '../../support/until.ts'

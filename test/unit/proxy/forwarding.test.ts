@@ -1,6 +1,6 @@
 import t from 'tap'
 import { Peer, type TlsIdentity } from '../../../proxy/connections/peer.ts'
-import { requestHeadText } from '../../../proxy/http1/forwarded-head.ts'
+import { requestHeadText, requestIdOf } from '../../../proxy/http1/forwarded-request.ts'
 import { parseRequestHead } from '../../../proxy/http1/request-head.ts'
 
 const IDENTITY: TlsIdentity = { serverName: 'app.test', authScope: '', clientCertificate: null }
@@ -18,7 +18,8 @@ function sent(fields: readonly string[], from: From = {}, host = 'app.test'): Re
   if ('status' in head) throw new Error(head.detail)
   const { address = '192.0.2.1', tls = null, trusted = false, forwarded = false } = from
   const peer = new Peer({ address, port: 1234, localAddress: '::ffff:198.51.100.9', localPort: 8443 }, tls)
-  const lines = requestHeadText(head, { peer, trusted, forwarded }).split('\r\n').slice(1, -2)
+  const text = requestHeadText(head, peer, trusted, forwarded, requestIdOf(head, trusted))
+  const lines = text.split('\r\n').slice(1, -2)
   const found: Record<string, string> = {}
   for (const line of lines) {
     const name = line.slice(0, line.indexOf(':')).toLowerCase()
@@ -152,8 +153,27 @@ void t.test('HTTP/1.0 without a Host is told the address it connected to', t => 
   const head = parseRequestHead('GET / HTTP/1.0', 100)
   if ('status' in head) throw new Error(head.detail)
   const ends = { address: '::1', port: 1, localAddress: '2001:db8::9', localPort: 80 }
-  const text = requestHeadText(head, { peer: new Peer(ends, null), trusted: false, forwarded: true })
+  const text = requestHeadText(head, new Peer(ends, null), false, true, requestIdOf(head, false))
   t.match(text, '\r\nHost: [2001:db8::9]:80\r\n')
   t.match(text, '\r\nForwarded: for="[::1]";host="[2001:db8::9]:80";proto=http\r\n')
+  t.end()
+})
+
+void t.test('sent again, a request keeps its id, and what is no trace id does not become one', t => {
+  const head = parseRequestHead('GET / HTTP/1.1\r\nHost: a\r\nX-Request-ID: order 7', 100)
+  if ('status' in head) throw new Error(head.detail)
+  const ends = { address: '192.0.2.1', port: 1, localAddress: '192.0.2.2', localPort: 80 }
+  const peer = new Peer(ends, null)
+  const id = requestIdOf(head, true)
+  t.equal(id, 'order 7')
+  // The second time as if the peer were trusted no more.
+  for (const trusted of [true, false]) {
+    const text = requestHeadText(head, peer, trusted, false, id)
+    t.match(text, '\r\nX-Request-ID: order 7\r\n')
+    t.match(text, /\r\ntraceparent: 00-[0-9a-f]{32}-[0-9a-f]{16}-00\r\n/)
+  }
+  const own = requestIdOf(head, false)
+  t.match(own, /^[0-9a-f]{32}$/)
+  t.match(requestHeadText(head, peer, false, false, own), `\r\nX-Request-ID: ${own}\r\ntraceparent: 00-${own}-`)
   t.end()
 })

@@ -100,7 +100,7 @@ void t.test('a worker that forgot rows and dies has exactly what is open broken'
 void t.test('a ledger tells what changed, and forgets what no table names once nobody counts there', t => {
   const ledger = new Ledger()
   const state = new TargetState(target({ port: 1 }), new PoolState(pool([]), 1))
-  const account = new Account(ledger)
+  const account = new Account(ledger, performance.now())
   account.vip = VIP
   account.chosen(state, 1)
   const before = named(['d1', '1.0.0'])

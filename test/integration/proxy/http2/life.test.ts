@@ -140,7 +140,7 @@ void t.test('a connection that is destroyed can still be told to close', async t
   client.on('error', () => {})
   t.teardown(() => client.destroy())
   let isClosed = false
-  const owner = { onStreams: () => {}, onConnectionClosed: () => void (isClosed = true) }
+  const owner = { onStreams: () => {}, remove: () => void (isClosed = true) }
   const peer = new Peer({ address: '127.0.0.1', port: 1, localAddress: '127.0.0.1', localPort: port }, null, '2.0')
   const connection = new Http2Connection(plane, owner, '127.0.0.1:1', await accepted, peer)
   connection.destroy()

@@ -3,13 +3,14 @@ import { createServer } from 'node:tls'
 import { Peer } from '../../../../proxy/connections/peer.ts'
 import type { Plane } from '../../../../proxy/front/plane.ts'
 import { Http2Connection } from '../../../../proxy/http2/http2-connection.ts'
+import type { OpenConnection } from '../../../../proxy/intake/doors.ts'
 import { makeCertificate } from '../../../support/certificates.ts'
 import type { Test } from '../support.ts'
 
 export interface TlsFront {
   readonly port: number
   readonly ca: string
-  readonly connections: Set<Http2Connection>
+  readonly connections: ReadonlySet<OpenConnection>
   /** 1 for each request being served. */
   streams(): number
 }
@@ -17,10 +18,10 @@ export interface TlsFront {
 /** What a TLS intake does: hands over sockets that agreed on h2. */
 export async function tlsFront(t: Test, plane: Plane): Promise<TlsFront> {
   const { chain, key, ca } = await makeCertificate({ names: ['localhost', 'app.localhost', '127.0.0.1'] })
-  const connections = new Set<Http2Connection>()
+  const connections = new Set<OpenConnection>()
   let streams = 0
   const owner = {
-    onConnectionClosed: (connection: Http2Connection) => void connections.delete(connection),
+    remove: (connection: OpenConnection) => void connections.delete(connection),
     onStreams: (by: 1 | -1) => {
       streams += by
     },

@@ -1,19 +1,18 @@
 import '../../../../proxy/http1/octets.ts'
 import { Peer } from '../../../../proxy/connections/peer.ts'
 import { BodyWalker } from '../../../../proxy/http1/body-walker.ts'
-import { requestHeadText, responseHeadText } from '../../../../proxy/http1/forwarded-head.ts'
-import { BARE_CONTROL, HEAD_END, REQUEST_START, RESPONSE_START } from '../../../../proxy/http1/grammar.ts'
+import { responseHeadText } from '../../../../proxy/http1/forwarded-answer.ts'
+import { requestHeadText } from '../../../../proxy/http1/forwarded-request.ts'
+import { HEAD_END } from '../../../../proxy/http1/grammar.ts'
+import { isBrokenRequest, isBrokenResponse } from '../../../../proxy/http1/partial-head.ts'
 import { parseRequestHead } from '../../../../proxy/http1/request-head.ts'
 import { RequestMemo } from '../../../../proxy/http1/request-memo.ts'
 import { parseResponseHead } from '../../../../proxy/http1/response-head.ts'
 import { ResponseMemo } from '../../../../proxy/http1/response-memo.ts'
 import { comparable, pairs, type Message, type Reading } from './message.ts'
 
-const ORIGIN = {
-  peer: new Peer({ address: '192.0.2.1', port: 1024, localAddress: '192.0.2.2', localPort: 80 }, null),
-  trusted: false,
-  forwarded: false,
-}
+const PEER = new Peer({ address: '192.0.2.1', port: 1024, localAddress: '192.0.2.2', localPort: 80 }, null)
+const REQUEST_ID = '0af7651916cd43dd8448eb211c80319c'
 
 /** What the proxy's own parser makes of some octets, and what it would send on (latin1). */
 export interface OwnReading extends Reading {
@@ -64,8 +63,7 @@ export function readOwnRequests(text: string, cuts: readonly number[] = []): Own
     const headEnd = text.indexOf(HEAD_END, at)
     if (headEnd === -1) {
       const part = text.slice(at)
-      const broken = !REQUEST_START.test(part) || BARE_CONTROL.test(part.endsWith('\r') ? part.slice(0, -1) : part)
-      return part !== '' && broken ? refused('malformed start') : whole()
+      return part !== '' && isBrokenRequest(part, 0) ? refused('malformed start') : whole()
     }
     const head = remembered(
       requestMemo.parse(text.slice(at, headEnd), 100),
@@ -79,7 +77,7 @@ export function readOwnRequests(text: string, cuts: readonly number[] = []): Own
     if (!walker.done) return whole()
     const fields = comparable(pairs(head.fields))
     messages.push({ start: `${head.method} ${head.target}`, fields, body: content })
-    forwarded.push(requestHeadText(head, ORIGIN) + text.slice(headEnd + 4, end))
+    forwarded.push(requestHeadText(head, PEER, false, false, REQUEST_ID) + text.slice(headEnd + 4, end))
     if (!head.keepAlive) return whole()
     at = end
   }
@@ -94,7 +92,7 @@ export function readOwnAnswer(text: string, method: string, cuts: readonly numbe
     const headEnd = text.indexOf(HEAD_END, at)
     if (headEnd === -1) {
       const part = text.slice(at)
-      return { ...nothing, why: !RESPONSE_START.test(part) || BARE_CONTROL.test(part) ? 'malformed start' : null }
+      return { ...nothing, why: isBrokenResponse(part, 0) ? 'malformed start' : null }
     }
     const head = remembered(
       responseMemo.parse(text.slice(at, headEnd), method),
