@@ -101,8 +101,9 @@ function judgeRole(
   const instances = there.map(instance => {
     const about = { role: role.name, instance: instance.id }
     const key = healthKey(role.deployment, instance.id)
-    const itself = instanceHealth(source.observed, role.deployment, instance)
-    const state = finding(subject, { kind: 'InstanceState', ...about, ...itself, key: `state ${instance.id}` })
+    const { unheard, ...itself } = instanceHealth(source.observed, role.deployment, instance)
+    const said = { kind: 'InstanceState', ...about, ...itself, key: `state ${instance.id}` } as const
+    const state = unheard ? said : finding(subject, said)
     const found = [state, ...judgeReports(source, subject, key, about)].filter(({ state }) => state !== 'Ok')
     evaluations.push(...found)
     return { id: instance.id, domain: instance.upgradeDomain, state: worstOf(found) }

@@ -6,13 +6,14 @@ import { instanceKey } from '../keys.ts'
 
 /**
  * What an instance's own state says of its health. Ready is Ok; what was ready and is not, or cannot become it, is Error;
- * what is on a planned way up or down is Warning, as is one whose node is silent: unknown is not gone.
+ * what is on a planned way up or down is Warning, as is one whose node is silent: unknown is not gone. `unheard`: nothing
+ * was said of it since the controller started, which no policy takes for an error.
  */
 export function instanceHealth(
   observed: Observed,
   deployment: string,
   instance: Readonly<InstanceRecord>,
-): { state: HealthState; description: string } {
+): { state: HealthState; description: string; unheard?: true } {
   // Not ours to run: what its prober last found is in the table.
   if (instance.node === '') {
     if (isReady(instance)) return { state: 'Ok', description: 'fronts what already runs' }
@@ -31,11 +32,13 @@ export function instanceHealth(
       return { state: 'Warning', description: `${instance.stage}, as planned` }
     case 'starting':
       if (instance.hopeless) return { state: 'Error', description: said }
-      return seen?.incarnation === instance.incarnation && seen.state === 'backoff'
+      if (seen === undefined) return { state: 'Warning', description: 'starting', unheard: true }
+      return seen.incarnation === instance.incarnation && seen.state === 'backoff'
         ? { state: 'Error', description: said }
-        : { state: 'Warning', description: said === '' ? 'starting' : said }
+        : { state: 'Warning', description: said }
     case 'serving':
-      if (seen === undefined) return { state: 'Warning', description: 'not heard of since the controller started' }
+      if (seen === undefined)
+        return { state: 'Warning', description: 'not heard of since the controller started', unheard: true }
       if (!isReady(instance) || instance.hopeless) return { state: 'Error', description: `was ready, is ${said}` }
       return node?.online === true
         ? { state: 'Ok', description: 'ready' }

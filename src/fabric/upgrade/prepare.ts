@@ -11,8 +11,8 @@ import type { UpgradeRecord } from '../upgrade-record.ts'
 import { bindingOf, fitAddresses } from './addresses.ts'
 import { waitsForWalk } from './gate.ts'
 import { changesEndpoints, failedToScale, forgetRoles, leaves, removeLeavers, scaleFirst } from './roles.ts'
-import { beginRollback } from './rollback.ts'
-import { mustMove } from './supersede.ts'
+import { beginRollback, isOnItsWay } from './rollback.ts'
+import { downBecauseOf, mustMove } from './supersede.ts'
 
 /**
  * The ground before the first domain: the package on every node that will run it, new addresses bound, instances of a
@@ -67,15 +67,19 @@ function* packagesFor(
   }
 }
 
-/** Is anything there that is not at the end a rollback leads to, or on its way from it, or missing? */
+/** Is anything there that is not at the end a rollback leads to, or not there yet, or missing? */
 function mixed(draft: Draft, deployment: string, upgrade: UpgradeRecord): boolean {
   const back: UpgradeRecord = { ...upgrade, direction: 'back' }
+  const inFlight = downBecauseOf(upgrade)
   return draft.rolesOf(deployment).some(({ name, instances }) => {
     const [from, count] = [own(upgrade.roles, name)?.from, own(upgrade.counts, name)]
     if (stayingCount({ instances }) < (count?.from ?? 0)) return true
     return instances.some(instance => {
       if (instance.stage === 'planned') return false
-      return leaves(back, name, instance) || (from !== undefined && mustMove(instance, from))
+      if (leaves(back, name, instance)) return true
+      if (from === undefined || instance.next === 'remove') return false
+      if (instance.spec !== from || mustMove(instance, from)) return true
+      return inFlight.includes(instance.upgradeDomain) && isOnItsWay(instance)
     })
   })
 }

@@ -143,7 +143,8 @@ export function beginRollback(
   return operation.id
 }
 
-function isOnItsWay({ stage, hopeless }: Readonly<InstanceRecord>): boolean {
+/** On its way up or down, and not given up. */
+export function isOnItsWay({ stage, hopeless }: Readonly<InstanceRecord>): boolean {
   return stage !== 'serving' && stage !== 'planned' && !hopeless
 }
 
