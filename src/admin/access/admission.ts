@@ -23,11 +23,13 @@ export function admitRequests(app: AdminApp, guard: Guard): void {
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     reply.header('cache-control', 'no-store')
-    // Whoever is refused is nobody.
+    // Whoever is refused is nobody. Connections are counted: nobody keeps one, to send a body or nothing more on it.
     request.caller = ANYBODY
+    reply.header('connection', 'close')
     const { url, config } = request.routeOptions
     const id = config.call?.id ?? ''
     request.caller = guard.admit({ request: request.raw, open: OPEN.has(url ?? ''), acts: ROAD.has(id) })
+    if (request.caller.means !== 'open') reply.removeHeader('connection')
     if (config.call !== undefined) checkRole(request.caller, id)
   })
   const refresh = setInterval(() => guard.refresh(), REFRESH_MS)

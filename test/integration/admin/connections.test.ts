@@ -54,6 +54,25 @@ for (const road of ['http', 'https'] as const) {
     for (const { ended } of slow) t.notMatch(await ended, /^HTTP\/1\.1 2/)
   })
 
+  t.test(`over ${road} nobody keeps a connection who has not said who he is`, async t => {
+    const { say } = await serve(t, road, {})
+    const openBody = await say('GET /healthz HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\nx')
+    t.match(await openBody.ended, /^HTTP\/1\.1 200 /)
+    const refused = await say('GET /v1/services HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    t.match(await refused.ended, /^HTTP\/1\.1 401 /)
+    const upload =
+      'POST /v1/packages HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/gzip\r\ncontent-length: 9\r\n\r\n'
+    t.match(await (await say(upload)).ended, /^HTTP\/1\.1 401 /)
+    const whole = 'GET /v1/whoami HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer secret\r\n\r\n'
+    const known = await say(whole)
+    for (const again of [whole, '']) {
+      const answer: unknown[] = await once(known.socket, 'data')
+      t.match(String(answer[0]), /^HTTP\/1\.1 200 /)
+      t.notMatch(String(answer[0]), /\r\nconnection: close/i)
+      if (again !== '') known.socket.write(again)
+    }
+  })
+
   t.test(`over ${road} there are only so many connections, and a place is free again once one goes`, async t => {
     const { say } = await serve(t, road, { maxConnections: 3 })
     const holding = await Promise.all(['GET /', 'GET /', 'GET /'].map(say))
