@@ -12,10 +12,10 @@ t.test('whatever is wrong with a configuration, nothing of a value is cited', as
   const onWarning = (warning: Error): unknown => warnings.push(warning)
   process.on('warning', onWarning)
   t.teardown(() => process.off('warning', onWarning))
-  const values = [
-    ...['|hunter2', '>hunter2', '}hunter2', '!vault hunter2', '!<hunter2', '!hunter2!x y', '*hunter2', '"hunter2'],
-    ...['[hunter2]', '{ hunter2: x }', '"a" hunter2', '"\\qhunter2"', '&hunter2 &b x', 'x\n%hunter2 x', 'x\n\thunter2'],
-  ]
+  const values =
+    String.raw`|hunter2 · >hunter2 · }hunter2 · !vault hunter2 · !<hunter2 · !hunter2!x y · *hunter2 · "hunter2 · [hunter2]
+    · { hunter2: x } · "a" hunter2 · "\qhunter2" · &hunter2 &b x`.split(/\s+·\s+/)
+  values.push('x\n%hunter2 x', 'x\n\thunter2')
   for (const value of values) {
     writeFileSync(path, written(value))
     const failure = await readConfigurationFile(path).then(
