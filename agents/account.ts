@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync, lchownSync, lstatSync, readdirSync, statSync } from 'node:fs'
+import { chmodSync, lstatSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { VipswapError } from '../src/core/errors.ts'
 
@@ -38,28 +38,6 @@ function numberOf(flag: string, user: string): number | undefined {
   } catch {
     return undefined
   }
-}
-
-/**
- * Gives a file, or a folder (0700) with all below it, to an account. It must lie in a folder of the agent's own, so that nobody
- * can put another in its place. What is the account's already is left as it is: it may be changing it just now.
- */
-export function giveTo({ uid, gid }: Account, path: string): void {
-  const found = lstatSync(path)
-  if (found.uid === uid && found.gid === gid) return
-  if (found.isDirectory()) {
-    // Closed to whoever had it, until all of it is given.
-    lchownSync(path, process.getuid?.() ?? 0, process.getgid?.() ?? 0)
-    chmodSync(path, 0o700)
-    for (const name of readdirSync(path)) giveAll(uid, gid, join(path, name))
-  }
-  lchownSync(path, uid, gid)
-}
-
-/** Links themselves, never what they lead to. */
-function giveAll(uid: number, gid: number, path: string): void {
-  if (lstatSync(path).isDirectory()) for (const name of readdirSync(path)) giveAll(uid, gid, join(path, name))
-  lchownSync(path, uid, gid)
 }
 
 /**

@@ -1,5 +1,4 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { AgentReadings } from '../src/contracts/agent-metrics.ts'
 import type { AssignedInstance, Assignment, InstanceObservation } from '../src/contracts/assignment.ts'
@@ -18,6 +17,7 @@ import { Instance } from './instance.ts'
 import type { InstanceContext } from './launch.ts'
 import { rotateLog } from './logs.ts'
 import { isAssignment, loadAssignment, saveAssignment } from './node-state.ts'
+import { removeTree } from './owned-tree.ts'
 import { PackageCache } from './package-cache.ts'
 import type { PackageSource } from './package-source.ts'
 import { PackageTrust } from './package-trust.ts'
@@ -127,7 +127,7 @@ export class NodeAgent {
   async start({ stopping }: { stopping: boolean }): Promise<void> {
     const { log } = this.#options
     this.#stopping = stopping
-    rm(this.#context.trash, { recursive: true, force: true }).catch((error: unknown) => {
+    removeTree(this.#context.trash).catch((error: unknown) => {
       log.warn({ error: errorMessage(error) }, 'could not empty the trash')
     })
     const { assignment, damaged } = loadAssignment(this.#stateFile)

@@ -1,9 +1,10 @@
-import { appendFile, chmod, cp, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises'
+import { appendFile, chmod, cp, mkdir, readdir, rename, rmdir } from 'node:fs/promises'
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { AssignedInstance } from '../src/contracts/assignment.ts'
-import { giveTo, type Account } from './account.ts'
+import type { Account } from './account.ts'
 import { folderSize } from './folder-size.ts'
+import { giveTree, removeTree } from './owned-tree.ts'
 
 /**
  * The folders of one instance, after Azure's three drives: `role/<incarnation>` is E (the package's files), `system` is D
@@ -62,10 +63,10 @@ export class InstanceFolders {
     const role = join(this.root, 'role')
     await mkdir(role, { recursive: true })
     if (!(await readdir(role)).includes(String(incarnation))) {
-      if (clean !== 'none') await rm(join(this.root, 'system'), { recursive: true, force: true })
-      if (clean === 'all') await rm(join(this.root, 'storage'), { recursive: true, force: true })
+      if (clean !== 'none') await removeTree(join(this.root, 'system'))
+      if (clean === 'all') await removeTree(join(this.root, 'storage'))
       const fresh = join(role, `new-${incarnation}`)
-      await rm(fresh, { recursive: true, force: true })
+      await removeTree(fresh)
       await cp(packageDirectory, fresh, { recursive: true, verbatimSymlinks: true })
       await rename(fresh, this.files(incarnation))
     }
@@ -77,9 +78,9 @@ export class InstanceFolders {
 
   /** The leaves are the account's, 0700; the folders around them the agent's, to be passed through and no more. */
   async #give(account: Account, own: readonly string[]): Promise<void> {
-    for (const path of own) giveTo(account, path)
+    for (const path of own) await giveTree(account, path)
     await appendFile(this.log, '')
-    giveTo(account, this.log)
+    await giveTree(account, this.log)
     for (const path of new Set([this.root, dirname(this.log), ...own.map(path => dirname(path))]))
       await chmod(path, 0o711)
     await chmod(dirname(this.record), 0o700)
@@ -88,7 +89,7 @@ export class InstanceFolders {
   /** Empties the local storage that is to be clean at every start of a process. */
   async recycle(assigned: AssignedInstance): Promise<void> {
     for (const { name, cleanOnRecycle } of assigned.spec.localStorage) {
-      if (cleanOnRecycle) await rm(this.storage(name), { recursive: true, force: true })
+      if (cleanOnRecycle) await removeTree(this.storage(name))
       await mkdir(this.storage(name), { recursive: true, mode: 0o700 })
     }
   }
@@ -105,11 +106,11 @@ export class InstanceFolders {
     const role = join(this.root, 'role')
     for (const name of await readdir(role)) {
       if (name === String(incarnation)) continue
-      await rm(join(role, name), { recursive: true, force: true })
+      await removeTree(join(role, name))
     }
     const run = dirname(this.record)
     for (const name of await readdir(run)) {
-      if (name.startsWith('exit-') && !name.startsWith(`exit-${token}`)) await rm(join(run, name), { force: true })
+      if (name.startsWith('exit-') && !name.startsWith(`exit-${token}`)) await removeTree(join(run, name))
     }
   }
 
@@ -119,7 +120,7 @@ export class InstanceFolders {
     const grave = join(trash, randomBytes(8).toString('hex'))
     await rename(this.root, grave).catch(ignoreMissing)
     await rmdir(dirname(this.root)).catch(() => {})
-    await rm(grave, { recursive: true, force: true, maxRetries: 3 })
+    await removeTree(grave)
   }
 }
 

@@ -278,7 +278,8 @@ export class Instance {
     const { settingsReload } = wanted.spec
     if (settingsReload !== undefined) this.#running?.process.tell(settingsReload)
     this.note(`told of other settings or peers${settingsReload === undefined ? '' : ` (${settingsReload})`}`)
-    this.#writeRecord({ ...before, assigned: wanted })
+    // Its health may have changed meanwhile.
+    this.#writeRecord({ ...(this.#record ?? before), assigned: wanted })
     this.#context.onChange()
   }
 

@@ -9,6 +9,7 @@ import { readProcess } from '../src/core/process-identity.ts'
 import type { Command } from '../src/model/definition.ts'
 import type { AgentMetrics } from './agent-metrics.ts'
 import { accountOf, openWay, type Account } from './account.ts'
+import { carried, restoringWords } from './carried-environment.ts'
 import type { CgroupTree } from './cgroup.ts'
 import { confinedWords, type Confinement } from './confinement.ts'
 import { roleEnvironment } from './environment.ts'
@@ -92,6 +93,7 @@ export async function launch(context: InstanceContext, plan: Launch): Promise<La
     own: context.environment,
     secretOf: context.secretOf,
   })
+  const authored = Object.keys(spec.env)
 
   const run = async (command: Command, phase: 'startup' | 'run'): Promise<KeptProcess> => {
     throwIfAborted(bounded, signal)
@@ -120,12 +122,12 @@ export async function launch(context: InstanceContext, plan: Launch): Promise<La
     const keeper = await startKeeper({
       command,
       cwd: roleRoot,
-      env,
+      env: carried(env, authored),
       output: folders.log,
       exitFile,
       token,
       openFiles: spec.limits?.openFiles ?? null,
-      confine: own => confinedWords(context.confinement, account, own),
+      confine: own => confinedWords(context.confinement, account, restoringWords(authored, own)),
     })
     const startTime = readProcess(keeper.pid)?.startTime ?? ''
     const leftovers = leftoversOf(context, folders.root, token)

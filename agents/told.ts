@@ -1,12 +1,12 @@
-import { execFileSync } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AssignedInstance } from '../src/contracts/assignment.ts'
 import { writeFileAtomic } from '../src/core/atomic-file.ts'
 import { instanceName } from '../src/core/ids.ts'
 import type { Account } from './account.ts'
-import { confinedWords, type Confinement } from './confinement.ts'
+import type { Confinement } from './confinement.ts'
 import type { InstanceFolders } from './folders.ts'
+import { writeAs } from './write-as.ts'
 
 /**
  * Tells a role what may change under its process: `$HOME/.vipswap/settings.json` (name → value, without secrets) and `peers.json` (the
@@ -20,30 +20,22 @@ export async function writeTold(
 ): Promise<void> {
   const folder = join(folders.home, '.vipswap')
   if (account === null) await mkdir(folder, { recursive: true })
-  const write = (name: string, value: unknown): void => {
+  const write = async (name: string, value: unknown): Promise<void> => {
     const text = `${JSON.stringify(value, null, 2)}\n`
     if (account === null) writeFileAtomic(join(folder, name), text, { durable: false })
-    else writeAs(confinement, account, join(folder, name), text)
+    else await writeAs(confinement, account, { path: join(folder, name), text })
   }
   const { settings, secrets = [] } = assigned.spec
-  write('settings.json', Object.fromEntries(Object.entries(settings).filter(([name]) => !secrets.includes(name))))
+  await write('settings.json', Object.fromEntries(Object.entries(settings).filter(([name]) => !secrets.includes(name))))
   const roles = Object.entries(assigned.peers ?? {}).map(([role, count]) => [
     role,
     Array.from({ length: count }, (_, index) => instanceName(role, index)),
   ])
-  write('peers.json', {
+  await write('peers.json', {
     deployment: assigned.deployment,
     instance: assigned.instance,
     roles: Object.fromEntries(roles) as Record<string, string[]>, // as built above
   })
-}
-
-const WRITE = 'umask 077 && mkdir -p "${1%/*}" && cat >"$1.tmp" && mv -f "$1.tmp" "$1"'
-
-/** The home is the account's: root would follow whatever link it finds there, the account itself gains nothing by one. */
-function writeAs(confinement: Confinement, account: Account, path: string, text: string): void {
-  const [program = '', ...rest] = confinedWords(confinement, account, ['/bin/sh', '-c', WRITE, 'sh', path])
-  execFileSync(program, rest, { input: text, stdio: ['pipe', 'ignore', 'ignore'], env: {}, timeout: 10_000 })
 }
 
 /** Is there something that a process under `known` was not told yet? A new incarnation is a start, not a telling. */

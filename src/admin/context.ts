@@ -8,7 +8,7 @@ import type { ServiceView } from '../contracts/api/service.ts'
 import type { Members } from '../controller/members/members.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
 import type { Slot } from '../model/slot.ts'
-import type { AuditFile } from './audit/audit-file.ts'
+import type { AuditLog } from './audit/audit-log.ts'
 import type { RoadKeys } from './road/keys.ts'
 
 /** What every group of routes gets. */
@@ -21,7 +21,7 @@ export interface AdminContext {
   /** Time between two comments on an idle event stream, in milliseconds. */
   readonly heartbeatMs: number
   /** null: nothing is recorded. */
-  readonly audit: AuditFile | null
+  readonly audit: AuditLog | null
   /** null: there are none of other machines. */
   readonly members: Members | null
   /** Of the road to one instance. */

@@ -2,6 +2,7 @@ import { LogController, fastify, type FastifyBaseLogger, type FastifyServerFacto
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { METHODS, type IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { boundConnections, headTimes } from '../core/bounded-server.ts'
 import { whyNotJson } from '../core/json-error.ts'
 import { lastWords } from '../core/last-words.ts'
 import { formatAddress } from '../core/address.ts'
@@ -9,7 +10,7 @@ import { VipswapError, systemCode } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Members } from '../controller/members/members.ts'
 import type { ControllerApi } from '../controller/controller-api.ts'
-import { AuditFile } from './audit/audit-file.ts'
+import { AuditLog } from './audit/audit-log.ts'
 import { AdminTls, type AdminTlsOptions } from './access/admin-tls.ts'
 import { auditRequests, bodyDigest } from './audit/audit.ts'
 import { admitRequests } from './access/admission.ts'
@@ -58,10 +59,14 @@ export interface AdminOptions {
   readonly tls?: AdminTlsOptions
   /** Largest package as uploaded; default 1 GiB. */
   readonly maxPackageBytes?: number
-  /** Where changes, and calls that were not let in, are recorded; default: nowhere. */
+  /** Where changes are recorded, and beside it, in `refused.log`, calls that were not let in; default: nowhere. */
   readonly audit?: { readonly path: string; readonly maxBytes: number; readonly keep: number }
   /** Default 15 s. */
   readonly heartbeatMs?: number
+  /** Connections at a time; default 1024, and at most half of the descriptors. */
+  readonly maxConnections?: number
+  /** For the head of a request; default 10 s. */
+  readonly headTimeoutMs?: number
   readonly log: Logger
 }
 
@@ -76,6 +81,7 @@ export interface Admin {
 
 const JSON_LIMIT_BYTES = 1024 * 1024
 const CLOSE_GRACE_MS = 1000
+const MAX_CONNECTIONS = 1024
 
 /**
  * Serves the admin API (contract.md section 3). Rejects with `usage` where an address is open to other machines without
@@ -120,18 +126,20 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     closing: closing.signal,
     maxPackageBytes: options.maxPackageBytes ?? 1024 ** 3,
     heartbeatMs: options.heartbeatMs ?? 15_000,
-    audit: auditFile(options),
+    audit: auditLog(options),
     members: options.members ?? null,
     keys: new RoadKeys((service, slot) => options.api.deployment(service, slot)?.id ?? null),
   }
   const proxy = createInstanceProxy(context)
   const log: FastifyBaseLogger = options.log.child({ part: 'admin' })
-  const secure: FastifyServerFactory | null = tls === null ? null : handler => tls.createServer(handler, guard)
+  const secure: FastifyServerFactory | null =
+    tls === null ? null : handler => tls.createServer(handler, guard, options.headTimeoutMs)
   const app: AdminApp = fastify({
     loggerInstance: log,
     genReqId: requestIdOf,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: JSON_LIMIT_BYTES,
+    http: headTimes(options.headTimeoutMs),
     routerOptions: { maxParamLength: 500 },
     rewriteUrl: request => urlForRoutes(context.keys, request as IncomingMessage),
     ...(secure === null ? {} : { serverFactory: secure }),
@@ -152,6 +160,12 @@ export function buildAdmin(options: AdminOptions): { app: AdminApp; close: () =>
     // What only the road to an instance takes.
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method, { hasBody: true })
   }
+  boundConnections(app.server, {
+    most: options.maxConnections ?? MAX_CONNECTIONS,
+    share: 1 / 2,
+    what: 'the admin address',
+    log: options.log,
+  })
   const routes = collectRoutes(app)
 
   auditRequests(app, context.audit)
@@ -230,7 +244,7 @@ function unreadable(error: Error): VipswapError {
   return new VipswapError('invalid_request', `this cannot be read as HTTP: ${what}`)
 }
 
-function auditFile({ audit, log }: AdminOptions): AuditFile | null {
+function auditLog({ audit, log }: AdminOptions): AuditLog | null {
   if (audit === undefined) return null
-  return new AuditFile({ ...audit, onFault: message => log.error(message) })
+  return new AuditLog({ ...audit, onFault: message => log.error(message) })
 }

@@ -4,7 +4,7 @@ import { lastWords } from '../core/last-words.ts'
 import { ANYBODY } from './access/caller.ts'
 import type { Guard } from './access/guard.ts'
 import { checkRole } from './access/permissions.ts'
-import type { AuditFile } from './audit/audit-file.ts'
+import type { AuditLog } from './audit/audit-log.ts'
 import { auditUpgrade } from './audit/audit.ts'
 import { rawProblem, type InstanceProxy } from './instance-proxy.ts'
 import { toVipswapError } from './problem.ts'
@@ -16,7 +16,7 @@ interface Parts {
   readonly guard: Guard
   readonly keys: RoadKeys
   readonly proxy: InstanceProxy
-  readonly audit: AuditFile | null
+  readonly audit: AuditLog | null
 }
 
 /** A WebSocket to an instance, which goes past the router: let in and recorded here as the router's calls are there. */

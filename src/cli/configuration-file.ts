@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises'
-import { parse } from 'yaml'
 import { VipswapError, errorMessage, systemCode } from '../core/errors.ts'
 import type { ConfigurationText } from '../contracts/api/bodies.ts'
 import { beside } from '../core/beside.ts'
 import { ConfigurationSchema, type ConfigurationSource } from '../model/service-schema.ts'
 import type { SlotValues } from '../model/role-traffic.ts'
 import { Compile } from 'typebox/compile'
+import { parseConfigurationYaml } from './configuration-yaml.ts'
 
 /**
  * Reads a `service.config.yaml` (or JSON). Certificates become the PEM text of the files it names, relative to itself.
@@ -17,9 +17,9 @@ export async function readConfigurationFile(path: string): Promise<Configuration
   })
   let value: unknown
   try {
-    value = parse(text)
+    value = parseConfigurationYaml(text)
   } catch (error) {
-    throw new VipswapError('invalid_configuration', `${path}: ${errorMessage(error).split('\n')[0] ?? ''}`)
+    throw new VipswapError('invalid_configuration', `${path}: ${errorMessage(error)}`)
   }
   const check = Compile(ConfigurationSchema)
   if (!check.Check(value)) {

@@ -18,7 +18,9 @@ const OFFSETS = [1, 1000, 100, 5000, 10_000, 20_000]
  * staging port (port + offset) falls on another endpoint's.
  */
 export function checkPorts(definition: ServiceDefinition, findings: Findings): void {
-  const taken: Public[] = []
+  const taken = new Taken()
+  // Found at the first clash: it is the same for all.
+  let offset: number | null | undefined
   for (const one of publics(definition, definition.vips.staging.portOffset)) {
     if (one.port > 65535) {
       findings.fault(
@@ -28,11 +30,8 @@ export function checkPorts(definition: ServiceDefinition, findings: Findings): v
       )
       continue
     }
-    const other = taken.find(it => it.port === one.port && sameHost(it.host, one.host))
-    if (other === undefined) {
-      taken.push(one)
-      continue
-    }
+    const other = taken.take(one)
+    if (other === null) continue
     const rival = other.path === one.path ? 'its own' : other.path.join('.')
     if (one.slot === other.slot) {
       if (one.slot === 'production') {
@@ -40,10 +39,11 @@ export function checkPorts(definition: ServiceDefinition, findings: Findings): v
       }
       continue
     }
+    if (offset === undefined) offset = workingOffset(definition)
     findings.fault(
       one.path,
       `its staging VIP ${one.host}:${one.port} is taken by the production VIP of ${rival}`,
-      remedy(definition, one.host),
+      remedy(offset, one.host),
     )
   }
 }
@@ -65,15 +65,32 @@ function publics({ roles, vips }: ServiceDefinition, stagingOffset: number): Pub
   )
 }
 
-function remedy(definition: ServiceDefinition, host: string): string {
-  const offset = OFFSETS.find(candidate => {
-    const all = publics(definition, candidate)
-    return all.every(
-      (a, i) => a.port <= 65535 && !all.some((b, j) => j < i && a.port === b.port && sameHost(a.host, b.host)),
-    )
+/** Who has which address and port. */
+class Taken {
+  readonly #byPort = new Map<number, Public[]>()
+
+  /** Takes its place; null, or who has it already. */
+  take(one: Public): Public | null {
+    const there = this.#byPort.get(one.port) ?? []
+    const other = there.find(it => sameHost(it.host, one.host))
+    if (other !== undefined) return other
+    this.#byPort.set(one.port, [...there, one])
+    return null
+  }
+}
+
+/** An offset of the staging ports with which nothing clashes; null: none of those that are tried. */
+function workingOffset(definition: ServiceDefinition): number | null {
+  const found = OFFSETS.find(candidate => {
+    const taken = new Taken()
+    return publics(definition, candidate).every(one => one.port <= 65535 && taken.take(one) === null)
   })
+  return found ?? null
+}
+
+function remedy(offset: number | null, host: string): string {
   const written = host.includes(':') ? `[${host}]` : host
-  return offset === undefined
+  return offset === null
     ? 'set vips.staging to another address'
     : `set vips: { staging: "${written}:+${offset}" }, or another port here`
 }

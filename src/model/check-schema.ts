@@ -1,7 +1,8 @@
 import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml'
 import { createFault, type Fault } from './fault.ts'
 import { nearest, suggest } from './nearest.ts'
-import { keyText, type SourceFile } from './source-file.ts'
+import type { SourceFile } from './source-file.ts'
+import { keyText } from './yaml-index.ts'
 
 /**
  * The part of JSON Schema that our files use. TypeBox values are such objects; a test compares this reader with

@@ -55,7 +55,11 @@ const Admin = Type.Object(
           maxSize: Type.Optional(Size('The file is put aside once it has grown to this.', '16MiB')),
           keep: count(1, 1000, 10, 'Files put aside that are kept.'),
         },
-        { ...closed, description: 'The record of every change and refusal, `audit/audit.log` in the data folder.' },
+        {
+          ...closed,
+          description:
+            'The record of every change, `audit/audit.log` in the data folder, and of who was not let in, `audit/refused.log`.',
+        },
       ),
     ),
   },

@@ -1,8 +1,11 @@
-import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Node, type Pair } from 'yaml'
+import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument, type Document, type Node } from 'yaml'
 import { createFault, type Fault, type Place } from './fault.ts'
+import { indexYaml, type YamlIndex } from './yaml-index.ts'
 
 /** More than any definition needs; guards against a file that is not one. */
 const MAX_BYTES = 1024 * 1024
+/** Of one kind of fault, as many are told as a person reads. */
+const MAX_REPEATED = 100
 
 /** A parsed YAML or JSON file that knows where each of its nodes stands. */
 export interface SourceFile {
@@ -24,18 +27,26 @@ export interface SourceFile {
 export function parseSource(file: string, text: string): { source: SourceFile; faults: readonly Fault[] } {
   const lines = new LineCounter()
   const tooLong = text.length > MAX_BYTES
-  const document = parseDocument(tooLong ? '' : text, { lineCounter: lines, prettyErrors: false })
-  const source = createSourceFile(file, document, lines)
+  const document = parseDocument(tooLong ? '' : text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    // Asked of the index.
+    uniqueKeys: false,
+  })
+  const index = indexYaml(document)
+  const source = createSourceFile(file, document, { lines, index })
   const at = (offset: number) => placeAt(file, lines, offset, [])
   if (tooLong) return { source, faults: [createFault(at(0), 'found more than 1 MiB', 'write a shorter file')] }
   const faults = [...document.errors, ...document.warnings].map(({ code, message, pos }) => {
-    const written = text.slice(pos[0], text.indexOf('\n', pos[0]) >>> 0).trim()
-    if (code === 'DUPLICATE_KEY')
-      return createFault(at(pos[0]), `found "${written}" a second time`, 'write each key once')
     if (code === 'MULTIPLE_DOCS')
       return createFault(at(pos[0]), 'found a second document', 'write one document per file')
     return createFault(at(pos[0]), `cannot be read: ${message.replaceAll(/\s+/g, ' ')}`, 'correct the YAML here')
   })
+  for (const key of index.repeated.slice(0, MAX_REPEATED)) {
+    const start = startOf(key)
+    const written = text.slice(start, text.indexOf('\n', start) >>> 0).trim()
+    faults.push(createFault(at(start), `found "${written}" a second time`, 'write each key once'))
+  }
   if (faults.length === 0 && file.endsWith('.json')) faults.push(...jsonFaults(text, at))
   return { source, faults }
 }
@@ -57,9 +68,13 @@ function placeAt(file: string, lines: LineCounter, offset: number, path: readonl
   return { file, line: Math.max(1, line), column: Math.max(1, col), path }
 }
 
-function createSourceFile(file: string, document: Document.Parsed, lines: LineCounter): SourceFile {
+function createSourceFile(
+  file: string,
+  document: Document.Parsed,
+  { lines, index }: { lines: LineCounter; index: YamlIndex },
+): SourceFile {
   const root = document.contents
-  const resolve = (node: Node | null) => (isAlias(node) ? (node.resolve(document) ?? null) : node)
+  const resolve = (node: Node | null) => (isAlias(node) ? index.target(node) : node)
   const placeOf = (node: unknown, path: readonly string[]) => placeAt(file, lines, startOf(node), path)
 
   function walk(path: readonly string[]): { key: unknown; value: Node | null; whole: boolean } {
@@ -67,9 +82,7 @@ function createSourceFile(file: string, document: Document.Parsed, lines: LineCo
     let value: Node | null = root
     for (const name of path) {
       const inside: Node | null = resolve(value)
-      const pair: Pair<unknown, unknown> | undefined = isMap(inside)
-        ? inside.items.find(item => keyText(item.key) === name)
-        : undefined
+      const pair = isMap(inside) ? index.pair(inside, name) : undefined
       const item = isSeq(inside) ? inside.items[Number(name)] : pair?.value
       if (pair === undefined && item === undefined) return { key, value: null, whole: false }
       key = pair?.key ?? item
@@ -96,11 +109,6 @@ function createSourceFile(file: string, document: Document.Parsed, lines: LineCo
       return typeof value.value === 'number' && value.source !== undefined ? value.source : String(value.value)
     },
   }
-}
-
-/** A mapping's key as text; complex keys have none. */
-export function keyText(key: unknown): string | undefined {
-  return isScalar(key) ? String(key.value) : undefined
 }
 
 function startOf(node: unknown): number {

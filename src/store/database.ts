@@ -1,4 +1,5 @@
 import { ClassicLevel } from 'classic-level'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { errorMessage, systemCode } from '../core/errors.ts'
 import { locked, unreadable } from './failures.ts'
 
@@ -26,9 +27,12 @@ export async function closeDatabase(directory: string, db: ClassicLevel): Promis
 }
 
 async function openUnguarded(directory: string, createIfMissing: boolean): Promise<ClassicLevel> {
+  // Its files are open to all by LevelDB's own mode, and private keys are in them.
+  if (createIfMissing) mkdirSync(directory, { recursive: true, mode: 0o700 })
   const db = new ClassicLevel(directory, { createIfMissing })
   try {
     await db.open()
+    chmodSync(directory, 0o700)
     return db
   } catch (error) {
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error

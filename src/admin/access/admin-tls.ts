@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
+import { headTimes } from '../../core/bounded-server.ts'
 import type { Logger } from '../../core/logger.ts'
 import { WatchedFiles } from '../../core/watched-files.ts'
 import type { ClientRoles } from './client-certificate.ts'
@@ -37,7 +38,11 @@ export class AdminTls {
     return this.#files.value.names
   }
 
-  createServer(handler: (request: IncomingMessage, response: ServerResponse) => void, guard: Guard): Server {
+  createServer(
+    handler: (request: IncomingMessage, response: ServerResponse) => void,
+    guard: Guard,
+    headTimeoutMs?: number,
+  ): Server {
     const server = createServer(
       {
         ...this.#files.value.context,
@@ -46,6 +51,7 @@ export class AdminTls {
         rejectUnauthorized: this.clients !== undefined && !guard.takesTokens,
         handshakeTimeout: HANDSHAKE_MS,
         requestTimeout: 0,
+        ...headTimes(headTimeoutMs),
       },
       handler,
     )

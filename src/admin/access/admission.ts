@@ -25,13 +25,15 @@ export function admitRequests(app: AdminApp, guard: Guard, keys: RoadKeys): void
     reply.header('x-request-id', request.id)
     reply.header('x-content-type-options', 'nosniff')
     reply.header('cache-control', 'no-store')
-    // Whoever is refused is nobody.
+    // Whoever is refused is nobody. Connections are counted: nobody keeps one, to send a body or nothing more on it.
     request.caller = ANYBODY
+    reply.header('connection', 'close')
     const { url, config } = request.routeOptions
     const id = config.call?.id ?? ''
     request.caller = ROAD.has(id)
       ? admitToRoad(guard, keys, request.raw)
       : guard.admit({ request: request.raw, open: OPEN.has(url ?? '') })
+    if (request.caller.means !== 'open') reply.removeHeader('connection')
     if (config.call !== undefined) checkRole(request.caller, id)
   })
   const refresh = setInterval(() => guard.refresh(), REFRESH_MS)

@@ -1,13 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import type { AccessRole } from '../../core/access-role.ts'
 import type { ErrorCode } from '../../core/errors.ts'
 import type { Caller } from '../access/caller.ts'
 import { READING } from '../access/origins.ts'
 import { roleOf } from '../access/permissions.ts'
 import type { AdminApp } from '../context.ts'
-import type { AuditFile } from './audit-file.ts'
+import type { AuditLog } from './audit-log.ts'
+import type { AuditRecord } from './audit-record.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -25,38 +25,13 @@ interface AuditNotes {
   written: boolean
 }
 
-/** One line of the audit log: who wanted what done to which thing, and what became of it. */
-interface AuditRecord {
-  readonly at: string
-  readonly requestId: string | null
-  readonly by: string
-  readonly role: AccessRole
-  readonly means: Caller['means']
-  /** The address the connection came from. */
-  readonly from: string
-  readonly method: string
-  /** Without its query. */
-  readonly path: string
-  /** As in /openapi.json; null where there is no such call. */
-  readonly call: string | null
-  readonly target: Readonly<Record<string, string>>
-  /** SHA-256 of the body as it came; null where there was none, or it was not read here. */
-  readonly bodyDigest: string | null
-  readonly idempotencyKey: string | null
-  /** `refused`: nothing was done. `unknown`: the caller left before there was an answer. */
-  readonly outcome: 'done' | 'refused' | 'failed' | 'unknown'
-  readonly status: number
-  readonly code: ErrorCode | null
-  readonly operation: string | null
-}
-
 const MAX_TEXT = 1000
 /** Not an HTTP status: the caller left before there was an answer. */
 const CLIENT_GONE = 499
 const NOT_LET_IN = new Set([401, 403, 429])
 
 /** Writes a record for each call that changes something or was not let in. */
-export function auditRequests(app: AdminApp, file: AuditFile | null): void {
+export function auditRequests(app: AdminApp, file: AuditLog | null): void {
   app.decorateRequest('audit')
   app.addHook('onRequest', async (request, reply) => {
     const from = request.raw.socket.remoteAddress ?? ''
@@ -77,14 +52,14 @@ export function auditRequests(app: AdminApp, file: AuditFile | null): void {
 }
 
 /** Writes the record of a call whose answer may take its time: the operation is accepted now. */
-export function auditAccepted(file: AuditFile | null, request: FastifyRequest, operation: string): void {
+export function auditAccepted(file: AuditLog | null, request: FastifyRequest, operation: string): void {
   request.audit.operation = operation
   if (file !== null && !request.audit.written) write(file, request, 202)
 }
 
 /** Writes the record of a connection that left HTTP for an instance, or was not let. */
 export function auditUpgrade(
-  file: AuditFile | null,
+  file: AuditLog | null,
   request: IncomingMessage,
   outcome: { caller: Caller; url: string; status: number; code: ErrorCode | null },
 ): void {
@@ -123,7 +98,7 @@ function isAudited({ audit, method, routeOptions, headers }: FastifyRequest, sta
   return call !== undefined && !READING.has(method) && roleOf(call.id) !== 'viewer'
 }
 
-function write(file: AuditFile, request: FastifyRequest, status: number): void {
+function write(file: AuditLog, request: FastifyRequest, status: number): void {
   const { audit, caller, id, method, url, routeOptions, params, headers } = request
   const key = headers['idempotency-key']
   audit.written = true

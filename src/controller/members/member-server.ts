@@ -8,6 +8,7 @@ import { TLSSocket } from 'node:tls'
 import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { formatAddress, type Address } from '../../core/address.ts'
+import { boundConnections, headTimes } from '../../core/bounded-server.ts'
 import { VipswapError, errorMessage, systemCode } from '../../core/errors.ts'
 import { lastWords } from '../../core/last-words.ts'
 import type { JsonLines } from '../../core/json-lines.ts'
@@ -43,6 +44,7 @@ const OWN_LIFE_MS = 365 * 86_400_000
 const OWN_RENEWAL_MS = 12 * 3_600_000
 const SWEEP_MS = 1000
 const TIMEOUT_MS = 10_000
+const MAX_CONNECTIONS = 4096
 
 const text = (maxLength: number) => Type.String({ maxLength })
 const JoinBody = Compile(
@@ -80,7 +82,7 @@ export async function startMemberServer(options: MemberServerOptions): Promise<M
       // Newcomers have none; everything but joining asks for one below.
       rejectUnauthorized: false,
       handshakeTimeout: TIMEOUT_MS,
-      headersTimeout: TIMEOUT_MS,
+      ...headTimes(TIMEOUT_MS),
       // Packages take as long as they take.
       requestTimeout: 0,
     },
@@ -88,6 +90,7 @@ export async function startMemberServer(options: MemberServerOptions): Promise<M
       answer(request, response).catch((error: unknown) => fail(request, response, error))
     },
   )
+  boundConnections(server, { most: MAX_CONNECTIONS, share: 1 / 4, what: 'the address of the links', log })
   server.on('tlsClientError', error => log.debug({ error: error.message }, 'a handshake of a link failed'))
   server.on('upgrade', (request, socket: Duplex) => {
     const identity = memberShown(request)

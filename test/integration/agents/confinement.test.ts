@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t from 'tap'
@@ -122,6 +123,39 @@ t.test('as a user of its own a role has its folders and nobody else has, nor it 
   const told = join(rig.folder(), 'system', 'home', '.vipswap', 'peers.json')
   await until('it is told', () => readFileSync(told, 'utf8').includes('web_IN_4'))
   t.equal(statSync(told).uid, nobody)
+})
+
+/** Says as whom each process is that it is loaded into. */
+const PRELOADED = `
+#include <stdio.h>
+#include <unistd.h>
+__attribute__((constructor)) static void loaded(void) { printf("loaded as %d\\n", (int)geteuid()); fflush(stdout); }
+`
+
+t.test('a variable that a package names reaches the role as its user, and nothing that runs as the agent', async t => {
+  const rig = await Rig.create(t, { 'role.sh': 'echo "has $files $WORDS"; exec sleep 600' })
+  const user = ROOT && setpriv !== null ? { user: 'nobody' } : {}
+  chmodSync(dirname(rig.data), 0o711)
+  const library = join(dirname(rig.data), 'preloaded.so')
+  const source = join(dirname(rig.data), 'preloaded.c')
+  writeFileSync(source, PRELOADED)
+  const hasCompiler = spawnSync('cc', ['-shared', '-fPIC', '-o', library, source]).status === 0
+  const preload = hasCompiler && process.platform === 'linux' ? { LD_PRELOAD: library } : {}
+  if (hasCompiler) chmodSync(library, 0o755)
+  rig.startAgent()
+  const env = {
+    ...preload,
+    files: 'a',
+    WORDS: `it's "b" $c\n\\d`,
+    PPID: 'x',
+    PATH: `/nowhere:${process.env['PATH'] ?? ''}`,
+  }
+  await rig.assign(rig.instance({}, worker(['sh', 'role.sh'], { ...user, env })))
+  await until('it has said what it has', () => rig.log().includes('has '))
+  t.match(rig.log(), `has a it's "b" $c\n\\d`)
+  const loaded = [...rig.log().matchAll(/^loaded as (\d+)$/gm)].map(found => Number(found[1]))
+  t.equal(loaded.length > 0, 'LD_PRELOAD' in preload)
+  if ('user' in user) t.notOk(loaded.includes(0), 'as root it is loaded nowhere')
 })
 
 t.test('a user that cannot be had is said, and nothing runs as another', async t => {

@@ -1,7 +1,18 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -87,7 +98,21 @@ void t.test('values come back as they were written, in this process and the next
   }
 })
 
-void t.test('only a writer that has seen the newest commit may commit, and a refused one changes nothing', async t => {
+void t.test('nobody else may look into it, whatever the folder around it allows and whoever made it', async t => {
+  const folder = tempDir(t)
+  chmodSync(folder, 0o755)
+  const directory = join(folder, 'store')
+  const umask = process.umask(0o022)
+  t.teardown(() => process.umask(umask))
+  await (await openLevelStore({ directory })).close()
+  t.equal(statSync(directory).mode & 0o777, 0o700)
+  // As earlier versions left it.
+  chmodSync(directory, 0o755)
+  await (await openLevelStore({ directory })).close()
+  t.equal(statSync(directory).mode & 0o777, 0o700)
+})
+
+t.test('only a writer that has seen the newest commit may commit, and a refused one changes nothing', async t => {
   const store = await openLevelStore({ directory: join(tempDir(t), 'store') })
   t.teardown(() => store.close())
   const outcomes = await Promise.allSettled(
