@@ -4,7 +4,7 @@ import { chooseByHash } from './by-hash.ts'
 import { mix } from './hashing.ts'
 import { chooseLeast } from './least.ts'
 import { chooseInTurn } from './round-robin.ts'
-import { isLess, isSettled, isUsable } from './usable.ts'
+import { isLess, isRefusing, isSettled, isUsable } from './usable.ts'
 
 /** Whoever needs an instance, as far as the choice depends on it. */
 export interface Asker {
@@ -30,14 +30,14 @@ export function chooseTarget(
   random: () => number = Math.random,
 ): TargetState | null {
   const { policy } = pool.pool
-  if (policy.affinity === 'source') return chooseByHash(pool, asker, now) ?? lastResort(pool, asker, random)
+  if (policy.affinity === 'source') return chooseByHash(pool, asker, now) ?? lastResort(pool, asker, now, random)
   if (policy.affinity === 'cookie') {
     const known = chooseByToken(pool, asker, now)
     if (known !== null) return known
   }
   const target =
     policy.balancing === 'least' ? chooseLeast(pool, asker.tried, now, random) : chooseInTurn(pool, asker, now)
-  return target ?? lastResort(pool, asker, random)
+  return target ?? lastResort(pool, asker, now, random)
 }
 
 function chooseByToken({ ready }: CompiledPool, { wanted, tried }: Asker, now: number): TargetState | null {
@@ -47,7 +47,7 @@ function chooseByToken({ ready }: CompiledPool, { wanted, tried }: Asker, now: n
 }
 
 /** None is usable: those that failed, and after them those that this very request failed on, rather than nothing. */
-function lastResort(pool: CompiledPool, asker: Asker, random: () => number): TargetState | null {
+function lastResort(pool: CompiledPool, asker: Asker, now: number, random: () => number): TargetState | null {
   const { ready, state } = pool
   const { tried } = asker
   let best: TargetState | null = null
@@ -63,7 +63,7 @@ function lastResort(pool: CompiledPool, asker: Asker, random: () => number): Tar
     // It is only full: worth waiting for.
     if (isSettled(target)) return null
     allTried = false
-    if (asker.isWaiting && !target.ejected) continue
+    if (asker.isWaiting && (!target.ejected || isRefusing(target, now))) continue
     if (target.inFlight < target.cap && (best === null || isBetter(target, best, pool, asker))) best = target
   }
   if (best !== null) {

@@ -24,7 +24,8 @@ export function isOwnLimit(error: Error): boolean {
 /** It took no connection. `onTrial`: for a request that was given it although it was passed over. */
 export function noteNoConnection(target: TargetState, now: number, onTrial: boolean): void {
   noteFailure(target, now, onTrial)
-  if (!target.ejected) target.avoidUntil = now + SUSPECT_MS
+  target.refusedUntil = now + SUSPECT_MS
+  if (!target.ejected) target.avoidUntil = target.refusedUntil
 }
 
 /** It took the request and did not answer it whole, well-formed and in time. */
@@ -43,6 +44,7 @@ export function noteFailure(target: TargetState, now: number, onTrial: boolean):
 
 /** A connection to it was made. What it does with requests is not known by that. */
 export function noteConnection(target: TargetState): void {
+  target.refusedUntil = 0
   if (!target.ejected) target.avoidUntil = 0
 }
 

@@ -14,6 +14,11 @@ export function isUsable(target: TargetState, tried: ReadonlySet<TargetState> | 
   )
 }
 
+/** It refused a connection a moment ago, or did and one request tries it now. */
+export function isRefusing(target: TargetState, now: number): boolean {
+  return now < target.refusedUntil || (target.refusedUntil !== 0 && target.trials > 0)
+}
+
 /** It has less in flight for its weight. */
 export function isLess(target: TargetState, other: TargetState): boolean {
   return target.inFlight * other.weight < other.inFlight * target.weight

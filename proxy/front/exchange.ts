@@ -59,9 +59,16 @@ export class Exchange extends Sender implements AnswerSink {
 
   cut(cause: 'drain-deadline' | 'upstream-closed'): void {
     const failure: UpstreamFailure = { cause, error: 'connection_terminated', detail: 'the instance was stopped' }
-    if (this.#tunnel !== null) this.#tunnel.cut(cause)
-    else if (this.hasElsewhere) this.onUpstreamFailure(failure)
-    else this.#failed(failure)
+    if (this.#tunnel !== null) {
+      this.#tunnel.cut(cause)
+    } else if (this.state === 'dialling') {
+      this.dropUpstream()
+      if (!this.seekUntouched(performance.now())) this.#failed(failure)
+    } else if (this.hasElsewhere) {
+      this.onUpstreamFailure(failure)
+    } else {
+      this.#failed(failure)
+    }
   }
 
   // The client

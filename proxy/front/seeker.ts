@@ -198,6 +198,13 @@ export abstract class Seeker implements InFlight, Waiting, GateWaiter, Asker {
     this.plane.metrics.add('connectFailures')
     const now = performance.now()
     if (!isOwnLimit(error)) noteNoConnection(target, now, this.#onTrial)
+    return this.seekUntouched(now)
+  }
+
+  /** Nothing was sent to its instance: as after a refusal, without a word about the instance. */
+  protected seekUntouched(now: number): boolean {
+    const { target } = this
+    if (target === null) return false
     const tried = (this.tried ??= new Set())
     tried.add(target)
     const pool = this.#poolNow()

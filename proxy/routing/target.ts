@@ -50,6 +50,8 @@ export class TargetState {
   limit = Infinity
   /** Passed over until then if there is another; 0: not. Past: one request may try it. */
   avoidUntil = 0
+  /** It refused a connection and took none since: until then nobody who waits tries it, then one does. 0: it did not. */
+  refusedUntil = 0
   /** Failures in a row. */
   failures = 0
   /** Passed over for its failures (outliers.ts), not only for one refused connection. */

@@ -23,6 +23,7 @@ import {
 } from './support.ts'
 
 const GET = 'GET / HTTP/1.1\r\nHost: app.localhost\r\n\r\n'
+const POST = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi'
 const BUSY = /^HTTP\/1\.1 503 [\s\S]*Proxy-Status: vipswap; error=connection_limit_reached[\s\S]*Retry-After: 1/
 
 type Test = Parameters<typeof startOrigin>[0]
@@ -259,6 +260,44 @@ void t.test('while every instance refuses connections, only the first of the lin
   const tries = 1 + Math.ceil((performance.now() - begun) / 1000)
   t.ok(rows().replayed <= tries, `${rows().replayed} tries`)
   plane.apply(table([]))
+})
+
+void t.test('so it is where some of them are ejected and the others may not be', async t => {
+  const dead = [await startOrigin(t, () => {}), await startOrigin(t, () => {})]
+  for (const origin of dead) await origin.close()
+  const ejection = { failures: 2, baseMs: 60_000, maxShare: 0.5 }
+  const targets = dead.map((origin, n) => target(origin, { key: `d1/web_IN_${n}#1.1` }))
+  const both = pool(targets, { expecting: true, policy: { ...DEFAULT_POLICY, ejection } })
+  const { plane, port, rows } = await startPlane(t, table([both]))
+  const clients = await clientsOf(t, port, 20)
+  const begun = performance.now()
+  await until('one is ejected', () => plane.pools()[0]?.ejected === 1)
+  await until('all are held', () => plane.hold.size === 20)
+  plane.hold.tryAgain()
+  // On arrival each tries both at most once; after that one request an instance and second.
+  const tries = 40 + 2 * Math.ceil((performance.now() - begun) / 1000)
+  t.ok(rows().replayed <= tries, `${rows().replayed} tries`)
+  const good = await answering(t, ok('at last'))
+  plane.apply(table([pool([target(good)])]))
+  for (const client of clients) t.match(await client.until(isWhole), /at last$/)
+})
+
+void t.test('whose connection is being made when its instance goes waits for another, whatever it asks', async t => {
+  const first = await startOrigin(t, () => {})
+  const made = table([pool([target(first)], { expecting: true })])
+  const { plane, port, rows } = await startPlane(t, made)
+  plane.prepare(made)
+  // More than a pool's replays, and nothing that may be sent twice.
+  const count = 150
+  const clients = await Promise.all(Array.from({ length: count }, async () => rawClient(t, port, POST)))
+  await until('they wait', () => rows().arrived === count)
+  plane.abort()
+  plane.apply(table([pool([], { expecting: true })]))
+  t.equal(plane.hold.size, count)
+  const good = await answering(t, ok('at last'))
+  plane.apply(table([pool([target(good)])]))
+  for (const client of clients) t.match(await client.until(isWhole), /at last$/)
+  t.same(first.received.join(''), '')
 })
 
 void t.test('where nothing is expected there is no wait', async t => {
