@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { ClassicLevel } from 'classic-level'
 import { syncDirectory } from '../core/atomic-file.ts'
 import { VipswapError, errorMessage, systemCode } from '../core/errors.ts'
@@ -259,7 +260,10 @@ class LevelStore implements Store {
       if (checksum === null) this.#checksums.delete(key)
       else this.#checksums.set(key, checksum)
     }
-    this.#headWritten = Promise.all([this.#file.write(headText), this.#backup?.commit({ sequence, operations })])
+    // Once the caller has gone on: he has what he waited for.
+    this.#headWritten = setImmediate().then(() =>
+      Promise.all([this.#file.write(headText), this.#backup?.commit({ sequence, operations })]),
+    )
     this.#headWritten.catch(() => {})
   }
 }

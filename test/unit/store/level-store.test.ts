@@ -253,6 +253,7 @@ void t.test('a flipped bit anywhere in the data is refused, or changed nothing',
   )
   t.ok(files.some(name => name.endsWith('.log')) && files.some(name => name.endsWith('.ldb')), files.join(' '))
   const directory = join(root, 'copy')
+  let noticedInTables = 0
   for (const name of files) {
     const bytes = readFileSync(join(whole, name))
     const tried = 24
@@ -274,9 +275,11 @@ void t.test('a flipped bit anywhere in the data is refused, or changed nothing',
       }
     }
     t.comment(`${name}: ${noticed} of ${tried} refused, the others were in what later commits had replaced`)
-    t.ok(noticed > 0, `${name}: noticed`)
     if (name.endsWith('.log')) t.equal(noticed, tried, 'all of the newest log is live')
+    else noticedInTables += noticed
   }
+  // One of them may be left from before a compaction.
+  t.ok(noticedInTables > 0, 'tables: noticed')
 })
 
 void t.test('whatever is lost is named and refused, never opened as an empty world', async t => {
