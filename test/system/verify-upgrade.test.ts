@@ -24,6 +24,9 @@ t.test('upgrade --verify: every kind of traffic passes a walk, and a loss rolls 
     )
     t.equal(bad.code, 1)
     t.match(await newest(system, 'upgrade'), { status: 'RolledBack', error: { code: 'verify_failed' } })
+    // It begins in the same commit, and goes on when the command has ended.
+    const { id } = await newest(system, 'rollback')
+    t.equal((await system.client.follow(id, { timeoutMs: 60_000 })).status, 'Succeeded')
     t.equal(await versionAt(production), '2.0.0')
   }
 })
