@@ -1,4 +1,4 @@
-import type { Assignment, InstanceObservation } from '../../src/contracts/assignment.ts'
+import type { Assignment } from '../../src/contracts/assignment.ts'
 import type { Command } from '../../src/contracts/command.ts'
 import type { RoutingTable } from '../../src/contracts/routing.ts'
 import { apply, type Applied } from '../../src/fabric/apply.ts'
@@ -8,6 +8,7 @@ import { projectAssignments } from '../../src/fabric/project-assignments.ts'
 import { projectRouting } from '../../src/fabric/project-routing.ts'
 import { emptyState, type FabricSettings, type FabricState } from '../../src/fabric/state.ts'
 import type { Release } from '../../src/model/release.ts'
+import { observeIdeal } from './ideal-instance.ts'
 
 /** What the rules cost: CPU of `apply` and of the projections, in microseconds, and how often each was asked. */
 export interface Cost {
@@ -123,7 +124,7 @@ export class Fleet {
         kind: 'agent-observed',
         node,
         revision,
-        instances: assignment.instances.map(observe),
+        instances: assignment.instances.map(each => observeIdeal(each, 20_000)),
         packages,
         packageErrors: {},
       }
@@ -135,22 +136,4 @@ export class Fleet {
 function microsSince(begun: NodeJS.CpuUsage): number {
   const { user, system } = process.cpuUsage(begun)
   return user + system
-}
-
-function observe({ key, incarnation, desired, spec }: Assignment['instances'][number]): InstanceObservation {
-  const runs = desired === 'run'
-  return {
-    key,
-    incarnation,
-    ...(spec.id === undefined ? {} : { spec: spec.id }),
-    attempt: runs ? 1 : 0,
-    state: runs ? 'ready' : 'stopped',
-    version: spec.version,
-    host: '127.0.0.1',
-    ports: runs ? Object.fromEntries(spec.endpoints.map(({ name }) => [name, 20_000])) : {},
-    pid: runs ? 1 : null,
-    restarts: 0,
-    since: 0,
-    detail: '',
-  }
 }

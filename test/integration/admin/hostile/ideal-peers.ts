@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import type { AssignedInstance, InstanceObservation } from '../../../../src/contracts/assignment.ts'
+import { observeIdeal } from '../../../../bench/scale/ideal-instance.ts'
 import {
   LINK_PROTOCOL,
   type AgentHello,
@@ -61,29 +61,11 @@ function actAsProxy({ table: { revision, listeners } }: ToProxy, say: (message: 
 function actAsAgent(message: ToAgent, say: (message: FromAgent) => void, port: number): void {
   if (message.type === 'assignment') {
     const { revision, packages, instances } = message.assignment
-    const observed = instances.map(each => observe(each, port))
+    const observed = instances.map(each => observeIdeal(each, port))
     say({ type: 'observed', revision, instances: observed, packages, packageErrors: {} })
   } else if (message.type === 'log') {
     say({ type: 'log', request: message.request, text: 'a line\n' })
     say({ type: 'log-end', request: message.request, error: null })
-  }
-}
-
-function observe({ key, incarnation, desired, spec }: AssignedInstance, port: number): InstanceObservation {
-  const runs = desired === 'run'
-  return {
-    key,
-    incarnation,
-    ...(spec.id === undefined ? {} : { spec: spec.id }),
-    attempt: runs ? 1 : 0,
-    state: runs ? 'ready' : 'stopped',
-    version: spec.version,
-    host: '127.0.0.1',
-    ports: runs ? Object.fromEntries(spec.endpoints.map(({ name }) => [name, port])) : {},
-    pid: runs ? 1 : null,
-    restarts: 0,
-    since: 0,
-    detail: '',
   }
 }
 

@@ -66,12 +66,7 @@ export async function startSubject(folder: string): Promise<Subject> {
     api.operations({ status: 'InProgress' }).length === 0 &&
     api.services().every(({ vips, prepared }) => prepared === null && vips.every(({ paused }) => paused === null))
   const settle = async (): Promise<void> => {
-    const deadline = performance.now() + SETTLE_MS
-    while (!isQuiet() && performance.now() < deadline) {
-      await new Promise(resolve => {
-        setTimeout(resolve, 1)
-      })
-    }
+    await until('it is quiet', isQuiet, { timeoutMs: SETTLE_MS, intervalMs: 1 }).catch(() => {})
   }
   const subject: Subject = {
     port: admin.port,
